@@ -1,0 +1,102 @@
+/**
+ * A channel's messages for those who want them: handlers and async iterators.
+ *
+ * Owns: the queue of an iterator, and when it is full.
+ * Never does: deliver out of the order in which the engine handed messages over.
+ */
+import { EventEmitter } from "node:events";
+import { NetrtError } from "./errors.js";
+
+/** Events of one channel of one peer. */
+export interface ChannelEvents {
+  /** The bytes are a view into the ring: copy what you keep. */
+  message: [bytes: Uint8Array];
+}
+
+/** Events of one channel of a server. */
+export interface ServerChannelEvents<Peer> {
+  /** The bytes are a view into the ring: copy what you keep. */
+  message: [peer: Peer, bytes: Uint8Array];
+}
+
+/** A channel of a server: messages of all its peers. */
+export class ServerChannel<Peer> extends EventEmitter<ServerChannelEvents<Peer>> {}
+
+/** Messages that an iterator keeps of a channel that only has use for the newest. */
+const KEPT_SEQUENCED = 64;
+/** Messages that an iterator keeps of a channel that promises every one. */
+const KEPT_ORDERED = 65_536;
+
+interface Waiting {
+  readonly resolve: (result: IteratorResult<Uint8Array>) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** The messages of one channel, one by one, as copies. */
+export class MessageQueue implements AsyncIterableIterator<Uint8Array> {
+  readonly #sequenced: boolean;
+  readonly #onDone: () => void;
+  #kept: Uint8Array[] = [];
+  /** Calls of `next` that wait for a message, oldest first. */
+  #waiting: Waiting[] = [];
+  #done = false;
+  #error: unknown = null;
+
+  /** @param onDone called once, when the queue takes no more */
+  constructor(sequenced: boolean, onDone: () => void) {
+    this.#sequenced = sequenced;
+    this.#onDone = onDone;
+  }
+
+  push(bytes: Uint8Array): void {
+    if (this.#done) return;
+    const copy = bytes.slice();
+    const waiting = this.#waiting.shift();
+    if (waiting !== undefined) {
+      waiting.resolve({ done: false, value: copy });
+      return;
+    }
+    this.#kept.push(copy);
+    if (this.#sequenced && this.#kept.length > KEPT_SEQUENCED) {
+      this.#kept.shift();
+    } else if (this.#kept.length > KEPT_ORDERED) {
+      const message = `an iterator left ${KEPT_ORDERED} messages unread`;
+      this.finish(new NetrtError("ERR_NETRT_BACKPRESSURE", message));
+    }
+  }
+
+  /** No more messages come; what is kept can still be read, then the error is thrown, if there is one. */
+  finish(error: unknown = null): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#error = error;
+    this.#onDone();
+    // The error is thrown once; after it, and for whoever waits behind it, the iterator has ended.
+    for (const waiting of this.#waiting.splice(0)) this.next().then(waiting.resolve, waiting.reject);
+  }
+
+  next(): Promise<IteratorResult<Uint8Array>> {
+    const value = this.#kept.shift();
+    if (value !== undefined) return Promise.resolve({ done: false, value });
+    if (this.#done) {
+      const error = this.#error;
+      this.#error = null;
+      return error === null
+        ? Promise.resolve({ done: true, value: undefined })
+        : Promise.reject(error);
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+    });
+  }
+
+  return(): Promise<IteratorResult<Uint8Array>> {
+    this.#kept = [];
+    this.finish();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}

@@ -1,0 +1,409 @@
+/**
+ * A client: one connection to the server that its token names.
+ *
+ * Owns: the way in (connect, its time-outs and errors), the client's own iterators, and its end.
+ * Never does: reconnect by itself: a token is good for one connection.
+ */
+
+import { EventEmitter } from "node:events";
+import { parseAddress } from "./address.js";
+import { type ChannelEvents, MessageQueue } from "./channel.js";
+import {
+  configureProtocol,
+  isLoopback,
+  type LimitOptions,
+  QUEUE_BYTES_DEFAULT,
+  socketAddress,
+} from "./configure.js";
+import { Driver, type DriverEvents, type EngineChoice } from "./driver.js";
+import { ADDRESS_IPV6, type Address } from "./engine/address.js";
+import { FATE_EXPIRED } from "./engine/channel.js";
+import { ROLE_CLIENT } from "./engine/config.js";
+import {
+  CLIENT_CONNECTED,
+  CLIENT_DENIED,
+  CLIENT_DISCONNECTED,
+  CLIENT_REQUEST_TIMED_OUT,
+  CLIENT_RESPONSE_TIMED_OUT,
+  CLIENT_TIMED_OUT,
+  CLIENT_TOKEN_EXPIRED,
+  CLIENT_TOKEN_INVALID,
+} from "./engine/state.js";
+import { argumentError, type ErrorCode, NetrtError } from "./errors.js";
+import { insecureKey } from "./insecure.js";
+import { type CloseOptions, type Disconnect, Peer, readDisconnect, readPeer } from "./peer.js";
+import type { ChannelName, Protocol } from "./protocol.js";
+import { type ChannelStats, type HostStats, readChannelStats, readHostStats } from "./stats.js";
+import { decodeToken, mintToken, tokenFromBase64 } from "./token.js";
+
+/** Options of {@link connect}. */
+export interface ConnectOptions extends LimitOptions {
+  /** Gives up, or closes the client, when it aborts. */
+  readonly signal?: AbortSignal;
+  /** Address to send from, e.g. `192.0.2.4:0`. Default: any, chosen by the system. */
+  readonly bind?: string;
+  /** Default: `NETRT_ENGINE`, else native where it can run. */
+  readonly engine?: EngineChoice;
+}
+
+/** In place of a token, for development: a server on this machine that is `insecure` too. */
+export interface InsecureTarget {
+  readonly insecure: true;
+  /** The server, on a loopback address. */
+  readonly address: string;
+  /** 64 bits; default random. */
+  readonly clientId?: bigint;
+}
+
+/** Statistics of a client's own end. */
+export interface ClientStats<P extends Protocol> extends HostStats {
+  readonly channels: Readonly<Record<ChannelName<P>, ChannelStats>>;
+}
+
+const FAILURES = new Map<number, [ErrorCode, string]>([
+  [
+    CLIENT_TOKEN_EXPIRED,
+    ["ERR_NETRT_TOKEN_EXPIRED", "the token's lifetime ended before the connection stood"],
+  ],
+  [CLIENT_TOKEN_INVALID, ["ERR_NETRT_TOKEN_INVALID", "the token can't be read"]],
+  [CLIENT_TIMED_OUT, ["ERR_NETRT_CONNECTION_TIMED_OUT", "the server fell silent"]],
+  [
+    CLIENT_RESPONSE_TIMED_OUT,
+    [
+      "ERR_NETRT_CONNECTION_RESPONSE_TIMED_OUT",
+      "the server didn't answer the response to its challenge",
+    ],
+  ],
+  [
+    CLIENT_REQUEST_TIMED_OUT,
+    ["ERR_NETRT_CONNECTION_REQUEST_TIMED_OUT", "no server answered the connection request"],
+  ],
+  [CLIENT_DENIED, ["ERR_NETRT_DENIED", "the server is full"]],
+]);
+
+/** The error of a client state that ends the way in. */
+export function stateError(state: number): NetrtError {
+  const [code, message] = FAILURES.get(state) ?? ["ERR_NETRT_CLOSED", "the server disconnected"];
+  return new NetrtError(code, message);
+}
+
+/** The error of a connection that ended before it stood, or under somebody who waits for messages. */
+export function endError(end: Disconnect, protocol: Protocol): NetrtError {
+  if (end.reason === "mismatch") {
+    return new NetrtError("ERR_NETRT_PROTOCOL_MISMATCH", mismatchText(end, protocol));
+  }
+  if (end.reason === "timedOut") return stateError(CLIENT_TIMED_OUT);
+  const text = end.text === "" ? "" : `: ${end.text}`;
+  return new NetrtError("ERR_NETRT_CLOSED", `the connection was closed (${end.reason})${text}`);
+}
+
+function mismatchText(end: Disconnect, protocol: Protocol): string {
+  const where = `protocol "${protocol.name}" differs between server and client`;
+  const index = /^channel (\d+)$/.exec(end.text);
+  const name = index === null ? undefined : protocol.channelNames[Number(index[1])];
+  if (name !== undefined) return `${where}: channel "${name}" has another name or policy there`;
+  const others = new Map([
+    ["version", "another version of netrt's protocol"],
+    ["name", "another name"],
+    ["channels", "another number of channels"],
+  ]);
+  return `${where}: the other side has ${others.get(end.text) ?? end.text}`;
+}
+
+/** A connected client: the peer is its server. {@link connect} makes it. */
+export class Client<P extends Protocol = Protocol> extends Peer<P> {
+  readonly #host: Driver;
+  readonly #protocol: P;
+  readonly #channels = new Map<number, EventEmitter<ChannelEvents>>();
+  readonly #queues = new Map<number, Set<MessageQueue>>();
+  readonly #over: Promise<void>;
+  #finish!: () => void;
+
+  /** @internal Use `connect`. */
+  constructor(driver: Driver, protocol: P, handle: number, queueBytesMax: number, address: string) {
+    super(driver, protocol, handle, queueBytesMax, 0n, address, new Uint8Array(256));
+    this.#host = driver;
+    this.#protocol = protocol;
+    this.#over = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+  }
+
+  /** The engine that runs: `"native"` or `"js"`. */
+  get engine(): "native" | "js" {
+    return this.#host.engine.name;
+  }
+
+  /** Counters of the socket and the channels at this end; `stats` has those of the link. */
+  get hostStats(): ClientStats<P> {
+    const channels = {} as Record<ChannelName<P>, ChannelStats>;
+    for (const [index, name] of this.#protocol.channelNames.entries()) {
+      channels[name as ChannelName<P>] = readChannelStats(this.#host.page, index);
+    }
+    return { ...readHostStats(this.#host), channels };
+  }
+
+  /**
+   * The messages of one channel, for handlers.
+   *
+   * @throws NetrtError `ERR_NETRT_UNKNOWN_CHANNEL`
+   */
+  channel(name: ChannelName<P>): EventEmitter<ChannelEvents> {
+    const index = this.#protocol.channelIndex(name);
+    let channel = this.#channels.get(index);
+    if (channel === undefined) {
+      channel = new EventEmitter<ChannelEvents>();
+      this.#channels.set(index, channel);
+    }
+    return channel;
+  }
+
+  /**
+   * The messages of one channel from now on, as copies, for `for await`. Ends when this side closes;
+   * throws when the connection ends otherwise. Of a RealTime channel it keeps the newest 64 unread.
+   *
+   * @throws NetrtError `ERR_NETRT_UNKNOWN_CHANNEL`; while iterating also `ERR_NETRT_BACKPRESSURE` when
+   * 65,536 messages of another channel wait unread
+   */
+  messages(name: ChannelName<P>): AsyncIterableIterator<Uint8Array> {
+    const index = this.#protocol.channelIndex(name);
+    const queues = this.#queues.get(index) ?? new Set<MessageQueue>();
+    this.#queues.set(index, queues);
+    const sequenced = this.#protocol.channels[name].order === "sequenced";
+    const queue = new MessageQueue(sequenced, () => queues.delete(queue));
+    if (this.disconnected === null) queues.add(queue);
+    else queue.finish();
+    return queue;
+  }
+
+  /** Sends everything now instead of at the end of the running JavaScript. */
+  flush(): void {
+    this.#host.flush();
+  }
+
+  /** As `peer.close`; resolves when the socket is given back. */
+  override close(options: CloseOptions = {}): Promise<void> {
+    super.close(options);
+    return this.#over;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** @internal */
+  received(channel: number, bytes: Uint8Array): void {
+    this.#channels.get(channel)?.emit("message", bytes);
+    for (const queue of this.#queues.get(channel) ?? []) queue.push(bytes);
+    if (this.listenerCount("message") > 0) {
+      this.emit("message", this.#protocol.channelNames[channel] as ChannelName<P>, bytes);
+    }
+  }
+
+  /** @internal */
+  undelivered(channel: number, fate: number): void {
+    this.emit("undelivered", {
+      channel: this.#protocol.channelNames[channel] as ChannelName<P>,
+      fate: fate === FATE_EXPIRED ? "expired" : "dropped",
+    });
+  }
+
+  /** @internal The connection is over; the socket still says goodbye. */
+  override ended(end: Disconnect): void {
+    if (this.disconnected !== null) return;
+    super.ended(end);
+    const error = end.local && end.reason === "closed" ? null : endError(end, this.#protocol);
+    for (const queues of this.#queues.values()) {
+      for (const queue of queues) queue.finish(error);
+    }
+    this.#queues.clear();
+    this.emit("disconnect", end);
+  }
+
+  /** @internal The last goodbye is sent. */
+  gone(): void {
+    this.#host.close();
+    this.#finish();
+  }
+}
+
+/** The way in: one driver, one promise, and the client once it stands. */
+class Connecting<P extends Protocol> implements DriverEvents {
+  readonly #protocol: P;
+  readonly #queueBytesMax: number;
+  readonly #resolve: (client: Client<P>) => void;
+  readonly #reject: (error: unknown) => void;
+  #driver!: Driver;
+  #client: Client<P> | null = null;
+  #end: Disconnect | null = null;
+
+  constructor(
+    protocol: P,
+    queueBytesMax: number,
+    resolve: (client: Client<P>) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#protocol = protocol;
+    this.#queueBytesMax = queueBytesMax;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  begin(driver: Driver, token: Uint8Array, signal: AbortSignal | undefined): void {
+    this.#driver = driver;
+    const abort = (): void => this.#aborted(signal as AbortSignal);
+    signal?.addEventListener("abort", abort, { once: true });
+    driver.connect(token);
+  }
+
+  #aborted(signal: AbortSignal): void {
+    if (this.#client !== null) {
+      void this.#client.close();
+    } else if (!this.#driver.closed) {
+      this.#driver.close();
+      this.#reject(signal.reason);
+    }
+  }
+
+  connected(handle: number, _slot: number, payload: Uint8Array): void {
+    const [, address] = readPeer(payload);
+    const client = new Client(this.#driver, this.#protocol, handle, this.#queueBytesMax, address);
+    this.#client = client;
+    this.#resolve(client);
+  }
+
+  disconnected(_handle: number, reason: number, local: boolean, text: Uint8Array): void {
+    this.#end = readDisconnect(reason, local, text);
+    this.#client?.ended(this.#end);
+  }
+
+  message(_handle: number, channel: number, bytes: Uint8Array): void {
+    this.#client?.received(channel, bytes);
+  }
+
+  fate(_handle: number, channel: number, _tag: number, fate: number): void {
+    this.#client?.undelivered(channel, fate);
+  }
+
+  /** Only the end of all is of interest here; the standard's states are `netrt/netcode`'s to show. */
+  clientState(state: number): void {
+    if (state > CLIENT_DISCONNECTED && state <= CLIENT_CONNECTED) return;
+    if (this.#client !== null) {
+      this.#client.ended(this.#end ?? { reason: "disconnected", text: "", local: false });
+      this.#client.gone();
+      return;
+    }
+    this.#driver.close();
+    this.#reject(this.#end === null ? stateError(state) : endError(this.#end, this.#protocol));
+  }
+
+  turned(): void {}
+}
+
+/** A token from what the user gave, checked as far as a client can. */
+function readTarget(protocol: Protocol, target: Uint8Array | string | InsecureTarget): Uint8Array {
+  if (typeof target === "object" && target !== null && "insecure" in target) {
+    const server = parseAddress(target.address);
+    if (target.insecure !== true || !isLoopback(server)) {
+      throw new NetrtError(
+        "ERR_NETRT_INSECURE_ADDRESS",
+        `insecure connections go to 127.0.0.0/8 or [::1] only, but ${target.address} was given`,
+      );
+    }
+    const random = crypto.getRandomValues(new BigUint64Array(1))[0];
+    return mintToken({
+      protocol,
+      key: insecureKey(),
+      clientId: target.clientId ?? random,
+      servers: [target.address],
+    });
+  }
+  const bytes = typeof target === "string" ? tokenFromBase64(target) : (target as Uint8Array);
+  const token = decodeToken(bytes);
+  if (token.protocolId !== protocol.id) {
+    throw new NetrtError(
+      "ERR_NETRT_TOKEN_FOREIGN",
+      `the token is for protocol id ${token.protocolId}, "${protocol.name}" has ${protocol.id}`,
+    );
+  }
+  if (token.expiresSeconds <= Date.now() / 1000) {
+    throw new NetrtError(
+      "ERR_NETRT_TOKEN_EXPIRED",
+      "the token has expired on this machine's clock",
+    );
+  }
+  return bytes;
+}
+
+/** The address that a client sends from unless told otherwise: any, of its first server's family. */
+export function clientBind(token: Uint8Array, bind: string | undefined): Address {
+  if (bind !== undefined) return parseAddress(bind);
+  const server = parseAddress(decodeToken(token).servers[0]);
+  const any = server.type === ADDRESS_IPV6 ? "[::]:0" : "0.0.0.0:0";
+  return parseAddress(any);
+}
+
+/**
+ * Connects to the server that a token names. Resolves when the server has given a slot and both
+ * speak the same protocol; tries the token's servers in turn.
+ *
+ * @param protocol the same definition as the server's
+ * @param token    a connect token of `mintToken`, as 2048 bytes or base64; or, for development, an
+ *                 insecure server on this machine
+ * @throws NetrtError (as rejection) `ERR_NETRT_TOKEN_INVALID`, `ERR_NETRT_TOKEN_EXPIRED`,
+ * `ERR_NETRT_TOKEN_FOREIGN`, `ERR_NETRT_DENIED`, `ERR_NETRT_CONNECTION_REQUEST_TIMED_OUT`,
+ * `ERR_NETRT_CONNECTION_RESPONSE_TIMED_OUT`, `ERR_NETRT_PROTOCOL_MISMATCH`, `ERR_NETRT_CLOSED`,
+ * `ERR_NETRT_ARGUMENT`, `ERR_NETRT_ADDRESS` or `ERR_NETRT_IO`; the signal's reason when it aborts
+ *
+ * @example
+ * ```ts
+ * const client = await connect(arena, token);
+ * client.send("input", bytes);
+ * for await (const state of client.messages("state")) draw(state);
+ * ```
+ */
+export async function connect<P extends Protocol>(
+  protocol: P,
+  token: Uint8Array | string | InsecureTarget,
+  options: ConnectOptions = {},
+): Promise<Client<P>> {
+  if (typeof options !== "object" || options === null) {
+    throw argumentError("options", options, "an object");
+  }
+  const bytes = readTarget(protocol, token);
+  const { signal, queueBytes = QUEUE_BYTES_DEFAULT } = options;
+  signal?.throwIfAborted();
+  const { promise, resolve, reject } = withResolvers<Client<P>>();
+  const connecting = new Connecting(protocol, queueBytes, resolve, reject);
+  const driver = await Driver.open(
+    {
+      engine: options.engine,
+      sizes: configureProtocol(ROLE_CLIENT, protocol, 1, options),
+      privateKey: new Uint8Array(32),
+      bind: socketAddress(clientBind(bytes, options.bind)),
+      tickRate: undefined,
+    },
+    connecting,
+  );
+  if (signal?.aborted) {
+    driver.close();
+    throw signal.reason;
+  }
+  connecting.begin(driver, bytes, signal);
+  return promise;
+}
+
+/** Promise.withResolvers, which Node 20 hasn't. */
+export function withResolvers<T>(): {
+  promise: Promise<T>;
+  resolve: (value: T) => void;
+  reject: (error: unknown) => void;
+} {
+  let resolve!: (value: T) => void;
+  let reject!: (error: unknown) => void;
+  const promise = new Promise<T>((resolves, rejects) => {
+    resolve = resolves;
+    reject = rejects;
+  });
+  return { promise, resolve, reject };
+}

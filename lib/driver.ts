@@ -1,0 +1,411 @@
+/**
+ * The loop between a user and an engine: when a turn is due, what it brought, what goes back.
+ *
+ * Owns: the rings' memory, the choice of the engine, the schedule of turns and ticks, and the
+ * dispatch of what the completion ring holds.
+ * Never does: decide anything of the protocol, or know a channel's name.
+ * Two rhythms: with ticks of 30 Hz and more everything happens on the tick (receive at its start,
+ * flush at its end, one wake-up); without, a turn comes when a datagram does or a deadline is due.
+ */
+import { randomFillSync } from "node:crypto";
+import { createHistogram } from "node:perf_hooks";
+import type { Sizes } from "./configure.js";
+import { SOCKET_BUFFER_BYTES } from "./configure.js";
+import { CONFIG_PEERS_MAX, ENTROPY_BYTES } from "./engine/config.js";
+import {
+  NO_ROOM,
+  RECORD_BYTES,
+  RECORD_CLOSE,
+  RECORD_CONNECT,
+  RECORD_DISCONNECT,
+  RECORD_FATE,
+  RECORD_MESSAGE,
+  RECORD_STATE,
+  Ring,
+  ringBytes,
+  ringNext,
+  ringPeek,
+  ringPublish,
+  ringPush,
+  ringRelease,
+  ringSet,
+} from "./engine/ring.js";
+import { HOST_PEERS, statsHostWord, statsWords } from "./engine/stats.js";
+import { argumentError, NetrtError } from "./errors.js";
+import { openJs } from "./js.js";
+import { loadNative, openNative } from "./native.js";
+import { TickSchedule } from "./ticker.js";
+import {
+  type Engine,
+  type EngineOptions,
+  type SocketAddress,
+  TURN_FLUSH,
+  TURN_RECEIVE,
+  TURN_TRANSMIT,
+  TURNED_BLOCKED,
+  TURNED_MORE,
+} from "./turn.js";
+
+/** Which engine runs the protocol. `auto`: native where it loads, else JavaScript with one warning. */
+export type EngineChoice = "auto" | "native" | "js";
+
+/** From this tick rate on datagrams wait for the tick (Hz): 33 ms is no wait that a game notices. */
+const TICK_PACED_HZ = 30;
+/** How long a blocked send buffer or a full ring is given (µs). */
+const BLOCKED_RETRY_US = 1000;
+/** Without any deadline the driver still looks after so long (µs): an hour. */
+const IDLE_US = 3_600_000_000;
+
+/** What the completion ring holds, as calls. Bytes are views into the ring: valid during the call. */
+export interface DriverEvents {
+  connected(peer: number, slot: number, payload: Uint8Array): void;
+  disconnected(peer: number, reason: number, local: boolean, text: Uint8Array): void;
+  message(peer: number, channel: number, bytes: Uint8Array): void;
+  fate(peer: number, channel: number, tag: number, fate: number): void;
+  clientState(state: number): void;
+  /** After the events of a turn. */
+  turned(): void;
+  tick?(tick: number): void;
+}
+
+export interface DriverOptions {
+  readonly engine: EngineChoice | undefined;
+  readonly sizes: Sizes;
+  readonly privateKey: Uint8Array;
+  readonly bind: SocketAddress;
+  /** Ticks per second; undefined for none. */
+  readonly tickRate: number | undefined;
+}
+
+/** Somebody whose message was refused for want of room. */
+export interface Waiter {
+  /** Whether there is room again, or no more use for it. */
+  readonly relieved: boolean;
+  /** Tells its user. */
+  relieve(): void;
+}
+
+let warned = false;
+
+function fallBack(reason: string): void {
+  if (!warned) {
+    warned = true;
+    process.emitWarning(`the JavaScript engine runs: ${reason}`, { type: "NetrtWarning" });
+  }
+}
+
+function chooseEngine(
+  choice: EngineChoice | undefined,
+): (options: EngineOptions) => Promise<Engine> {
+  const wanted = choice ?? (process.env.NETRT_ENGINE || "auto");
+  if (wanted === "js") return openJs;
+  if (wanted !== "native" && wanted !== "auto") {
+    const name = choice === undefined ? "the environment's NETRT_ENGINE" : "engine";
+    throw argumentError(name, wanted, '"auto", "native" or "js"');
+  }
+  const native = loadNative();
+  if ("binding" in native) return openNative;
+  if (wanted === "native") {
+    const message = `the native engine can't run here: ${native.reason}`;
+    throw new NetrtError("ERR_NETRT_ENGINE_UNAVAILABLE", message);
+  }
+  fallBack(native.reason);
+  return openJs;
+}
+
+/** The engine that `auto` means here: `"native"` or `"js"`. */
+export function defaultEngine(): "native" | "js" {
+  if (process.env.NETRT_ENGINE === "js") return "js";
+  return "binding" in loadNative() ? "native" : "js";
+}
+
+export class Driver {
+  readonly submission = new Ring();
+  readonly page: Uint32Array;
+  readonly peersMax: number;
+  readonly schedule: TickSchedule | null;
+  /** µs of each tick spent in the transport. */
+  readonly transportUs = createHistogram();
+  readonly engine: Engine;
+  readonly waiters = new Set<Waiter>();
+  readonly #completion = new Ring();
+  readonly #events: DriverEvents;
+  readonly #paced: boolean;
+  /** Turns so far: what was submitted before the last one is counted on the page. */
+  turns = 1;
+  #draining = false;
+  #held = false;
+  #flushAsked = false;
+  #submitted = false;
+  #blocked = false;
+  #more = false;
+  #turnUs = 0;
+  #closed = false;
+
+  private constructor(
+    engine: Engine,
+    options: DriverOptions,
+    page: Uint32Array,
+    submission: Uint8Array,
+    completion: Uint8Array,
+    events: DriverEvents,
+  ) {
+    this.engine = engine;
+    this.page = page;
+    this.peersMax = options.sizes.config[CONFIG_PEERS_MAX];
+    this.#events = events;
+    ringSet(this.submission, submission);
+    ringSet(this.#completion, completion);
+    const rate = options.tickRate;
+    this.schedule = rate === undefined ? null : new TickSchedule(rate, engine.nowUs());
+    this.#paced = rate !== undefined && rate >= TICK_PACED_HZ;
+  }
+
+  static async open(options: DriverOptions, events: DriverEvents): Promise<Driver> {
+    const open = chooseEngine(options.engine);
+    const { config, submissionBytes, completionBytes } = options.sizes;
+    const page = new Uint32Array(statsWords(config[CONFIG_PEERS_MAX]));
+    const submission = new Uint8Array(ringBytes(submissionBytes));
+    const completion = new Uint8Array(ringBytes(completionBytes));
+    let driver: Driver | null = null;
+    const engine = await open({
+      config,
+      privateKey: options.privateKey,
+      entropy: randomFillSync(new Uint8Array(ENTROPY_BYTES)),
+      submission,
+      completion,
+      page,
+      bind: options.bind,
+      socketBufferBytes: SOCKET_BUFFER_BYTES,
+      onWake: () => driver?.wake(),
+    });
+    driver = new Driver(engine, options, page, submission, completion, events);
+    driver.#arm();
+    return driver;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Peers that have a slot, those that say goodbye included. */
+  get peers(): number {
+    return this.page[statsHostWord(HOST_PEERS)];
+  }
+
+  // --- the user's side ---
+
+  /**
+   * Reserves a record in the submission ring; the index of its first word, or NO_ROOM when even a
+   * turn makes no room. The caller fills it and calls `submitted`.
+   */
+  push(kind: number, payloadBytes: number): number {
+    const word = ringPush(this.submission, kind, payloadBytes);
+    if (word !== NO_ROOM) return word;
+    this.#turn(0);
+    return ringPush(this.submission, kind, payloadBytes);
+  }
+
+  /** A record is filled. Without ticks it goes out at the end of the running JavaScript. */
+  submitted(): void {
+    ringPublish(this.submission);
+    this.#submitted = true;
+    if (this.#paced || this.#flushAsked) return;
+    this.#flushAsked = true;
+    queueMicrotask(() => {
+      this.#flushAsked = false;
+      this.flush();
+    });
+  }
+
+  /** Everything sent so far goes out now. */
+  flush(): void {
+    if (this.#closed || !this.#submitted) return;
+    this.#submitted = false;
+    this.#turn(TURN_FLUSH | TURN_TRANSMIT);
+    if (!this.#draining) this.#drainAndArm();
+  }
+
+  /** Submits the end of a peer. */
+  closePeer(peer: number, reason: number, text: Uint8Array, drain: boolean): void {
+    const word = this.push(RECORD_CLOSE, text.length);
+    if (word === NO_ROOM) return;
+    const { words, bytes } = this.submission;
+    words[word + 1] = peer;
+    words[word + 2] = 0;
+    words[word + 4] = reason;
+    words[word + 5] = drain ? 1 : 0;
+    bytes.set(text, word * 4 + RECORD_BYTES);
+    this.submitted();
+  }
+
+  /**
+   * Hands nothing more out until the event loop has turned: whoever awaits the connection adds its
+   * handlers first, and a message may have come with the packet that made it.
+   */
+  hold(): void {
+    this.#held = true;
+    setImmediate(() => {
+      this.#held = false;
+      this.#drainAndArm();
+    });
+  }
+
+  connect(token: Uint8Array): void {
+    this.engine.connect(token);
+    this.#turn(TURN_TRANSMIT);
+    this.#drainAndArm();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.engine.close();
+  }
+
+  // --- turns ---
+
+  #turn(flags: number): void {
+    const startUs = this.engine.nowUs();
+    const turned = this.engine.turn(flags);
+    this.turns += 1;
+    this.#turnUs += this.engine.nowUs() - startUs;
+    // A turn that only sends says nothing about what still waits to be received.
+    if ((flags & TURN_RECEIVE) !== 0) this.#more = (turned & TURNED_MORE) !== 0;
+    if ((flags & TURN_TRANSMIT) !== 0) this.#blocked = (turned & TURNED_BLOCKED) !== 0;
+  }
+
+  /** The engine woke us: a tick is due, a datagram came, or the core has something to do. */
+  wake(): void {
+    if (this.#closed) return;
+    try {
+      if (this.#paced) this.#ticks();
+      else this.#arrival();
+    } finally {
+      this.#arm();
+    }
+  }
+
+  /** Receive, run the ticks that are due, flush: everything of a tick goes out together. */
+  #ticks(): void {
+    const schedule = this.schedule as TickSchedule;
+    this.#turnUs = 0;
+    this.#turn(TURN_RECEIVE);
+    try {
+      this.#drain();
+      schedule.run(
+        () => this.engine.nowUs(),
+        (tick) => this.#events.tick?.(tick),
+      );
+    } finally {
+      if (!this.#closed) {
+        this.#submitted = false;
+        this.#turn(TURN_FLUSH | TURN_TRANSMIT);
+        this.transportUs.record(Math.max(1, this.#turnUs));
+      }
+    }
+    this.#drain();
+  }
+
+  #arrival(): void {
+    this.#turn(TURN_RECEIVE);
+    try {
+      this.#drain();
+      if (this.schedule !== null) {
+        this.schedule.run(
+          () => this.engine.nowUs(),
+          (tick) => this.#events.tick?.(tick),
+        );
+      }
+    } finally {
+      if (!this.#closed) {
+        this.#submitted = false;
+        this.#turn(TURN_FLUSH | TURN_TRANSMIT);
+      }
+    }
+    this.#drain();
+  }
+
+  #drainAndArm(): void {
+    try {
+      this.#drain();
+    } finally {
+      this.#arm();
+    }
+  }
+
+  #arm(): void {
+    if (this.#closed) return;
+    const now = this.engine.nowUs();
+    // A handler that threw leaves records behind it, and nothing else may ever wake us for them.
+    const left = !this.#held && ringPeek(this.#completion) !== NO_ROOM;
+    const more = this.#more || left;
+    if (this.#paced) {
+      const tickUs = (this.schedule as TickSchedule).nextDeadlineUs;
+      this.engine.arm(more ? now : tickUs, false);
+      return;
+    }
+    let deadlineUs = more ? now : Math.min(this.engine.deadlineUs(), now + IDLE_US);
+    if (this.#blocked && !more) deadlineUs = Math.max(deadlineUs, now + BLOCKED_RETRY_US);
+    if (this.schedule !== null) deadlineUs = Math.min(deadlineUs, this.schedule.nextDeadlineUs);
+    this.engine.arm(deadlineUs, true);
+  }
+
+  // --- what a turn brought ---
+
+  /** Hands every record to the user. A record's memory is given back once its handler returned. */
+  #drain(): void {
+    if (this.#draining || this.#closed || this.#held) return;
+    this.#draining = true;
+    const ring = this.#completion;
+    try {
+      for (let word = ringPeek(ring); word !== NO_ROOM; word = ringPeek(ring)) {
+        ringNext(ring, word);
+        this.#dispatch(word);
+        if (this.#closed || this.#held) return;
+      }
+      this.#relieve();
+      this.#events.turned();
+    } finally {
+      ringRelease(ring);
+      this.#draining = false;
+    }
+  }
+
+  /** Whoever is told waits no more, unless what it sends then is refused again. */
+  #relieve(): void {
+    if (this.waiters.size === 0) return;
+    for (const waiter of [...this.waiters]) {
+      if (waiter.relieved && this.waiters.delete(waiter)) waiter.relieve();
+    }
+  }
+
+  #dispatch(word: number): void {
+    const { words, bytes } = this.#completion;
+    const peer = words[word + 1];
+    const start = word * 4 + RECORD_BYTES;
+    const end = start + words[word + 3];
+    switch (words[word] >>> 24) {
+      case RECORD_MESSAGE:
+        this.#events.message(peer, words[word + 2], bytes.subarray(start, end));
+        break;
+      case RECORD_FATE:
+        this.#events.fate(peer, words[word + 2], words[word + 4], words[word + 5]);
+        break;
+      case RECORD_CONNECT:
+        this.#events.connected(peer, words[word + 4], bytes.subarray(start, end));
+        break;
+      case RECORD_DISCONNECT:
+        this.#events.disconnected(
+          peer,
+          words[word + 4],
+          words[word + 5] === 1,
+          bytes.subarray(start, end),
+        );
+        break;
+      case RECORD_STATE:
+        this.#events.clientState(words[word + 4] | 0);
+        break;
+    }
+  }
+}

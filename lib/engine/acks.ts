@@ -1,0 +1,389 @@
+// acks: which packets arrived, on both ends, and the one verdict that each packet gets.
+//
+// Owns the received numbers (latest and 256 before it), the records of sent packets, and the rule
+// that decides a packet lost (R-26). Verdicts are asked for (acksVerdict), in the order of packet
+// numbers, exactly one each (R-25). Never retransmits: a packet goes out once (R-29).
+// Invariants: verdictNext <= nextNumber <= verdictNext + SENT_PACKETS - ACK_BITS_MAX; a record
+// behind verdictNext stays for as long as a late ack may still correct it.
+
+import {
+  ACK_BITS_MAX,
+  ACK_DELAY_UNIT_US,
+  ACK_DELAY_UNKNOWN,
+  ACK_HOLD_US,
+  ACK_OWED_MAX,
+  IN_FLIGHT_MAX,
+  REORDER_PACKETS,
+  SENT_PACKETS,
+} from "./limits.js";
+import type { Carried } from "./queue.js";
+import { type Rtt, rttReorderUs, rttSample, rttTimeoutUs } from "./rtt.js";
+import { NO_DEADLINE } from "./timers.js";
+
+const ACK_WORDS = ACK_BITS_MAX / 32;
+export const NO_NUMBER = -1;
+
+// --- what arrived ---
+
+export class Received {
+  /** The highest number received, or NO_NUMBER. */
+  latest = NO_NUMBER;
+  latestUs = 0;
+  /** Bit i of the whole: latest - 1 - i arrived. Word 0 holds the nearest 32. */
+  bits = new Uint32Array(ACK_WORDS);
+  /** Packets that ask for an ack and got none yet. */
+  owed = 0;
+  /** When the oldest of them arrived (µs). */
+  owedUs = 0;
+  /** The peer is known to know about every number up to here (R-24). */
+  floor = NO_NUMBER;
+  /** Acks of packets before this number of ours say nothing about a number that arrived late. */
+  barrier = 0;
+  gaps = 0;
+}
+
+export function receivedReset(received: Received): void {
+  received.latest = NO_NUMBER;
+  received.latestUs = 0;
+  received.bits.fill(0);
+  received.owed = 0;
+  received.owedUs = 0;
+  received.floor = NO_NUMBER;
+  received.barrier = 0;
+  received.gaps = 0;
+}
+
+function shiftBits(bits: Uint32Array, count: number): void {
+  const words = count >>> 5;
+  const rest = count & 31;
+  for (let index = ACK_WORDS - 1; index >= 0; index--) {
+    const from = index - words;
+    const high = from >= 0 ? bits[from] : 0;
+    const low = from >= 1 ? bits[from - 1] : 0;
+    bits[index] = rest === 0 ? high : ((high << rest) | (low >>> (32 - rest))) >>> 0;
+  }
+}
+
+/** Takes note of a packet that passed the seal. `nextNumber` is our own next packet number. */
+export function receivedAdd(
+  received: Received,
+  number: number,
+  receivedUs: number,
+  eliciting: boolean,
+  nextNumber: number,
+): void {
+  if (number > received.latest) {
+    const step = number - received.latest;
+    if (received.latest === NO_NUMBER) {
+      received.bits.fill(0);
+    } else if (step > ACK_BITS_MAX) {
+      received.bits.fill(0);
+      received.gaps += step - 1;
+    } else {
+      shiftBits(received.bits, step);
+      const index = step - 1;
+      received.bits[index >>> 5] = (received.bits[index >>> 5] | (1 << (index & 31))) >>> 0;
+      received.gaps += step - 1;
+    }
+    received.latest = number;
+    received.latestUs = receivedUs;
+  } else {
+    const index = received.latest - 1 - number;
+    if (index >= 0 && index < ACK_BITS_MAX) {
+      received.bits[index >>> 5] = (received.bits[index >>> 5] | (1 << (index & 31))) >>> 0;
+      if (received.gaps > 0) {
+        received.gaps -= 1;
+      }
+    }
+    if (number <= received.floor) {
+      received.floor = number - 1;
+    }
+    received.barrier = nextNumber;
+  }
+  if (eliciting) {
+    if (received.owed === 0) {
+      received.owedUs = receivedUs;
+    }
+    received.owed += 1;
+  }
+}
+
+/** How many bitfield bytes an ack must carry now (R-24): down to the floor, without empty ones at the end. */
+export function receivedBitBytes(received: Received): number {
+  const span = Math.min(received.latest - 1 - received.floor, ACK_BITS_MAX);
+  for (let bytes = (span + 7) >>> 3; bytes > 0; bytes--) {
+    if (receivedBitByte(received, bytes - 1) !== 0) {
+      return bytes;
+    }
+  }
+  return 0;
+}
+
+/** Eight bits of the field: index 0 tells about latest - 1 … latest - 8. */
+export function receivedBitByte(received: Received, index: number): number {
+  return (received.bits[index >>> 2] >>> ((index & 3) * 8)) & 0xff;
+}
+
+/** The time since the latest packet came, in ACK_DELAY_UNIT_US, saturating at "unknown" (R-23). */
+export function receivedDelay(received: Received, nowUs: number): number {
+  const units = Math.trunc(Math.max(nowUs - received.latestUs, 0) / ACK_DELAY_UNIT_US);
+  return Math.min(units, ACK_DELAY_UNKNOWN);
+}
+
+/** When an ack must go out at the latest (µs): 0 for at once, NO_DEADLINE when none is owed (R-30). */
+export function receivedDueUs(received: Received): number {
+  if (received.owed === 0) {
+    return NO_DEADLINE;
+  }
+  return received.owed >= ACK_OWED_MAX ? 0 : received.owedUs + ACK_HOLD_US;
+}
+
+/** A packet of ours that carried acks was acked: what it reported needs no repeating (R-24). */
+function receivedReported(received: Received, number: number, reported: number): void {
+  if (number >= received.barrier && reported > received.floor) {
+    received.floor = reported;
+  }
+}
+
+// --- what was sent ---
+
+export const SENT_UNDECIDED = 0;
+export const SENT_ACKED = 1;
+export const SENT_LOST = 2;
+/** Lost by verdict, then acked after all (R-27). */
+export const SENT_LATE = 3;
+
+export class SentPacket {
+  number = NO_NUMBER;
+  sentUs = 0;
+  bytes = 0;
+  state = SENT_UNDECIDED;
+  eliciting = false;
+  hello = false;
+  /** received.latest when it was sent. */
+  reported = NO_NUMBER;
+  carried: Carried | null = null;
+}
+
+export class Sent {
+  packets: SentPacket[];
+  /** The number that the next packet gets. */
+  nextNumber = 0;
+  /** The oldest number without a verdict. */
+  verdictNext = 0;
+  /** The highest number acked, or NO_NUMBER. */
+  ackedLatest = NO_NUMBER;
+  /** Time-outs declare packets lost that were sent until then (µs). */
+  timedOutUs = -1;
+  eliciting = 0;
+  acked = 0;
+  lost = 0;
+  late = 0;
+
+  constructor() {
+    this.packets = [];
+    for (let index = 0; index < SENT_PACKETS; index++) {
+      this.packets.push(new SentPacket());
+    }
+  }
+}
+
+/** Starts over; numbers below `nextNumber` were used for packets that are never acked. */
+export function sentReset(sent: Sent, nextNumber: number): void {
+  for (const packet of sent.packets) {
+    packet.number = NO_NUMBER;
+    packet.carried = null;
+  }
+  sent.nextNumber = nextNumber;
+  sent.verdictNext = nextNumber;
+  sent.ackedLatest = NO_NUMBER;
+  sent.timedOutUs = -1;
+  sent.eliciting = 0;
+  sent.acked = 0;
+  sent.lost = 0;
+  sent.late = 0;
+}
+
+export function sentInFlight(sent: Sent): number {
+  return sent.nextNumber - sent.verdictNext;
+}
+
+/** Whether another packet may go out: a number without a verdict needs its record. */
+export function sentReady(sent: Sent): boolean {
+  return sentInFlight(sent) < IN_FLIGHT_MAX;
+}
+
+function recordOf(sent: Sent, number: number): SentPacket {
+  return sent.packets[number & (SENT_PACKETS - 1)];
+}
+
+/** The record for the next packet number, which it takes. Only while sentReady. */
+export function sentAdd(sent: Sent, nowUs: number, bytes: number, eliciting: boolean): SentPacket {
+  const packet = recordOf(sent, sent.nextNumber);
+  packet.number = sent.nextNumber;
+  packet.sentUs = nowUs;
+  packet.bytes = bytes;
+  packet.state = SENT_UNDECIDED;
+  packet.eliciting = eliciting;
+  packet.hello = false;
+  packet.reported = NO_NUMBER;
+  packet.carried = null;
+  sent.nextNumber += 1;
+  if (eliciting) {
+    sent.eliciting += 1;
+  }
+  return packet;
+}
+
+/** Takes a number for a packet that is never acked: a goodbye, a bare NETCODE packet. */
+export function sentUnrecorded(sent: Sent): number {
+  const number = sent.nextNumber;
+  sent.nextNumber += 1;
+  if (sent.verdictNext === number) {
+    sent.verdictNext += 1;
+  } else {
+    recordOf(sent, number).number = NO_NUMBER;
+    recordOf(sent, number).carried = null;
+  }
+  return number;
+}
+
+/** Takes what an undecided packet carried. */
+export function sentTakeCarried(sent: Sent, number: number): Carried | null {
+  const packet = recordOf(sent, number);
+  const carried = packet.number === number ? packet.carried : null;
+  packet.carried = null;
+  return carried;
+}
+
+function ackNumber(sent: Sent, received: Received, number: number): boolean {
+  const packet = recordOf(sent, number);
+  if (number < 0 || packet.number !== number) {
+    return false;
+  }
+  if (packet.state === SENT_LOST) {
+    packet.state = SENT_LATE;
+    sent.late += 1;
+    return false;
+  }
+  if (packet.state !== SENT_UNDECIDED) {
+    return false;
+  }
+  packet.state = SENT_ACKED;
+  receivedReported(received, number, packet.reported);
+  return true;
+}
+
+/**
+ * Takes the acks of one packet: `latest` and, for bit i of `bits`, latest - 1 - i (R-21).
+ * The caller has made sure that latest was sent (R-22). An RTT sample is taken when the latest is
+ * newly acked, asked for an ack, and the peer told how long it held it (R-28).
+ */
+export function acksReceive(
+  sent: Sent,
+  received: Received,
+  rtt: Rtt,
+  latest: number,
+  delay: number,
+  bits: Uint8Array,
+  bitsOffset: number,
+  bitBytes: number,
+  receivedUs: number,
+): void {
+  if (ackNumber(sent, received, latest)) {
+    const packet = recordOf(sent, latest);
+    if (packet.eliciting && delay !== ACK_DELAY_UNKNOWN) {
+      const raw = receivedUs - packet.sentUs;
+      const sample = raw - delay * ACK_DELAY_UNIT_US;
+      // A peer that claims to have held the packet for longer than it was away is not believed.
+      rttSample(rtt, sample > 0 ? sample : raw, receivedUs);
+    }
+  }
+  if (latest > sent.ackedLatest) {
+    sent.ackedLatest = latest;
+  }
+  for (let index = 0; index < bitBytes; index++) {
+    const byte = bits[bitsOffset + index];
+    if (byte === 0) {
+      continue;
+    }
+    for (let bit = 0; bit < 8; bit++) {
+      if ((byte & (1 << bit)) !== 0) {
+        ackNumber(sent, received, latest - 1 - (index * 8 + bit));
+      }
+    }
+  }
+}
+
+function isLost(sent: Sent, packet: SentPacket, rtt: Rtt, nowUs: number): boolean {
+  if (packet.number < sent.ackedLatest) {
+    return (
+      sent.ackedLatest - packet.number >= REORDER_PACKETS ||
+      nowUs >= packet.sentUs + rttReorderUs(rtt)
+    );
+  }
+  return packet.sentUs <= sent.timedOutUs;
+}
+
+/**
+ * The next packet that has its verdict now, in the order of numbers, or null (R-25).
+ * Its state is SENT_ACKED or SENT_LOST; what it carried is the caller's to take.
+ */
+export function acksVerdict(sent: Sent, rtt: Rtt, nowUs: number): SentPacket | null {
+  if (sent.verdictNext === sent.nextNumber) {
+    return null;
+  }
+  const packet = recordOf(sent, sent.verdictNext);
+  if (packet.state === SENT_UNDECIDED) {
+    if (!isLost(sent, packet, rtt, nowUs)) {
+      return null;
+    }
+    packet.state = SENT_LOST;
+    sent.lost += 1;
+  } else {
+    sent.acked += 1;
+  }
+  if (packet.eliciting) {
+    sent.eliciting -= 1;
+  }
+  sent.verdictNext += 1;
+  return packet;
+}
+
+function oldestEliciting(sent: Sent): SentPacket | null {
+  if (sent.eliciting === 0) {
+    return null;
+  }
+  for (let number = sent.verdictNext; number < sent.nextNumber; number++) {
+    const packet = recordOf(sent, number);
+    if (packet.eliciting && packet.state === SENT_UNDECIDED) {
+      return packet;
+    }
+  }
+  return null;
+}
+
+/** The time-out of the oldest packet that asked for an ack (µs), or NO_DEADLINE. */
+export function acksTimeoutUs(sent: Sent, rtt: Rtt): number {
+  const oldest = oldestEliciting(sent);
+  return oldest === null ? NO_DEADLINE : oldest.sentUs + rttTimeoutUs(rtt) + ACK_HOLD_US;
+}
+
+/** When acksVerdict or a time-out may have news without another ack (µs), or NO_DEADLINE. */
+export function acksDeadlineUs(sent: Sent, rtt: Rtt): number {
+  const timeoutUs = acksTimeoutUs(sent, rtt);
+  if (sent.verdictNext < sent.ackedLatest) {
+    const overtakenUs = recordOf(sent, sent.verdictNext).sentUs + rttReorderUs(rtt);
+    return Math.min(timeoutUs, overtakenUs);
+  }
+  return timeoutUs;
+}
+
+/** Declares lost what is past its time-out; true when something was (the caller backs off). */
+export function acksExpire(sent: Sent, rtt: Rtt, nowUs: number): boolean {
+  if (nowUs < acksTimeoutUs(sent, rtt)) {
+    return false;
+  }
+  sent.timedOutUs = nowUs - rttTimeoutUs(rtt) - ACK_HOLD_US;
+  return true;
+}

@@ -1,0 +1,317 @@
+// connection: one peer between the moment it has a slot and the moment the slot is free again.
+//
+// Owns the peer's keys, replay window, numbers, channels and timers, and what a packet to it holds.
+// Never knows a socket or another peer; never pushes bytes: it is asked for a packet and says when to
+// ask again. The state moves only by the table of `state`.
+// Invariants: a packet number is used once (R-29); nothing is acted on before the seal opened and the
+// whole payload was checked (R-20); after the end was reported, nothing more is (R-47).
+
+import {
+  acksDeadlineUs,
+  Received,
+  receivedDueUs,
+  receivedReset,
+  Sent,
+  sentInFlight,
+  sentReady,
+  sentReset,
+} from "./acks.js";
+import { Address } from "./address.js";
+import { Reader, Writer } from "./bytes.js";
+import { Channel, channelFlushed, channelReset, channelWants, type Outlet } from "./channel.js";
+import type { HostConfig } from "./config.js";
+import { AckHeader, Frame } from "./frame.js";
+import {
+  CLOSE_TEXT_BYTES_MAX,
+  COMPLETION_RESERVE_BYTES,
+  KEEP_ALIVE_US,
+  PACKET_ASSOCIATED_BYTES,
+  USER_DATA_BYTES,
+} from "./limits.js";
+import { Pacing, pacingNextUs, pacingReady, pacingReset } from "./pacing.js";
+import { Plan } from "./plan.js";
+import { ReplayWindow, replayReset } from "./replay.js";
+import { NO_ROOM, RECORD_BYTES, RECORD_CONNECT, ringPush, ringRoom } from "./ring.js";
+import { Rtt, rttReset } from "./rtt.js";
+import { SealKey, sealKeySet } from "./seal.js";
+import {
+  CONNECTION_CLOSING,
+  CONNECTION_EVENT_ASSIGN,
+  CONNECTION_EVENT_HELLO,
+  CONNECTION_FREE,
+  connectionNext,
+} from "./state.js";
+import {
+  PEER_ACKS_LATE,
+  PEER_GAPS,
+  PEER_HANDLE,
+  PEER_IN_FLIGHT,
+  PEER_JITTER_US,
+  PEER_PACKETS_ACKED,
+  PEER_PACKETS_LOST,
+  PEER_RATE,
+  PEER_RTT_MINIMUM_US,
+  PEER_RTT_US,
+  PEER_RTT_VARIANCE_US,
+  PEER_WORDS,
+  statsPeerWord,
+} from "./stats.js";
+import { NO_DEADLINE } from "./timers.js";
+
+const HANDLE_STEP = 0x10000;
+
+/** What all connections of a host share: memory, configuration, scratch for the packet at hand. */
+export class Shared {
+  config: HostConfig;
+  outlet: Outlet;
+  plan = new Plan();
+  reader = new Reader();
+  writer = new Writer();
+  ackHeader = new AckHeader();
+  frame = new Frame();
+  associated = new Uint8Array(PACKET_ASSOCIATED_BYTES);
+
+  constructor(config: HostConfig, outlet: Outlet) {
+    this.config = config;
+    this.outlet = outlet;
+  }
+}
+
+export class Connection {
+  slot: number;
+  /** Slot in the low half, a count of the slot's uses in the high half: 0 is never a handle. */
+  handle: number;
+  state = CONNECTION_FREE;
+  address = new Address();
+  clientIdLo = 0;
+  clientIdHi = 0;
+  userData = new Uint8Array(USER_DATA_BYTES);
+  sendKey = new SealKey();
+  receiveKey = new SealKey();
+  replay = new ReplayWindow();
+  received = new Received();
+  sent = new Sent();
+  rtt = new Rtt();
+  pacing = new Pacing();
+  channels: Channel[] = [];
+
+  /** The peer is known to know that it is connected (R-11); a client always is. */
+  confirmed = false;
+  /** A keep-alive went out since the last payload to an unconfirmed peer. */
+  preceded = false;
+  helloAcked = false;
+  helloInFlight = 0;
+  /** The user was told that the peer is there; then it is told when the peer is gone. */
+  announced = false;
+  /** The user's flush wants everything unsent to go out. */
+  flushing = false;
+
+  heardUs = 0;
+  timeoutUs = NO_DEADLINE;
+  /** When anything last went out, and how long it may then be quiet (R-15). */
+  spokenUs = 0;
+  keepAliveUs = KEEP_ALIVE_US;
+  /** When the last first ride of a message was, and the time between the last two (R-46). */
+  streamUs = 0;
+  streamIntervalUs = NO_DEADLINE;
+  copyDueUs = NO_DEADLINE;
+  /** What wants to ride found no place in the last packet, and is tried again then (µs). */
+  stalledUntilUs = 0;
+
+  closeReason = 0;
+  closeText = new Uint8Array(CLOSE_TEXT_BYTES_MAX);
+  closeTextBytes = 0;
+  /** Goodbyes still to send, when the next is due, and how many of them carry the reason. */
+  farewells = 0;
+  farewellDueUs = 0;
+  farewellsWithReason = 0;
+
+  /** Messages that are due wait for room in the user's ring. */
+  heldUp = false;
+
+  /** The host's lists. */
+  inWork = false;
+  inDirty = false;
+  openIndex = 0;
+
+  constructor(slot: number, config: HostConfig) {
+    this.slot = slot;
+    this.handle = slot;
+    for (let index = 0; index < config.channelCount; index++) {
+      const channel = new Channel(config.policies[index]);
+      channel.index = index;
+      this.channels.push(channel);
+    }
+  }
+}
+
+// --- the beginning ---
+
+/** Takes the slot into use: NETCODE has connected it. `firstNumber` follows the last number used. */
+export function connectionAssign(
+  connection: Connection,
+  shared: Shared,
+  sendKey: Uint8Array,
+  sendKeyOffset: number,
+  receiveKey: Uint8Array,
+  receiveKeyOffset: number,
+  firstNumber: number,
+  timeoutUs: number,
+  nowUs: number,
+): void {
+  connection.state = connectionNext(connection.state, CONNECTION_EVENT_ASSIGN);
+  connection.handle = (connection.handle + HANDLE_STEP) >>> 0;
+  if (connection.handle < HANDLE_STEP) {
+    connection.handle += HANDLE_STEP;
+  }
+  sealKeySet(connection.sendKey, sendKey, sendKeyOffset);
+  sealKeySet(connection.receiveKey, receiveKey, receiveKeyOffset);
+  replayReset(connection.replay);
+  receivedReset(connection.received);
+  sentReset(connection.sent, firstNumber);
+  rttReset(connection.rtt);
+  pacingReset(connection.pacing, shared.config.rate, nowUs);
+  for (const channel of connection.channels) {
+    channelReset(channel);
+  }
+  connection.confirmed = false;
+  connection.preceded = false;
+  connection.helloAcked = shared.config.raw;
+  connection.helloInFlight = 0;
+  connection.announced = false;
+  connection.flushing = false;
+  connection.heardUs = nowUs;
+  connection.timeoutUs = timeoutUs;
+  connection.spokenUs = nowUs;
+  connection.keepAliveUs = KEEP_ALIVE_US;
+  connection.streamUs = 0;
+  connection.streamIntervalUs = NO_DEADLINE;
+  connection.copyDueUs = NO_DEADLINE;
+  connection.stalledUntilUs = 0;
+  connection.farewells = 0;
+  connection.heldUp = false;
+  const row = statsPeerWord(connection.slot);
+  shared.outlet.page.fill(0, row, row + PEER_WORDS);
+  shared.outlet.page[row + PEER_HANDLE] = connection.handle;
+  if (shared.config.raw) {
+    connectionOpen(connection, shared);
+  }
+}
+
+/** The peer speaks our protocol: tells the user that it is there. */
+export function connectionOpen(connection: Connection, shared: Shared): void {
+  connection.state = connectionNext(connection.state, CONNECTION_EVENT_HELLO);
+  connection.announced = true;
+  const completion = shared.outlet.completion;
+  const word = ringPush(completion, RECORD_CONNECT, 32 + USER_DATA_BYTES);
+  if (word === NO_ROOM) {
+    return;
+  }
+  const words = completion.words;
+  words[word + 1] = connection.handle;
+  words[word + 2] = 0;
+  words[word + 4] = connection.slot;
+  words[word + 5] = 0;
+  const payload = word + RECORD_BYTES / 4;
+  words[payload] = connection.clientIdLo;
+  words[payload + 1] = connection.clientIdHi;
+  words[payload + 2] = connection.address.type;
+  words[payload + 3] = connection.address.port;
+  words[payload + 4] = connection.address.a;
+  words[payload + 5] = connection.address.b;
+  words[payload + 6] = connection.address.c;
+  words[payload + 7] = connection.address.d;
+  completion.bytes.set(connection.userData, payload * 4 + 32);
+}
+
+/** Whether the user's ring has room for what one step of a connection can bring forth. */
+export function connectionRoom(shared: Shared): boolean {
+  return ringRoom(shared.outlet.completion) >= COMPLETION_RESERVE_BYTES;
+}
+
+// --- what is due ---
+
+/** When connectionAdvance or connectionTransmit has something to do (µs), flushes aside. */
+export function connectionDeadlineUs(connection: Connection, nowUs: number): number {
+  if (connection.state === CONNECTION_FREE) {
+    return NO_DEADLINE;
+  }
+  if (connection.state === CONNECTION_CLOSING) {
+    return connection.farewellDueUs;
+  }
+  if (connection.heldUp) {
+    return 0;
+  }
+  let deadlineUs = Math.min(
+    connection.heardUs + connection.timeoutUs,
+    acksDeadlineUs(connection.sent, connection.rtt),
+  );
+  for (const channel of connection.channels) {
+    deadlineUs = Math.min(deadlineUs, channel.earliestExpiryUs);
+  }
+  if (!sentReady(connection.sent)) {
+    return deadlineUs;
+  }
+  return Math.min(
+    deadlineUs,
+    Math.max(connectionDueUs(connection), pacingNextUs(connection.pacing, nowUs)),
+  );
+}
+
+/** When something wants to go out (µs): 0 for at once, NO_DEADLINE for not before more happens. */
+export function connectionDueUs(connection: Connection): number {
+  if (connection.state === CONNECTION_CLOSING) {
+    return connection.farewells > 0 ? connection.farewellDueUs : NO_DEADLINE;
+  }
+  if (!connection.helloAcked && connection.helloInFlight === 0) {
+    return 0;
+  }
+  const wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
+  const ackDueUs = receivedDueUs(connection.received);
+  const keepAliveDueUs = connection.spokenUs + connection.keepAliveUs;
+  return Math.min(wantsUs, ackDueUs, keepAliveDueUs, connection.copyDueUs);
+}
+
+/** Whether a channel has something for a packet now. */
+export function connectionWants(connection: Connection): boolean {
+  for (const channel of connection.channels) {
+    if (channelWants(channel, connection.flushing)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/** Whether a packet may go out now: something is due, and number and budget allow it. */
+export function connectionReady(connection: Connection, nowUs: number): boolean {
+  if (nowUs < connectionDueUs(connection)) {
+    return false;
+  }
+  const closing = connection.state === CONNECTION_CLOSING;
+  return closing || (sentReady(connection.sent) && pacingReady(connection.pacing, nowUs));
+}
+
+/** A flush has been served as far as it can be now: what stayed unsent is stale (R-41). */
+export function connectionFlushed(connection: Connection): void {
+  let left = false;
+  for (const channel of connection.channels) {
+    channelFlushed(channel);
+    left = left || channel.fresh !== null;
+  }
+  connection.flushing = left;
+}
+
+/** Brings the peer's row on the page up to date. */
+export function connectionStats(connection: Connection, page: Uint32Array): void {
+  const row = statsPeerWord(connection.slot);
+  page[row + PEER_RTT_US] = connection.rtt.samples === 0 ? 0 : connection.rtt.smoothedUs;
+  page[row + PEER_RTT_VARIANCE_US] = connection.rtt.varianceUs;
+  page[row + PEER_RTT_MINIMUM_US] = connection.rtt.minimumUs;
+  page[row + PEER_JITTER_US] = connection.rtt.jitterUs;
+  page[row + PEER_PACKETS_ACKED] = connection.sent.acked >>> 0;
+  page[row + PEER_PACKETS_LOST] = connection.sent.lost >>> 0;
+  page[row + PEER_ACKS_LATE] = connection.sent.late >>> 0;
+  page[row + PEER_GAPS] = connection.received.gaps >>> 0;
+  page[row + PEER_IN_FLIGHT] = sentInFlight(connection.sent);
+  page[row + PEER_RATE] = connection.pacing.rate;
+}

@@ -1,0 +1,196 @@
+// delivery: the way in of a channel: duplicates, order, gaps, and the user's ring.
+//
+// Owns what is held until its turn. Never asks for anything to be sent again (the sender's verdicts
+// and the channel's repair do), never reads a clock.
+// Invariants: `held` is in the order of ids, all of them >= expectedId; a message is delivered at most
+// once (R-39); an ordered channel delivers ids in increasing order, and passes a gap only up to passId (R-42).
+
+import type { Channel, Outlet } from "./channel.js";
+import { CHANNEL_ACCEPT } from "./limits.js";
+import { ORDER_ORDERED, ORDER_SEQUENCED } from "./policy.js";
+import { bodyCopy, bodyCreate, messageCreate, messageRelease } from "./queue.js";
+import { NO_ROOM, RECORD_BYTES, RECORD_MESSAGE, ringPush } from "./ring.js";
+import { sequenceExpand16 } from "./sequence.js";
+import {
+  CHANNEL_BYTES_RECEIVED,
+  CHANNEL_DUPLICATES,
+  CHANNEL_LATE,
+  CHANNEL_RECEIVED,
+  CHANNEL_SKIPPED,
+  statsAdd,
+  statsChannelWord,
+} from "./stats.js";
+
+export const RECEIVE_OK = 0;
+/** The id is outside what a lawful sender can use (R-43). */
+export const RECEIVE_VIOLATION = 1;
+/** The user's ring is full; what is held comes with a later deliveryRelease. */
+export const RECEIVE_HELD = 2;
+
+function count(outlet: Outlet, channel: Channel, counter: number, amount: number): void {
+  statsAdd(outlet.page, statsChannelWord(channel.index, counter), amount);
+}
+
+/** Reserves the record of a message; answers the byte offset of its payload, or NO_ROOM. */
+function deliver(
+  channel: Channel,
+  outlet: Outlet,
+  peer: number,
+  id: number,
+  bytes: number,
+): number {
+  const word = ringPush(outlet.completion, RECORD_MESSAGE, bytes);
+  if (word === NO_ROOM) {
+    return NO_ROOM;
+  }
+  const words = outlet.completion.words;
+  words[word + 1] = peer;
+  words[word + 2] = channel.index;
+  words[word + 4] = id >>> 0;
+  words[word + 5] = 0;
+  count(outlet, channel, CHANNEL_RECEIVED, 1);
+  count(outlet, channel, CHANNEL_BYTES_RECEIVED, bytes);
+  return word * 4 + RECORD_BYTES;
+}
+
+function deliverBytes(
+  channel: Channel,
+  outlet: Outlet,
+  peer: number,
+  id: number,
+  source: Uint8Array,
+  offset: number,
+  bytes: number,
+): boolean {
+  const place = deliver(channel, outlet, peer, id, bytes);
+  if (place === NO_ROOM) {
+    return false;
+  }
+  outlet.completion.bytes.set(source.subarray(offset, offset + bytes), place);
+  return true;
+}
+
+/** Takes a message from the wire. The caller made sure that the pool has memory to hold it. */
+export function deliveryReceive(
+  channel: Channel,
+  outlet: Outlet,
+  peer: number,
+  id16: number,
+  source: Uint8Array,
+  offset: number,
+  bytes: number,
+): number {
+  const id = sequenceExpand16(id16, channel.expectedId);
+  if (id < channel.expectedId) {
+    const late = channel.policy.order === ORDER_SEQUENCED && id !== channel.expectedId - 1;
+    count(outlet, channel, late ? CHANNEL_LATE : CHANNEL_DUPLICATES, 1);
+    return RECEIVE_OK;
+  }
+  if (channel.policy.order === ORDER_SEQUENCED) {
+    deliverBytes(channel, outlet, peer, id, source, offset, bytes);
+    channel.expectedId = id + 1;
+    return RECEIVE_OK;
+  }
+  if (id >= channel.expectedId + CHANNEL_ACCEPT) {
+    return RECEIVE_VIOLATION;
+  }
+  const turn =
+    id === channel.expectedId && (channel.heldFirst === null || channel.heldFirst.id !== id);
+  if (turn && deliverBytes(channel, outlet, peer, id, source, offset, bytes)) {
+    channel.expectedId = id + 1;
+  } else {
+    hold(channel, outlet, id, source, offset, bytes);
+  }
+  return deliveryRelease(channel, outlet, peer);
+}
+
+/** Keeps a message that came before its turn, in the order of ids. */
+function hold(
+  channel: Channel,
+  outlet: Outlet,
+  id: number,
+  source: Uint8Array,
+  offset: number,
+  bytes: number,
+): void {
+  let before = channel.heldLast;
+  while (before !== null && before.id > id) {
+    before = before.previous;
+  }
+  if (before !== null && before.id === id) {
+    count(outlet, channel, CHANNEL_DUPLICATES, 1);
+    return;
+  }
+  const message = messageCreate(outlet.pool)!;
+  message.id = id;
+  message.bytes = bytes;
+  message.body = bodyCreate(outlet.pool, source, offset, bytes);
+  message.previous = before;
+  message.next = before === null ? channel.heldFirst : before.next;
+  if (message.next === null) {
+    channel.heldLast = message;
+  } else {
+    message.next.previous = message;
+  }
+  if (before === null) {
+    channel.heldFirst = message;
+  } else {
+    before.next = message;
+  }
+}
+
+/** Nothing below the id will come any more (R-33): gaps below it are passed. */
+export function deliverySkip(channel: Channel, outlet: Outlet, peer: number, id16: number): number {
+  const id = sequenceExpand16(id16, channel.expectedId);
+  if (channel.policy.order !== ORDER_ORDERED || id > channel.expectedId + CHANNEL_ACCEPT) {
+    return RECEIVE_VIOLATION;
+  }
+  channel.passId = Math.max(channel.passId, id);
+  return deliveryRelease(channel, outlet, peer);
+}
+
+/** Delivers what is held and due, and passes gaps up to passId, as far as the user's ring has room. */
+export function deliveryRelease(channel: Channel, outlet: Outlet, peer: number): number {
+  for (;;) {
+    const held = channel.heldFirst;
+    if (held !== null && held.id === channel.expectedId) {
+      if (!releaseFirst(channel, outlet, peer)) {
+        return RECEIVE_HELD;
+      }
+      channel.expectedId += 1;
+    } else if (channel.expectedId < channel.passId) {
+      const next = held === null ? channel.passId : Math.min(held.id, channel.passId);
+      count(outlet, channel, CHANNEL_SKIPPED, next - channel.expectedId);
+      channel.expectedId = next;
+    } else {
+      return RECEIVE_OK;
+    }
+  }
+}
+
+function releaseFirst(channel: Channel, outlet: Outlet, peer: number): boolean {
+  const message = channel.heldFirst!;
+  const place = deliver(channel, outlet, peer, message.id, message.bytes);
+  if (place === NO_ROOM) {
+    return false;
+  }
+  bodyCopy(outlet.pool, message.body, message.bytes, outlet.completion.bytes, place);
+  channel.heldFirst = message.next;
+  if (message.next === null) {
+    channel.heldLast = null;
+  } else {
+    message.next.previous = null;
+  }
+  messageRelease(outlet.pool, message);
+  return true;
+}
+
+/** Gives up what is held, because the connection ends. */
+export function deliveryDrop(channel: Channel, outlet: Outlet): void {
+  while (channel.heldFirst !== null) {
+    const message = channel.heldFirst;
+    channel.heldFirst = message.next;
+    messageRelease(outlet.pool, message);
+  }
+  channel.heldLast = null;
+}

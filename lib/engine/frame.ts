@@ -1,0 +1,265 @@
+// frame: what stands inside a payload between netrt peers: the ack header, then frames to the end.
+//
+// Owns the encoding, which is canonical: one meaning has one byte string and everything else is
+// refused (R-2). Never acts on what it reads, never keeps a byte of it.
+// frameNext is the only reader of frames; payloadCheck walks a whole payload with it before anything
+// in it takes effect, so a refused payload changed nothing (R-20).
+
+import {
+  type Reader,
+  readerSet,
+  readSkip,
+  readU8,
+  readU16,
+  readU32,
+  readVarint,
+  varintBytes,
+  type Writer,
+  writeBytes,
+  writeU8,
+  writeU16,
+  writeU32,
+  writeVarint,
+} from "./bytes.js";
+import {
+  ACK_BITS_MAX,
+  CHANNELS_MAX,
+  CLOSE_TEXT_BYTES_MAX,
+  MESSAGE_HEADER_BYTES_MAX,
+  MESSAGES_PER_PACKET_MAX,
+} from "./limits.js";
+
+// --- the ack header (R-21) ---
+
+const ACK_PRESENT = 0x80;
+const ACK_COUNT = 0x3f;
+
+export class AckHeader {
+  present = false;
+  /** The latest number received, modulo 65536. */
+  latest = 0;
+  /** ACK_DELAY_UNIT_US since it came. */
+  delay = 0;
+  bitsOffset = 0;
+  bitBytes = 0;
+}
+
+/** Reads the ack header; false when it isn't canonical or ends early. */
+export function ackHeaderRead(reader: Reader, header: AckHeader): boolean {
+  const first = readU8(reader);
+  header.present = first !== 0;
+  header.bitBytes = 0;
+  if (reader.failed || first === 0) {
+    return !reader.failed;
+  }
+  header.bitBytes = first & ACK_COUNT;
+  if ((first & ~ACK_COUNT) !== ACK_PRESENT || header.bitBytes > ACK_BITS_MAX / 8) {
+    return false;
+  }
+  header.latest = readU16(reader);
+  header.delay = readU16(reader);
+  header.bitsOffset = reader.offset;
+  readSkip(reader, header.bitBytes);
+  return !reader.failed && (header.bitBytes === 0 || reader.bytes[reader.offset - 1] !== 0);
+}
+
+/** Writes the header up to the bitfield, whose bytes the caller writes next. */
+export function ackHeaderWrite(writer: Writer, header: AckHeader): void {
+  if (!header.present) {
+    writeU8(writer, 0);
+    return;
+  }
+  writeU8(writer, ACK_PRESENT | header.bitBytes);
+  writeU16(writer, header.latest);
+  writeU16(writer, header.delay);
+}
+
+// --- frames ---
+
+export const FRAME_END = 0;
+export const FRAME_HELLO = 1;
+export const FRAME_SKIP = 2;
+export const FRAME_CLOSE = 3;
+export const FRAME_PING = 4;
+export const FRAME_MESSAGE = 5;
+export const FRAME_INVALID = 255;
+
+/** First byte of a message that runs to the end of the payload, or'ed with its channel (R-31). */
+const MESSAGE_LAST = 0x80;
+/** First byte of a message with a length, or'ed with its channel. */
+const MESSAGE_SIZED = 0xc0;
+const MESSAGE_CHANNEL = 0x3f;
+
+export class Frame {
+  channel = 0;
+  /** Message id, or skip's first id that still matters; modulo 65536. */
+  id = 0;
+  /** Where the body, the text or the channel hashes start. */
+  offset = 0;
+  bytes = 0;
+  /** HELLO: the protocol version. CLOSE: the reason. */
+  code = 0;
+  /** HELLO: hash of the protocol's name. */
+  nameHash = 0;
+  /** HELLO: number of channels. */
+  channelCount = 0;
+}
+
+function messageNext(reader: Reader, first: number, frame: Frame): number {
+  frame.channel = first & MESSAGE_CHANNEL;
+  frame.id = readU16(reader);
+  if (first >= MESSAGE_SIZED) {
+    frame.bytes = readVarint(reader);
+    frame.offset = reader.offset;
+    readSkip(reader, frame.bytes);
+    // A sized message at the end has a shorter form.
+    return reader.failed || reader.offset === reader.end ? FRAME_INVALID : FRAME_MESSAGE;
+  }
+  frame.offset = reader.offset;
+  frame.bytes = reader.end - reader.offset;
+  readSkip(reader, frame.bytes);
+  return reader.failed ? FRAME_INVALID : FRAME_MESSAGE;
+}
+
+function helloNext(reader: Reader, frame: Frame): number {
+  frame.code = readU8(reader);
+  frame.channelCount = readU8(reader);
+  frame.nameHash = readU32(reader);
+  frame.offset = reader.offset;
+  readSkip(reader, 4 * frame.channelCount);
+  const lawful = frame.channelCount >= 1 && frame.channelCount <= CHANNELS_MAX;
+  return reader.failed || !lawful ? FRAME_INVALID : FRAME_HELLO;
+}
+
+function closeNext(reader: Reader, frame: Frame): number {
+  frame.code = readU8(reader);
+  frame.bytes = readU8(reader);
+  frame.offset = reader.offset;
+  readSkip(reader, frame.bytes);
+  return reader.failed || frame.bytes > CLOSE_TEXT_BYTES_MAX ? FRAME_INVALID : FRAME_CLOSE;
+}
+
+/** Reads the next frame. FRAME_END at the end, FRAME_INVALID for anything that isn't canonical. */
+export function frameNext(reader: Reader, frame: Frame): number {
+  if (reader.offset === reader.end) {
+    return FRAME_END;
+  }
+  const first = readU8(reader);
+  if (first >= MESSAGE_LAST) {
+    return messageNext(reader, first, frame);
+  }
+  switch (first) {
+    case FRAME_HELLO:
+      return helloNext(reader, frame);
+    case FRAME_SKIP:
+      frame.channel = readU8(reader);
+      frame.id = readU16(reader);
+      return reader.failed || frame.channel >= CHANNELS_MAX ? FRAME_INVALID : FRAME_SKIP;
+    case FRAME_CLOSE:
+      return closeNext(reader, frame);
+    case FRAME_PING:
+      return FRAME_PING;
+    default:
+      return FRAME_INVALID;
+  }
+}
+
+/**
+ * Whether a whole payload is canonical, names only channels below `channelCount` and has at most
+ * MESSAGES_PER_PACKET_MAX messages (R-20, R-35).
+ */
+export function payloadCheck(
+  reader: Reader,
+  header: AckHeader,
+  frame: Frame,
+  bytes: Uint8Array,
+  offset: number,
+  end: number,
+  channelCount: number,
+): boolean {
+  readerSet(reader, bytes, offset, end);
+  if (!ackHeaderRead(reader, header)) {
+    return false;
+  }
+  let messages = 0;
+  for (;;) {
+    const kind = frameNext(reader, frame);
+    if (kind === FRAME_END) {
+      return true;
+    }
+    if (kind === FRAME_INVALID) {
+      return false;
+    }
+    if (kind === FRAME_MESSAGE) {
+      messages += 1;
+      if (messages > MESSAGES_PER_PACKET_MAX) {
+        return false;
+      }
+    }
+    if ((kind === FRAME_MESSAGE || kind === FRAME_SKIP) && frame.channel >= channelCount) {
+      return false;
+    }
+  }
+}
+
+// --- writing: the caller has made sure that it fits ---
+
+/** The bytes that a message takes in a payload at most. */
+export function messageFrameBytes(bodyBytes: number): number {
+  return MESSAGE_HEADER_BYTES_MAX - 2 + varintBytes(bodyBytes) + bodyBytes;
+}
+
+/** Writes the head of a message frame with a length; the body follows. */
+export function messageHeadWrite(
+  writer: Writer,
+  channel: number,
+  id: number,
+  bodyBytes: number,
+): void {
+  writeU8(writer, MESSAGE_SIZED | channel);
+  writeU16(writer, id & 0xffff);
+  writeVarint(writer, bodyBytes);
+}
+
+/** Turns the message frame at `start`, the last of the payload, into the form without a length. */
+export function messageShorten(writer: Writer, start: number, bodyBytes: number): void {
+  const body = start + 3 + varintBytes(bodyBytes);
+  writer.bytes[start] = writer.bytes[start] & ~(MESSAGE_SIZED ^ MESSAGE_LAST);
+  writer.bytes.copyWithin(start + 3, body, body + bodyBytes);
+  writer.offset = start + 3 + bodyBytes;
+}
+
+export function skipWrite(writer: Writer, channel: number, id: number): void {
+  writeU8(writer, FRAME_SKIP);
+  writeU8(writer, channel);
+  writeU16(writer, id & 0xffff);
+}
+
+export function pingWrite(writer: Writer): void {
+  writeU8(writer, FRAME_PING);
+}
+
+/** Writes a hello up to the channel hashes, which the caller writes next, four bytes each. */
+export function helloWrite(
+  writer: Writer,
+  version: number,
+  nameHash: number,
+  channelCount: number,
+): void {
+  writeU8(writer, FRAME_HELLO);
+  writeU8(writer, version);
+  writeU8(writer, channelCount);
+  writeU32(writer, nameHash);
+}
+
+export function closeWrite(
+  writer: Writer,
+  reason: number,
+  text: Uint8Array,
+  textBytes: number,
+): void {
+  writeU8(writer, FRAME_CLOSE);
+  writeU8(writer, reason);
+  writeU8(writer, textBytes);
+  writeBytes(writer, text, 0, textBytes);
+}

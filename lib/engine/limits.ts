@@ -1,0 +1,178 @@
+/*
+ * Owns every limit of the core, with its unit and its reason.
+ * Never holds a variable.
+ * Invariants: native/core/limits.h has the same names with the same values; the relations between
+ * the limits are asserted there, when the core is compiled.
+ */
+
+// ---- Integers on the wire ----
+
+/** Bytes of the longest varint: 4 x 7 bits hold every length and count the protocol has. */
+export const VARINT_BYTES_MAX = 4;
+/** The greatest number a varint holds: 28 bits. */
+export const VARINT_MAX = 0x0fffffff;
+/** Bits that one call writes or reads: what both languages hold in one integer. */
+export const BITS_MAX = 32;
+/**
+ * The greatest packet number netrt gives out: the last integer a TypeScript number holds exactly.
+ * At one packet a microsecond it lasts 285 years, so it is never reached.
+ */
+export const SEQUENCE_MAX = Number.MAX_SAFE_INTEGER;
+
+// ---- NETCODE 1.02: constants of the standard, not ours to change ----
+
+/** "NETCODE 1.02" with its terminating NUL. */
+export const VERSION_BYTES = 13;
+export const VERSION_INFO: Uint8Array = Uint8Array.from("NETCODE 1.02\0", (c) => c.charCodeAt(0));
+/** Bytes of a ChaCha20-Poly1305 key. */
+export const KEY_BYTES = 32;
+/** Bytes of a Poly1305 tag. */
+export const TAG_BYTES = 16;
+/** Bytes of a ChaCha20-Poly1305-IETF nonce: four zero bytes, then the sequence. */
+export const NONCE_BYTES = 12;
+/** Bytes of an XChaCha20-Poly1305-IETF nonce, random in every connect token. */
+export const TOKEN_NONCE_BYTES = 24;
+/** Bytes of user data in a private connect token and in a challenge token. */
+export const USER_DATA_BYTES = 256;
+/** Server addresses in one connect token: at least one, at most 32. */
+export const TOKEN_SERVERS_MAX = 32;
+/** Bytes of an encoded address: type, four or sixteen bytes, port. */
+export const ADDRESS_BYTES_MAX = 1 + 16 + 2;
+/** Bytes of a private connect token, its tag included. */
+export const TOKEN_PRIVATE_BYTES = 1024;
+/** Bytes of a private connect token before it is sealed. */
+export const TOKEN_PRIVATE_PLAIN_BYTES = TOKEN_PRIVATE_BYTES - TAG_BYTES;
+/** Bytes of a whole connect token, as a backend hands it to a client. */
+export const TOKEN_PUBLIC_BYTES = 2048;
+/** Bytes of the data a private token's tag covers besides it: version, protocol id, expiry. */
+export const TOKEN_ASSOCIATED_BYTES = VERSION_BYTES + 8 + 8;
+/** Bytes of a challenge token, its tag included. */
+export const CHALLENGE_TOKEN_BYTES = 300;
+/** Bytes of a challenge token before it is sealed. */
+export const CHALLENGE_TOKEN_PLAIN_BYTES = CHALLENGE_TOKEN_BYTES - TAG_BYTES;
+/**
+ * Bytes of a connection request, the one packet in the clear: prefix, version, protocol id, expiry,
+ * nonce, private token. No answer to it is longer, so a forged source address gains nothing.
+ */
+export const REQUEST_BYTES = 1 + VERSION_BYTES + 8 + 8 + TOKEN_NONCE_BYTES + TOKEN_PRIVATE_BYTES;
+/** Packet types are below this. */
+export const PACKET_TYPES = 7;
+/** Bytes of a packet's sequence: one at least, high zero bytes left out. */
+export const SEQUENCE_BYTES_MAX = 8;
+/** Bytes before the sealed body at most: prefix and sequence. */
+export const PACKET_HEADER_BYTES_MAX = 1 + SEQUENCE_BYTES_MAX;
+/** Bytes of the shortest packet: prefix, one sequence byte, tag. */
+export const PACKET_BYTES_MIN = 1 + 1 + TAG_BYTES;
+/** Bytes of the data a packet's tag covers besides its body: version, protocol id, prefix byte. */
+export const PACKET_ASSOCIATED_BYTES = VERSION_BYTES + 8 + 1;
+/** Bytes of a challenge's and a response's body: challenge sequence, challenge token. */
+export const CHALLENGE_BODY_BYTES = 8 + CHALLENGE_TOKEN_BYTES;
+/** Bytes of a keep-alive's body: client index, most clients. */
+export const KEEP_ALIVE_BODY_BYTES = 4 + 4;
+/** Bytes of a payload: with headers of IPv6 and UDP it fits 1280 B, which every IPv6 path carries. */
+export const PAYLOAD_BYTES_MAX = 1200;
+/** Bytes of the longest packet. */
+export const PACKET_BYTES_MAX = PACKET_HEADER_BYTES_MAX + PAYLOAD_BYTES_MAX + TAG_BYTES;
+/** Packets of the replay window: one second at 256 Hz. */
+export const REPLAY_WINDOW_PACKETS = 256;
+
+// ---- Packets between netrt peers (docs/PROTOCOL.md, "Packet layer") ----
+
+/** Packets before the latest that one ack can tell about: a second at 256 Hz, eight times Fiedler's 32. */
+export const ACK_BITS_MAX = 256;
+/** Microseconds in one unit of the ack delay: 16 bits reach half a second, finer than any timer here. */
+export const ACK_DELAY_UNIT_US = 8;
+/** The ack delay that says "held for longer than the field can tell". */
+export const ACK_DELAY_UNKNOWN = 65535;
+/** Microseconds that an ack may be held back to ride with data. */
+export const ACK_HOLD_US = 20000;
+/** Packets that may wait for one ack (RFC 9000 section 13.2.2 has the same figure). */
+export const ACK_OWED_MAX = 2;
+/** Records of sent packets: those in flight, and as many decided ones that a late ack may correct. */
+export const SENT_PACKETS = 512;
+/** Packets without a verdict: what one ack can reach back to. */
+export const IN_FLIGHT_MAX = 256;
+/** A packet is lost when one sent so many packets later was acked (RFC 9002 section 6.1.1). */
+export const REORDER_PACKETS = 3;
+/** The round-trip time assumed before the first sample (netrt's first design: 100 ms). */
+export const RTT_INITIAL_US = 100000;
+/** A sample above a minute is cut: it keeps every product within 53 bits. */
+export const RTT_SAMPLE_MAX_US = 60000000;
+/** The minimum RTT is forgotten after this long, so that a path that got longer is believed. */
+export const RTT_MINIMUM_WINDOW_US = 10000000;
+/** Retransmission time-out at least: below, a tick's jitter would count as loss. */
+export const RTO_MIN_US = 10000;
+/** Retransmission time-out at most, backoff included. */
+export const RTO_MAX_US = 2000000;
+/** Microseconds of the rate that may go out at once: two ticks at 100 Hz. */
+export const PACING_BURST_US = 20000;
+/** Full packets that may always go out at once, so that a slow rate can still send. */
+export const PACING_BURST_PACKETS = 8;
+/** Bytes per second that a peer's rate can be set to at least. */
+export const PACING_RATE_MIN = 1000;
+/** Bytes per second that a peer's rate can be set to at most: keeps the budget within 53 bits. */
+export const PACING_RATE_MAX = 1000000000;
+/** Silence after which a fresh peer gets a keep-alive (NETCODE: 10 Hz). */
+export const KEEP_ALIVE_US = 100000;
+/** The same toward a peer that has been quiet for long: every keep-alive doubles up to here. */
+export const KEEP_ALIVE_IDLE_US = 1000000;
+/** Packets that say goodbye (NETCODE: 10 redundant disconnects). */
+export const FAREWELL_PACKETS = 10;
+/** Goodbyes that answer a peer's goodbye: it only waits to hear that it was heard. */
+export const FAREWELL_ANSWERS = 3;
+/** Microseconds between two of them: spread, so that one burst of losses can't take all. */
+export const FAREWELL_INTERVAL_US = 30000;
+/** Microseconds between two connection requests or responses (NETCODE: 10 Hz). */
+export const REQUEST_INTERVAL_US = 100000;
+
+// ---- Frames ----
+
+/** Version of the protocol inside the payloads; both ends must have the same. */
+export const NETRT_VERSION = 1;
+/** Channels of a protocol: six bits of a message frame. */
+export const CHANNELS_MAX = 64;
+/** Bytes of the text that a close carries. */
+export const CLOSE_TEXT_BYTES_MAX = 120;
+/** Bytes of the longest ack header. */
+export const ACK_HEADER_BYTES_MAX = 37;
+/** Bytes of the longest message frame before its body: type, id, length. */
+export const MESSAGE_HEADER_BYTES_MAX = 5;
+/** Bytes of a message that fits one packet, with room for acks and a skip beside it. */
+export const MESSAGE_BYTES_MAX = 1100;
+/** Messages that one packet carries: bounds the record of what it carried. */
+export const MESSAGES_PER_PACKET_MAX = 64;
+
+// ---- Channels and memory ----
+
+/** Messages of an ordered channel between the oldest unacked and the newest sent. */
+export const CHANNEL_WINDOW = 256;
+/** Ids that a receiver accepts from its next one on: twice the window, right edge excluded (RFC 1151). */
+export const CHANNEL_ACCEPT = 512;
+/** Sent messages of a sequenced channel that are kept for copies and verdicts. */
+export const SEQUENCED_KEPT_MAX = 32;
+/** Extra copies of one message at most. */
+export const COPIES_MAX = 15;
+/** A copy that found no packet to ride in gets its own after this long at least, */
+export const COPY_DELAY_MIN_US = 10000;
+/** … and after this long at most. */
+export const COPY_DELAY_MAX_US = 100000;
+/** The same for a message that isn't part of a steady stream. */
+export const COPY_DELAY_LONE_US = 20000;
+/** Bytes of one piece of message memory: one holds most inputs and states. */
+export const CHUNK_BYTES = 256;
+/** Pieces that holding the messages of one packet may take: its bytes, and one begun for each message. */
+export const HOLD_CHUNKS = 69;
+/** Peers of one host: 16 bits of a handle. */
+export const PEERS_MAX = 65536;
+/** Challenges and refusals that wait to be sent; more are dropped, a stranger asks again. */
+export const REPLIES_MAX = 256;
+/** Datagrams that one turn takes from the socket: bounds the turn under a flood. */
+export const DATAGRAMS_PER_TURN_MAX = 1024;
+/** Room that the completion ring must have before a datagram is taken: what one can bring forth. */
+export const COMPLETION_RESERVE_BYTES = 65536;
+/** What could not be done at its deadline is tried again after this long. */
+export const DEADLINE_RETRY_US = 1000;
+/** A packet that had no room or no record for what wants to ride is followed by another after this long. */
+export const STALL_RETRY_US = 20000;
+/** Datagrams of one send or receive call: the knee of recvmmsg's gain. */
+export const BATCH_PACKETS = 64;

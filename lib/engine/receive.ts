@@ -1,0 +1,301 @@
+// receive: what a packet that passed the seal does to its connection.
+//
+// Owns the order of effects: the whole payload is checked, then it counts as received, then acks,
+// verdicts and frames take effect in the order in which they stand. Never sees unauthenticated bytes.
+// Invariants: a refused payload changed nothing but counters and, as a violation, the state (R-20);
+// a packet that could not be held is not acked, so its messages ride again (R-48).
+
+import { acksReceive, receivedAdd } from "./acks.js";
+import { connectionVerdicts } from "./advance.js";
+import { type Reader, readerSet, readU32 } from "./bytes.js";
+import { type Connection, connectionOpen, type Shared } from "./connection.js";
+import { deliveryReceive, deliverySkip, RECEIVE_HELD, RECEIVE_VIOLATION } from "./delivery.js";
+import { connectionClose, connectionDone, connectionPeerClosed } from "./ending.js";
+import {
+  ackHeaderRead,
+  FRAME_CLOSE,
+  FRAME_END,
+  FRAME_HELLO,
+  FRAME_MESSAGE,
+  FRAME_SKIP,
+  type Frame,
+  frameNext,
+  payloadCheck,
+} from "./frame.js";
+import { HOLD_CHUNKS, MESSAGES_PER_PACKET_MAX, NETRT_VERSION } from "./limits.js";
+import { PACKET_DISCONNECT, PACKET_KEEP_ALIVE } from "./packet.js";
+import { NO_ROOM, RECORD_BYTES, RECORD_MESSAGE, ringPush } from "./ring.js";
+import { sequenceExpand16 } from "./sequence.js";
+import {
+  CONNECTION_CLOSING,
+  CONNECTION_GREETING,
+  REASON_DISCONNECTED,
+  REASON_MISMATCH,
+  REASON_VIOLATION,
+} from "./state.js";
+import {
+  CHANNEL_BYTES_RECEIVED,
+  CHANNEL_RECEIVED,
+  HOST_MISMATCHES,
+  PEER_BYTES_RECEIVED,
+  PEER_PACKETS_RECEIVED,
+  REJECT_ACK_UNSENT,
+  REJECT_MEMORY,
+  REJECT_NONE,
+  REJECT_PAYLOAD,
+  REJECT_STATE,
+  statsAdd,
+  statsChannelWord,
+  statsHostWord,
+  statsPeerWord,
+} from "./stats.js";
+
+const encode = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
+const TEXT_PAYLOAD = encode("malformed payload");
+const TEXT_NUMBER = encode("packet number out of range");
+const TEXT_ACK = encode("ack of a packet never sent");
+const TEXT_MESSAGE = encode("message id out of range");
+const TEXT_HELLO = encode("message before hello");
+
+/** Numbers from here on are the standard's to use, but not ours: a netrt peer never gets there. */
+const NUMBER_END_HIGH = 0x200000;
+
+/** Takes an opened packet of a connected peer; a reason when it was refused, or REJECT_NONE. */
+export function connectionReceive(
+  connection: Connection,
+  shared: Shared,
+  type: number,
+  numberLo: number,
+  numberHi: number,
+  bytes: Uint8Array,
+  offset: number,
+  bodyBytes: number,
+  receivedUs: number,
+  nowUs: number,
+): number {
+  const page = shared.outlet.page;
+  const row = statsPeerWord(connection.slot);
+  page[row + PEER_PACKETS_RECEIVED] = (page[row + PEER_PACKETS_RECEIVED] + 1) >>> 0;
+  statsAdd(page, row + PEER_BYTES_RECEIVED, bodyBytes);
+  connection.heardUs = nowUs;
+  if (type === PACKET_DISCONNECT) {
+    connectionDone(connection, shared, REASON_DISCONNECTED);
+    return REJECT_NONE;
+  }
+  if (connection.state === CONNECTION_CLOSING) {
+    return REJECT_STATE;
+  }
+  connection.confirmed = true;
+  if (shared.config.raw) {
+    return type === PACKET_KEEP_ALIVE
+      ? REJECT_NONE
+      : rawReceive(connection, shared, bytes, offset, bodyBytes);
+  }
+  if (numberHi >= NUMBER_END_HIGH) {
+    return violate(connection, shared, TEXT_NUMBER, REJECT_PAYLOAD, nowUs);
+  }
+  const number = numberHi * 2 ** 32 + numberLo;
+  if (type === PACKET_KEEP_ALIVE) {
+    receivedAdd(connection.received, number, receivedUs, false, connection.sent.nextNumber);
+    return REJECT_NONE;
+  }
+  return payloadReceive(connection, shared, number, bytes, offset, bodyBytes, receivedUs, nowUs);
+}
+
+function violate(
+  connection: Connection,
+  shared: Shared,
+  text: Uint8Array,
+  reason: number,
+  nowUs: number,
+): number {
+  connectionClose(connection, shared, REASON_VIOLATION, text, 0, text.length, nowUs);
+  return reason;
+}
+
+/** Bare NETCODE: the payload is the user's. */
+function rawReceive(
+  connection: Connection,
+  shared: Shared,
+  bytes: Uint8Array,
+  offset: number,
+  bodyBytes: number,
+): number {
+  const completion = shared.outlet.completion;
+  const word = ringPush(completion, RECORD_MESSAGE, bodyBytes);
+  if (word === NO_ROOM) {
+    return REJECT_MEMORY;
+  }
+  completion.words[word + 1] = connection.handle;
+  completion.words[word + 2] = 0;
+  completion.words[word + 4] = 0;
+  completion.words[word + 5] = 0;
+  completion.bytes.set(bytes.subarray(offset, offset + bodyBytes), word * 4 + RECORD_BYTES);
+  statsAdd(shared.outlet.page, statsChannelWord(0, CHANNEL_RECEIVED), 1);
+  statsAdd(shared.outlet.page, statsChannelWord(0, CHANNEL_BYTES_RECEIVED), bodyBytes);
+  return REJECT_NONE;
+}
+
+function payloadReceive(
+  connection: Connection,
+  shared: Shared,
+  number: number,
+  bytes: Uint8Array,
+  offset: number,
+  bodyBytes: number,
+  receivedUs: number,
+  nowUs: number,
+): number {
+  const { reader, ackHeader, frame } = shared;
+  const end = offset + bodyBytes;
+  const channelCount = shared.config.channelCount;
+  if (!payloadCheck(reader, ackHeader, frame, bytes, offset, end, channelCount)) {
+    return violate(connection, shared, TEXT_PAYLOAD, REJECT_PAYLOAD, nowUs);
+  }
+  readerSet(reader, bytes, offset, end);
+  ackHeaderRead(reader, ackHeader);
+  const sent = connection.sent;
+  let latest = 0;
+  if (ackHeader.present) {
+    latest = sequenceExpand16(ackHeader.latest, sent.nextNumber);
+    if (latest < 0 || latest >= sent.nextNumber) {
+      return violate(connection, shared, TEXT_ACK, REJECT_ACK_UNSENT, nowUs);
+    }
+  }
+  const eliciting = reader.offset < end;
+  const pool = shared.outlet.pool;
+  const isShort = pool.messagesFree < MESSAGES_PER_PACKET_MAX || pool.chunksFree < HOLD_CHUNKS;
+  const held = !eliciting || !isShort;
+  if (held) {
+    receivedAdd(connection.received, number, receivedUs, eliciting, sent.nextNumber);
+  }
+  // The acks count even when the rest finds no memory: what they release may be what is missing,
+  // and two ends that refused each other's acks would wait until everything expired.
+  if (ackHeader.present) {
+    acksReceive(
+      sent,
+      connection.received,
+      connection.rtt,
+      latest,
+      ackHeader.delay,
+      bytes,
+      ackHeader.bitsOffset,
+      ackHeader.bitBytes,
+      receivedUs,
+    );
+    connectionVerdicts(connection, shared, nowUs);
+  }
+  if (!held) {
+    return REJECT_MEMORY;
+  }
+  return framesReceive(connection, shared, reader, frame, nowUs);
+}
+
+function framesReceive(
+  connection: Connection,
+  shared: Shared,
+  reader: Reader,
+  frame: Frame,
+  nowUs: number,
+): number {
+  // An ack can end a drain, and then nothing of the packet comes after the end (R-47): what it still
+  // carried once reached the user behind the end's report (test/lockstep).
+  while (connection.state !== CONNECTION_CLOSING) {
+    const kind = frameNext(reader, frame);
+    if (kind === FRAME_END) {
+      return REJECT_NONE;
+    }
+    if (kind === FRAME_HELLO) {
+      helloReceive(connection, shared, reader, frame, nowUs);
+    } else if (kind === FRAME_CLOSE) {
+      connectionPeerClosed(
+        connection,
+        shared,
+        frame.code,
+        reader.bytes,
+        frame.offset,
+        frame.bytes,
+        nowUs,
+      );
+    } else if (kind === FRAME_MESSAGE || kind === FRAME_SKIP) {
+      channelFrame(connection, shared, reader, kind, frame, nowUs);
+    }
+  }
+  return REJECT_NONE;
+}
+
+function channelFrame(
+  connection: Connection,
+  shared: Shared,
+  reader: Reader,
+  kind: number,
+  frame: Frame,
+  nowUs: number,
+): void {
+  if (connection.state === CONNECTION_GREETING) {
+    violate(connection, shared, TEXT_HELLO, REJECT_PAYLOAD, nowUs);
+    return;
+  }
+  const channel = connection.channels[frame.channel];
+  const outlet = shared.outlet;
+  const result =
+    kind === FRAME_SKIP
+      ? deliverySkip(channel, outlet, connection.handle, frame.id)
+      : deliveryReceive(
+          channel,
+          outlet,
+          connection.handle,
+          frame.id,
+          reader.bytes,
+          frame.offset,
+          frame.bytes,
+        );
+  connection.heldUp = connection.heldUp || result === RECEIVE_HELD;
+  if (result === RECEIVE_VIOLATION) {
+    violate(connection, shared, TEXT_MESSAGE, REJECT_PAYLOAD, nowUs);
+  }
+}
+
+/** Compares the peer's protocol with ours; a difference is named and refused (R-32). */
+function helloReceive(
+  connection: Connection,
+  shared: Shared,
+  reader: Reader,
+  frame: Frame,
+  nowUs: number,
+): void {
+  if (connection.state !== CONNECTION_GREETING) {
+    return;
+  }
+  const difference = helloDifference(shared, reader, frame);
+  if (difference === "") {
+    connectionOpen(connection, shared);
+    return;
+  }
+  statsAdd(shared.outlet.page, statsHostWord(HOST_MISMATCHES), 1);
+  const text = encode(difference);
+  connectionClose(connection, shared, REASON_MISMATCH, text, 0, text.length, nowUs);
+}
+
+function helloDifference(shared: Shared, reader: Reader, frame: Frame): string {
+  const config = shared.config;
+  if (frame.code !== NETRT_VERSION) {
+    return "version";
+  }
+  if (frame.nameHash !== config.nameHash) {
+    return "name";
+  }
+  if (frame.channelCount !== config.channelCount) {
+    return "channels";
+  }
+  const rest = reader.offset;
+  reader.offset = frame.offset;
+  let difference = "";
+  for (let channel = 0; channel < config.channelCount; channel++) {
+    if (readU32(reader) !== config.policies[channel].hash && difference === "") {
+      difference = `channel ${channel}`;
+    }
+  }
+  reader.offset = rest;
+  return difference;
+}

@@ -1,0 +1,94 @@
+// rtt: the round-trip time of a connection, its variation and the retransmission time-out.
+//
+// Owns the estimator. Never sees a packet: it is fed samples that already have the peer's ack delay
+// subtracted. Microseconds, integers; divisions truncate toward zero.
+// Invariant: 0 < minimumUs <= every sample of the last RTT_MINIMUM_WINDOW_US.
+
+import {
+  RTO_MAX_US,
+  RTO_MIN_US,
+  RTT_INITIAL_US,
+  RTT_MINIMUM_WINDOW_US,
+  RTT_SAMPLE_MAX_US,
+} from "./limits.js";
+
+export class Rtt {
+  smoothedUs = RTT_INITIAL_US;
+  varianceUs = RTT_INITIAL_US / 2;
+  latestUs = 0;
+  minimumUs = 0;
+  /** Mean difference of consecutive samples, after RFC 3550 section 6.4.1. */
+  jitterUs = 0;
+  samples = 0;
+  /** The time-out is shifted left by this, once for each time-out in a row. */
+  backoff = 0;
+  /** The lowest sample of the running window, which becomes minimumUs when the window ends. */
+  windowMinimumUs = 0;
+  windowEndsUs = 0;
+}
+
+export function rttReset(rtt: Rtt): void {
+  rtt.smoothedUs = RTT_INITIAL_US;
+  rtt.varianceUs = RTT_INITIAL_US / 2;
+  rtt.latestUs = 0;
+  rtt.minimumUs = 0;
+  rtt.jitterUs = 0;
+  rtt.samples = 0;
+  rtt.backoff = 0;
+  rtt.windowMinimumUs = 0;
+  rtt.windowEndsUs = 0;
+}
+
+/** Takes one sample (RFC 6298 section 2: gains 1/8 and 1/4) and ends the backoff. */
+export function rttSample(rtt: Rtt, rawUs: number, nowUs: number): void {
+  const sampleUs = Math.min(Math.max(rawUs, 1), RTT_SAMPLE_MAX_US);
+  if (rtt.samples === 0) {
+    rtt.smoothedUs = sampleUs;
+    rtt.varianceUs = Math.trunc(sampleUs / 2);
+    rtt.minimumUs = sampleUs;
+    rtt.windowMinimumUs = sampleUs;
+    rtt.windowEndsUs = nowUs + RTT_MINIMUM_WINDOW_US;
+  } else {
+    const error = sampleUs - rtt.smoothedUs;
+    rtt.varianceUs += Math.trunc((Math.abs(error) - rtt.varianceUs) / 4);
+    rtt.smoothedUs += Math.trunc(error / 8);
+    rtt.jitterUs += Math.trunc((Math.abs(sampleUs - rtt.latestUs) - rtt.jitterUs) / 16);
+    rttMinimum(rtt, sampleUs, nowUs);
+  }
+  rtt.latestUs = sampleUs;
+  rtt.samples += 1;
+  rtt.backoff = 0;
+}
+
+function rttMinimum(rtt: Rtt, sampleUs: number, nowUs: number): void {
+  if (sampleUs < rtt.windowMinimumUs) {
+    rtt.windowMinimumUs = sampleUs;
+  }
+  if (sampleUs < rtt.minimumUs) {
+    rtt.minimumUs = sampleUs;
+  }
+  if (nowUs >= rtt.windowEndsUs) {
+    rtt.minimumUs = rtt.windowMinimumUs;
+    rtt.windowMinimumUs = sampleUs;
+    rtt.windowEndsUs = nowUs + RTT_MINIMUM_WINDOW_US;
+  }
+}
+
+/** srtt + 4 * var between RTO_MIN_US and RTO_MAX_US, doubled for each time-out in a row. */
+export function rttTimeoutUs(rtt: Rtt): number {
+  const timeoutUs = Math.max(rtt.smoothedUs + 4 * rtt.varianceUs, RTO_MIN_US);
+  return Math.min(timeoutUs * 2 ** rtt.backoff, RTO_MAX_US);
+}
+
+/** After a time-out: the next one waits twice as long. */
+export function rttBackOff(rtt: Rtt): void {
+  if (rttTimeoutUs(rtt) < RTO_MAX_US) {
+    rtt.backoff += 1;
+  }
+}
+
+/** How long a packet may be overtaken before it counts as lost: RTT + RTT/8. */
+export function rttReorderUs(rtt: Rtt): number {
+  const base = Math.max(rtt.smoothedUs, rtt.latestUs);
+  return base + Math.trunc(base / 8);
+}

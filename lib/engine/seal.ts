@@ -1,0 +1,271 @@
+/*
+ * Owns sealing and opening: ChaCha20-Poly1305-IETF (RFC 8439) for packets and challenge tokens,
+ * XChaCha20-Poly1305-IETF (draft-irtf-cfrg-xchacha-03) for connect tokens, both in place.
+ * Never holds a cipher of its own: the cipher is node:crypto's, and this is the only file of the engine
+ * that imports from Node.
+ * Invariants: the nonce of a packet is four zero bytes and its sequence, little-endian (built the other
+ * way round, as a port once did, it opens nothing). Bytes that do not open are left as they came.
+ * A key is used with a sequence once; the callers see to that.
+ */
+import { createCipheriv, createDecipheriv } from "node:crypto";
+import { KEY_BYTES, NONCE_BYTES, PAYLOAD_BYTES_MAX, TAG_BYTES } from "./limits.js";
+
+const AEAD = "chacha20-poly1305";
+const STREAM = "chacha20";
+const AEAD_OPTIONS = { authTagLength: TAG_BYTES } as const;
+const PROVIDER = "node:crypto";
+
+/** Bytes of one ChaCha20 block. */
+const BLOCK_BYTES = 64;
+const BLOCK_ZEROS = new Uint8Array(BLOCK_BYTES);
+/** Bytes of ChaCha20's counter and nonce together, as the cipher takes them. */
+const BLOCK_IV_BYTES = 16;
+/** Words 0 to 3 of ChaCha20's input: "expand 32-byte k". */
+const CONSTANTS = [0x61707865, 0x3320646e, 0x79622d32, 0x6b206574] as const;
+
+/** A key made ready for many packets. */
+export class SealKey {
+  readonly bytes = new Uint8Array(KEY_BYTES);
+  readonly nonce = new Uint8Array(NONCE_BYTES);
+  ready = false;
+}
+
+/** Takes the key at bytes[offset, offset + 32). */
+export function sealKeySet(key: SealKey, bytes: Uint8Array, offset: number): void {
+  for (let index = 0; index < KEY_BYTES; index++) key.bytes[index] = bytes[offset + index];
+  key.ready = true;
+}
+
+/** Forgets the key. A cleared key seals and opens nothing. */
+export function sealKeyClear(key: SealKey): void {
+  key.bytes.fill(0);
+  key.nonce.fill(0);
+  key.ready = false;
+}
+
+function nonceSet(nonce: Uint8Array, sequenceLo: number, sequenceHi: number): void {
+  for (let index = 0; index < 4; index++) {
+    nonce[4 + index] = sequenceLo >>> (8 * index);
+    nonce[8 + index] = sequenceHi >>> (8 * index);
+  }
+}
+
+/**
+ * Seals bytes[offset, offset + length) in place, with the tag after it, and returns length + 16; or -1
+ * for more than a payload.
+ */
+export function aeadSeal(
+  key: SealKey,
+  nonce: Uint8Array,
+  associated: Uint8Array,
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+): number {
+  if (!key.ready || length > PAYLOAD_BYTES_MAX || bytes.length - offset < length + TAG_BYTES)
+    return -1;
+  const cipher = createCipheriv(AEAD, key.bytes, nonce, AEAD_OPTIONS);
+  if (associated.length > 0) cipher.setAAD(associated, { plaintextLength: length });
+  // The cipher gives its output anew, so nothing that is still to be read is overwritten.
+  if (length > 0) bytes.set(cipher.update(bytes.subarray(offset, offset + length)), offset);
+  cipher.final();
+  bytes.set(cipher.getAuthTag(), offset + length);
+  return length + TAG_BYTES;
+}
+
+/**
+ * Opens bytes[offset, offset + length), tag included, in place and returns the bytes without the tag;
+ * or -1, with the bytes as they were, where the tag does not fit.
+ */
+export function aeadOpen(
+  key: SealKey,
+  nonce: Uint8Array,
+  associated: Uint8Array,
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+): number {
+  const bodyBytes = length - TAG_BYTES;
+  if (!key.ready || bodyBytes < 0 || bodyBytes > PAYLOAD_BYTES_MAX) return -1;
+  const tagOffset = offset + bodyBytes;
+  const decipher = createDecipheriv(AEAD, key.bytes, nonce, AEAD_OPTIONS);
+  if (associated.length > 0) decipher.setAAD(associated, { plaintextLength: bodyBytes });
+  decipher.setAuthTag(bytes.subarray(tagOffset, tagOffset + TAG_BYTES));
+  const body = bodyBytes > 0 ? decipher.update(bytes.subarray(offset, tagOffset)) : undefined;
+  try {
+    decipher.final();
+  } catch {
+    return -1;
+  }
+  if (body !== undefined) bytes.set(body, offset);
+  return bodyBytes;
+}
+
+/** Seals a packet's body, or a challenge token with no associated data; see `aeadSeal`. */
+export function sealPacket(
+  key: SealKey,
+  sequenceLo: number,
+  sequenceHi: number,
+  associated: Uint8Array,
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+): number {
+  nonceSet(key.nonce, sequenceLo, sequenceHi);
+  return aeadSeal(key, key.nonce, associated, bytes, offset, length);
+}
+
+/** Opens a packet's body, or a challenge token with no associated data; see `aeadOpen`. */
+export function openPacket(
+  key: SealKey,
+  sequenceLo: number,
+  sequenceHi: number,
+  associated: Uint8Array,
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+): number {
+  nonceSet(key.nonce, sequenceLo, sequenceHi);
+  return aeadOpen(key, key.nonce, associated, bytes, offset, length);
+}
+
+/** One ChaCha20 block: `iv` is the counter and the nonce, 16 bytes. */
+export function chachaBlock(key: Uint8Array, iv: Uint8Array): Uint8Array {
+  return createCipheriv(STREAM, key, iv).update(BLOCK_ZEROS);
+}
+
+function word(bytes: Uint8Array, offset: number): number {
+  return (
+    bytes[offset] | (bytes[offset + 1] << 8) | (bytes[offset + 2] << 16) | (bytes[offset + 3] << 24)
+  );
+}
+
+/**
+ * HChaCha20: ChaCha20's rounds without the final addition, words 0-3 and 12-15 of the result.
+ * A block is the rounds' result plus the input, word by word, so the input is taken off again; words
+ * 0-3 of it are the constants, 12-15 are `iv`.
+ */
+export function hchacha(key: Uint8Array, iv: Uint8Array): Uint8Array {
+  const block = chachaBlock(key, iv);
+  const subkey = new Uint8Array(KEY_BYTES);
+  for (let index = 0; index < 4; index++) {
+    const low = word(block, 4 * index) - CONSTANTS[index];
+    const high = word(block, 48 + 4 * index) - word(iv, 4 * index);
+    for (let byte = 0; byte < 4; byte++) {
+      subkey[4 * index + byte] = low >>> (8 * byte);
+      subkey[16 + 4 * index + byte] = high >>> (8 * byte);
+    }
+  }
+  return subkey;
+}
+
+function subkeyOf(key32: Uint8Array, nonce24: Uint8Array): SealKey {
+  const key = new SealKey();
+  sealKeySet(key, hchacha(key32, nonce24.subarray(0, BLOCK_IV_BYTES)), 0);
+  return key;
+}
+
+/** The rest of an XChaCha20 nonce becomes an ordinary one: four zero bytes, then its last eight. */
+function tokenNonce(nonce24: Uint8Array): Uint8Array {
+  const nonce = new Uint8Array(NONCE_BYTES);
+  for (let index = 0; index < 8; index++) nonce[4 + index] = nonce24[BLOCK_IV_BYTES + index];
+  return nonce;
+}
+
+/** Seals a private connect token in place; see `aeadSeal`. */
+export function sealToken(
+  key32: Uint8Array,
+  nonce24: Uint8Array,
+  associated: Uint8Array,
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+): number {
+  const subkey = subkeyOf(key32, nonce24);
+  return aeadSeal(subkey, tokenNonce(nonce24), associated, bytes, offset, length);
+}
+
+/** Opens a private connect token in place; see `aeadOpen`. */
+export function openToken(
+  key32: Uint8Array,
+  nonce24: Uint8Array,
+  associated: Uint8Array,
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+): number {
+  const subkey = subkeyOf(key32, nonce24);
+  return aeadOpen(subkey, tokenNonce(nonce24), associated, bytes, offset, length);
+}
+
+// ---- Choice and proof of the provider ----
+
+// RFC 8439, 2.8.2: the tag of its sunscreen text, which covers every byte of the ciphertext.
+const KNOWN_TEXT =
+  "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, " +
+  "sunscreen would be it.";
+const KNOWN_NONCE = [0x07, 0, 0, 0, 0x40, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47];
+const KNOWN_ASSOCIATED = [0x50, 0x51, 0x52, 0x53, 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xc6, 0xc7];
+const KNOWN_TAG = [
+  0x1a, 0xe1, 0x0b, 0x59, 0x4f, 0x09, 0xe2, 0x6a, 0x7e, 0x90, 0x2e, 0xcb, 0xd0, 0x60, 0x06, 0x91,
+];
+// RFC 8439, appendix A.1, test vector 1: the block of an all-zero key, counter and nonce.
+const KNOWN_BLOCK = [0x76, 0xb8, 0xe0, 0xad, 0xa0, 0xf1, 0x3d, 0x90];
+
+/** What is wrong with the runtime's answers to known questions, or "". */
+function knownAnswers(): string {
+  const key = new SealKey();
+  sealKeySet(
+    key,
+    Uint8Array.from({ length: KEY_BYTES }, (_, index) => 0x80 + index),
+    0,
+  );
+  const nonce = Uint8Array.from(KNOWN_NONCE);
+  const associated = Uint8Array.from(KNOWN_ASSOCIATED);
+  const length = KNOWN_TEXT.length;
+  const bytes = new Uint8Array(length + TAG_BYTES);
+  for (let index = 0; index < length; index++) bytes[index] = KNOWN_TEXT.charCodeAt(index);
+  const total = aeadSeal(key, nonce, associated, bytes, 0, length);
+  if (KNOWN_TAG.some((byte, index) => byte !== bytes[length + index])) return `${AEAD} seals wrong`;
+  bytes[0] ^= 1;
+  if (aeadOpen(key, nonce, associated, bytes, 0, total) !== -1) return `${AEAD} opens a forgery`;
+  bytes[0] ^= 1;
+  const opened = aeadOpen(key, nonce, associated, bytes, 0, total);
+  if (opened !== length || bytes[0] !== KNOWN_TEXT.charCodeAt(0)) return `${AEAD} opens wrong`;
+  const block = chachaBlock(new Uint8Array(KEY_BYTES), new Uint8Array(BLOCK_IV_BYTES));
+  if (KNOWN_BLOCK.some((byte, index) => byte !== block[index])) return `${STREAM} is wrong`;
+  return "";
+}
+
+export interface SealAvailability {
+  /** Whether everything can be sealed and opened here. */
+  readonly available: boolean;
+  /** Why not, for people; "" where it is. */
+  readonly reason: string;
+}
+
+let checked: SealAvailability | undefined;
+
+/** Whether this runtime's crypto has both ciphers and answers known questions rightly. */
+export function sealAvailable(): SealAvailability {
+  if (checked === undefined) {
+    let reason: string;
+    try {
+      reason = knownAnswers();
+    } catch (error) {
+      reason = `this runtime's crypto lacks ${AEAD} or ${STREAM}: ${String(error)}`;
+    }
+    checked = { available: reason === "", reason };
+  }
+  return checked;
+}
+
+/** Chooses and proves the provider: its name, or null where there is none. */
+export function sealInit(): string | null {
+  return sealAvailable().available ? PROVIDER : null;
+}
+
+/** Name of the provider that `sealInit` chose. */
+export function sealProviderName(): string | null {
+  return sealInit();
+}

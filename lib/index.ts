@@ -1,0 +1,65 @@
+/**
+ * netrt: real-time messaging on UDP for Node.js.
+ *
+ * Define a protocol of channels, open a server, mint tokens in your backend (`netrt/token`), connect
+ * clients. `netrt/netcode` has the bare NETCODE 1.02 standard, `netrt/bytes` a writer and reader.
+ *
+ * @module
+ */
+import { defaultEngine } from "./driver.js";
+
+export type { ServerChannel } from "./channel.js";
+export {
+  Client,
+  type ClientStats,
+  type ConnectOptions,
+  connect,
+  type InsecureTarget,
+} from "./client.js";
+export type { LimitOptions } from "./configure.js";
+export type { EngineChoice } from "./driver.js";
+export { type ErrorCode, NetrtError } from "./errors.js";
+export {
+  type CloseOptions,
+  type Disconnect,
+  type DisconnectReason,
+  Peer,
+  type PeerEvents,
+  type SendOptions,
+  type Undelivered,
+} from "./peer.js";
+export type { ChannelPolicy, Expiry, Order, Redundancy, Repair, Strategy } from "./policy.js";
+export {
+  type ChannelName,
+  type Channels,
+  defineProtocol,
+  type MessageOf,
+  type Protocol,
+} from "./protocol.js";
+export {
+  createServer,
+  Server,
+  type ServerCloseOptions,
+  type ServerEvents,
+  type ServerOptions,
+  type ServerStats,
+} from "./server.js";
+export type { ChannelStats, HostStats, PeerStats, RejectReason } from "./stats.js";
+export {
+  type CriticalOptions,
+  critical,
+  type RealTimeOptions,
+  type ReliableOptions,
+  realTime,
+  reliable,
+  type TimeSensitiveOptions,
+  timeSensitive,
+} from "./strategy.js";
+
+/** What runs unless a call says otherwise. */
+export const netrt = {
+  /** `"native"`, or `"js"` where the addon can't run or `NETRT_ENGINE=js` is set. */
+  get engine(): "native" | "js" {
+    return defaultEngine();
+  },
+};

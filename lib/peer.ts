@@ -1,0 +1,350 @@
+/**
+ * A peer: one end of a connection, as the other end sees it.
+ *
+ * Owns: what can be said to a peer (send, close), its back-pressure, and its events.
+ * Never does: encode a frame or keep a message: `send` copies the bytes into the submission ring.
+ * Invariants: after `disconnect` nothing is emitted; a message view is valid during its handler only.
+ */
+import { EventEmitter } from "node:events";
+import { formatAddress } from "./address.js";
+import { QUEUE_MESSAGES_MAX } from "./configure.js";
+import type { Driver } from "./driver.js";
+import { CLOSE_TEXT_BYTES_MAX } from "./engine/limits.js";
+import { NO_ROOM, RECORD_BYTES, RECORD_SEND, TTL_DEFAULT } from "./engine/ring.js";
+import {
+  REASON_CLOSED,
+  REASON_DISCONNECTED,
+  REASON_MISMATCH,
+  REASON_SHUTDOWN,
+  REASON_TIMED_OUT,
+  REASON_VIOLATION,
+} from "./engine/state.js";
+import {
+  PEER_QUEUED_BYTES,
+  PEER_QUEUED_MESSAGES,
+  PEER_RELEASED_BYTES,
+  PEER_RELEASED_MESSAGES,
+  statsPeerWord,
+} from "./engine/stats.js";
+import { argumentError, checkBoolean, checkInteger, checkOptions, NetrtError } from "./errors.js";
+import { EXPIRY_MS_MAX } from "./policy.js";
+import type { ChannelName, MessageOf, Protocol } from "./protocol.js";
+import { type PeerStats, readPeerStats } from "./stats.js";
+
+/** Why a connection ended. */
+export type DisconnectReason =
+  /** One side called `close`. */
+  | "closed"
+  /** The server closed with all its peers. */
+  | "shutdown"
+  /** Nothing was heard from the peer for the token's time-out. */
+  | "timedOut"
+  /** The peers define the protocol differently; `text` names the first difference. */
+  | "mismatch"
+  /** The peer broke the protocol; `text` says how. */
+  | "violation"
+  /** The peer left without a reason, as a bare NETCODE peer does. */
+  | "disconnected";
+
+const REASONS = new Map<number, DisconnectReason>([
+  [REASON_CLOSED, "closed"],
+  [REASON_SHUTDOWN, "shutdown"],
+  [REASON_TIMED_OUT, "timedOut"],
+  [REASON_MISMATCH, "mismatch"],
+  [REASON_VIOLATION, "violation"],
+  [REASON_DISCONNECTED, "disconnected"],
+]);
+
+/** How a connection ended. */
+export interface Disconnect {
+  readonly reason: DisconnectReason;
+  /** What the closing side said, up to 120 bytes of UTF-8; "" for nothing. */
+  readonly text: string;
+  /** Whether this side ended it. */
+  readonly local: boolean;
+}
+
+/** A message that was promised and will not arrive. */
+export interface Undelivered<Name extends string = string> {
+  readonly channel: Name;
+  /** `expired`: its time ran out. `dropped`: no room, or the connection ended. */
+  readonly fate: "expired" | "dropped";
+}
+
+/** Options of one message. */
+export interface SendOptions {
+  /**
+   * How long the message is of interest, in ms, 1 to 600,000; instead of the channel's expiry.
+   * Only on channels that repair: on RealTime a newer message ends an older one's interest.
+   */
+  readonly ttl?: number;
+}
+
+/** Options of `close`. */
+export interface CloseOptions {
+  /** Told to the peer, at most 120 bytes of UTF-8. */
+  readonly reason?: string;
+  /** First send what is queued and wait until it is acked or expired; `send` is over at once. */
+  readonly drain?: boolean;
+}
+
+/** Events of a peer. */
+export interface PeerEvents<P extends Protocol> {
+  /** A message on any channel. The bytes are a view into the ring: copy what you keep. */
+  message: [channel: ChannelName<P>, bytes: Uint8Array];
+  /** A message of a channel that repairs will not arrive. */
+  undelivered: [message: Undelivered<ChannelName<P>>];
+  /** After `send` answered false: there is room again. */
+  drain: [];
+  /** The connection is over. Nothing comes after it. */
+  disconnect: [end: Disconnect];
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Who a connect record tells of: client id, address, user data. */
+export function readPeer(payload: Uint8Array): [id: bigint, address: string, userData: Uint8Array] {
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
+  const address = formatAddress({
+    type: view.getUint32(8, true),
+    port: view.getUint32(12, true),
+    a: view.getUint32(16, true),
+    b: view.getUint32(20, true),
+    c: view.getUint32(24, true),
+    d: view.getUint32(28, true),
+  });
+  return [view.getBigUint64(0, true), address, payload.slice(32)];
+}
+
+/** What an ended connection's record says. */
+export function readDisconnect(reason: number, local: boolean, text: Uint8Array): Disconnect {
+  return { reason: REASONS.get(reason) ?? "closed", text: decoder.decode(text), local };
+}
+
+/** The text of a close, checked. */
+export function encodeReason(reason: unknown): Uint8Array {
+  if (reason === undefined) return new Uint8Array(0);
+  const allowed = `a string of at most ${CLOSE_TEXT_BYTES_MAX} bytes of UTF-8`;
+  if (typeof reason !== "string") throw argumentError("reason", reason, allowed);
+  const bytes = encoder.encode(reason);
+  if (bytes.length > CLOSE_TEXT_BYTES_MAX) throw argumentError("reason", reason, allowed);
+  return bytes;
+}
+
+/** Checks a message's options; the words that the ring carries. */
+export function readTtl(protocol: Protocol, channel: string, options: SendOptions): number {
+  const { ttl } = checkOptions(options);
+  if (ttl === undefined) return TTL_DEFAULT;
+  if (protocol.channels[channel].repair === "none") {
+    throw new NetrtError(
+      "ERR_NETRT_STRATEGY",
+      `channel "${channel}" doesn't repair, so a message has no ttl there: a newer one ends it`,
+    );
+  }
+  return checkInteger("ttl", ttl, 1, EXPIRY_MS_MAX, "ms");
+}
+
+/** Checks the bytes of a message against its channel. */
+export function checkMessage(protocol: Protocol, channel: string, bytes: unknown): Uint8Array {
+  if (!(bytes instanceof Uint8Array)) throw argumentError("message", bytes, "a Uint8Array");
+  const most = protocol.channels[channel].messageBytesMax;
+  if (bytes.length > most) {
+    throw new NetrtError(
+      "ERR_NETRT_MESSAGE_TOO_LARGE",
+      `a message of ${bytes.length} bytes was given; channel "${channel}" takes at most ${most}`,
+    );
+  }
+  return bytes;
+}
+
+/** A connected peer. Servers hand it out with `connect`; a client is one toward its server. */
+export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents<P>> {
+  /** The client's id from its token, 64 bits; 0 for the server as a client sees it. */
+  readonly id: bigint;
+  /** Address and port, e.g. `203.0.113.7:40000` or `[2001:db8::7]:40000`. */
+  readonly address: string;
+  /** The 256 bytes that the backend put into the client's token; zeros at a client. */
+  readonly userData: Uint8Array;
+  /** Yours: whatever belongs to this peer. */
+  data: unknown = undefined;
+
+  readonly #driver: Driver;
+  readonly #protocol: P;
+  readonly #handle: number;
+  readonly #row: number;
+  readonly #queueBytesMax: number;
+  /** What was sent since the turn `#pendingTurn`, which the engine has not counted yet. */
+  #pendingBytes = 0;
+  #pendingMessages = 0;
+  #pendingTurn = 0;
+  #end: Disconnect | null = null;
+  #closing = false;
+  /** The row on the page is another peer's soon. */
+  #lastStats: PeerStats | null = null;
+
+  /** @internal Peers come from `createServer` and `connect`. */
+  constructor(
+    driver: Driver,
+    protocol: P,
+    handle: number,
+    queueBytesMax: number,
+    id: bigint,
+    address: string,
+    userData: Uint8Array,
+  ) {
+    super();
+    this.#driver = driver;
+    this.#protocol = protocol;
+    this.#handle = handle;
+    this.#row = statsPeerWord(handle & 0xffff);
+    this.#queueBytesMax = queueBytesMax;
+    this.id = id;
+    this.address = address;
+    this.userData = userData;
+  }
+
+  /** @internal The number by which the engine knows this peer. */
+  get handle(): number {
+    return this.#handle;
+  }
+
+  /** Whether messages can be sent: false once a close began or the connection ended. */
+  get connected(): boolean {
+    return this.#end === null && !this.#closing;
+  }
+
+  /** How the connection ended; null while it stands. */
+  get disconnected(): Disconnect | null {
+    return this.#end;
+  }
+
+  /** Bytes of messages that wait or are unacked. */
+  get queueBytes(): number {
+    return this.#waiting(PEER_QUEUED_BYTES, PEER_RELEASED_BYTES, this.#pendingBytes);
+  }
+
+  get #queueMessages(): number {
+    return this.#waiting(PEER_QUEUED_MESSAGES, PEER_RELEASED_MESSAGES, this.#pendingMessages);
+  }
+
+  #waiting(queued: number, released: number, pending: number): number {
+    if (this.#end !== null) return 0;
+    const { page, turns } = this.#driver;
+    const counted = (page[this.#row + queued] - page[this.#row + released]) >>> 0;
+    return counted + (this.#pendingTurn === turns ? pending : 0);
+  }
+
+  /** Whether a message of 1 byte would be taken now. */
+  get writable(): boolean {
+    return this.connected && this.#hasRoom(1);
+  }
+
+  #hasRoom(bytes: number): boolean {
+    return (
+      this.queueBytes + bytes <= this.#queueBytesMax && this.#queueMessages < QUEUE_MESSAGES_MAX
+    );
+  }
+
+  /** RTT, loss, rates and queue of the link to this peer; once it is over, as it was at the end. */
+  get stats(): PeerStats {
+    return this.#lastStats ?? this.#readStats();
+  }
+
+  #readStats(): PeerStats {
+    return readPeerStats(this.#driver.page, this.#handle & 0xffff, this.queueBytes);
+  }
+
+  /**
+   * Sends a message. It is copied; the array is yours again at once. With a server's ticks it goes
+   * out at the end of the tick, else at the end of the running JavaScript.
+   *
+   * @param channel a channel of the protocol
+   * @param bytes   up to the channel's `messageBytesMax`
+   * @returns true when it was taken; false when the queue is full: nothing happened, `drain` tells
+   *          when there is room
+   * @throws NetrtError `ERR_NETRT_UNKNOWN_CHANNEL`, `ERR_NETRT_MESSAGE_TOO_LARGE`,
+   * `ERR_NETRT_ARGUMENT`, `ERR_NETRT_STRATEGY` for a ttl that the channel can't have, or
+   * `ERR_NETRT_CLOSED` after the connection ended or `close` was called
+   */
+  send<C extends ChannelName<P>>(
+    channel: C,
+    bytes: MessageOf<P, C>,
+    options: SendOptions = {},
+  ): boolean {
+    const index = this.#protocol.channelIndex(channel);
+    const message = checkMessage(this.#protocol, channel, bytes);
+    const ttl = readTtl(this.#protocol, channel, options);
+    if (!this.connected) throw this.#closedError();
+    const word = this.#hasRoom(message.length)
+      ? this.#driver.push(RECORD_SEND, message.length)
+      : NO_ROOM;
+    if (word === NO_ROOM) {
+      this.#driver.waiters.add(this);
+      return false;
+    }
+    const { words, bytes: memory } = this.#driver.submission;
+    words[word + 1] = this.#handle;
+    words[word + 2] = index;
+    words[word + 4] = ttl;
+    words[word + 5] = 0;
+    memory.set(message, word * 4 + RECORD_BYTES);
+    this.#pend(message.length);
+    this.#driver.submitted();
+    return true;
+  }
+
+  #pend(bytes: number): void {
+    if (this.#pendingTurn !== this.#driver.turns) {
+      this.#pendingTurn = this.#driver.turns;
+      this.#pendingBytes = 0;
+      this.#pendingMessages = 0;
+    }
+    this.#pendingBytes += bytes;
+    this.#pendingMessages += 1;
+  }
+
+  #closedError(): NetrtError {
+    const end = this.#end;
+    const how =
+      end === null ? "is closing" : `is over (${end.reason}${end.text && `: ${end.text}`})`;
+    return new NetrtError("ERR_NETRT_CLOSED", `the connection to ${this.address} ${how}`);
+  }
+
+  /**
+   * Ends the connection. The peer is told, several times over a quarter of a second; `disconnect` is
+   * emitted on both sides. Does nothing when it is over already.
+   *
+   * @throws NetrtError `ERR_NETRT_ARGUMENT`, also for a reason that is too long
+   */
+  close(options: CloseOptions = {}): void {
+    const { reason, drain = false } = checkOptions(options);
+    this.end(REASON_CLOSED, encodeReason(reason), checkBoolean("drain", drain));
+  }
+
+  /** @internal */
+  end(reason: number, text: Uint8Array, drain: boolean): void {
+    if (this.#end !== null) return;
+    this.#closing = true;
+    this.#driver.closePeer(this.#handle, reason, text, drain);
+  }
+
+  /** @internal Whether half of the queue is free again, or nothing can be sent any more. */
+  get relieved(): boolean {
+    if (!this.connected) return true;
+    return (
+      this.queueBytes <= this.#queueBytesMax / 2 && this.#queueMessages <= QUEUE_MESSAGES_MAX / 2
+    );
+  }
+
+  /** @internal */
+  relieve(): void {
+    if (this.connected) this.emit("drain");
+  }
+
+  /** @internal */
+  ended(end: Disconnect): void {
+    this.#end = end;
+    this.#lastStats = this.#readStats();
+  }
+}

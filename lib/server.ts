@@ -1,0 +1,390 @@
+/**
+ * A server: many peers on one socket.
+ *
+ * Owns: the peers, the server's channels and ticks, and its end.
+ * Never does: protocol decisions; the engine makes them.
+ */
+import { EventEmitter } from "node:events";
+import { parseAddress } from "./address.js";
+import { ServerChannel } from "./channel.js";
+import {
+  boundText,
+  configureAddresses,
+  configureProtocol,
+  isLoopback,
+  type LimitOptions,
+  ownAddresses,
+  PEERS_DEFAULT,
+  QUEUE_BYTES_DEFAULT,
+  socketAddress,
+} from "./configure.js";
+import { Driver, type EngineChoice } from "./driver.js";
+import { FATE_EXPIRED } from "./engine/channel.js";
+import { ROLE_SERVER } from "./engine/config.js";
+import { KEY_BYTES } from "./engine/limits.js";
+import { NO_ROOM, RECORD_BROADCAST, RECORD_BYTES } from "./engine/ring.js";
+import { REASON_SHUTDOWN } from "./engine/state.js";
+import { argumentError, checkInteger, describeGiven, NetrtError } from "./errors.js";
+import { insecureKey } from "./insecure.js";
+import {
+  checkMessage,
+  type Disconnect,
+  encodeReason,
+  Peer,
+  readDisconnect,
+  readPeer,
+  readTtl,
+  type SendOptions,
+} from "./peer.js";
+import type { ChannelName, MessageOf, Protocol } from "./protocol.js";
+import { type ChannelStats, type HostStats, readChannelStats, readHostStats } from "./stats.js";
+
+/** Options of {@link createServer}. */
+export interface ServerOptions extends LimitOptions {
+  /** Address and port to bind, e.g. `0.0.0.0:40000` or `[::]:40000`; port 0 lets the system choose. */
+  readonly address: string;
+  /**
+   * The 32 bytes that the backend shares with its servers; it mints tokens with them. Make one with
+   * `generateKey()` of `netrt/token`.
+   */
+  readonly secret?: Uint8Array;
+  /** For development: a fixed secret that everybody knows. Binds loopback addresses only. */
+  readonly insecure?: boolean;
+  /**
+   * The addresses that tokens name for this server, up to 8: what clients see behind NAT, a load
+   * balancer or a container. Default: the bound address, or those of all interfaces. Port 0 means the
+   * bound port.
+   */
+  readonly publicAddresses?: readonly string[];
+  /**
+   * Ticks per second, 1 to 1000. From 30 on everything happens on the tick: datagrams are taken at its
+   * start, what handlers send goes out at its end. Default: no ticks, datagrams are served as they come.
+   */
+  readonly tickRate?: number;
+  /** Slots, 1 to 65,536. Default 4,096. Memory is taken for all of them at once. */
+  readonly maxPeers?: number;
+  /** Default: `NETRT_ENGINE`, else native where it can run. */
+  readonly engine?: EngineChoice;
+  /** Closes the server when it aborts. */
+  readonly signal?: AbortSignal;
+}
+
+/** Options of `server.close`. */
+export interface ServerCloseOptions {
+  /** Told to the peers, at most 120 bytes of UTF-8. */
+  readonly reason?: string;
+  /** First send every peer what is queued for it and wait until it is acked or expired. */
+  readonly drain?: boolean;
+  /** How long to wait for peers, in ms, 0 to 60,000. Default 5,000 with `drain`, else 1,000. */
+  readonly timeout?: number;
+}
+
+/** Events of a server. */
+export interface ServerEvents<P extends Protocol> {
+  /** A client is connected and speaks the same protocol. */
+  connect: [peer: Peer<P>];
+  /** A peer is gone. Its own `disconnect` came just before. */
+  disconnect: [peer: Peer<P>, end: Disconnect];
+  /** One step of the simulation, at `tickRate`; counts from 0, and skips what lies too far back. */
+  tick: [tick: number];
+  /** The server is closed: no event comes after it. */
+  close: [];
+}
+
+/** Statistics of a server. */
+export interface ServerStats<P extends Protocol> extends HostStats {
+  /** Ticks that ran. */
+  readonly ticks: number;
+  readonly ticksSkipped: number;
+  /** How late ticks began, in µs. */
+  readonly tickSlipP50Us: number;
+  readonly tickSlipP99Us: number;
+  /** Mean time of a tick spent in the engine, in µs. */
+  readonly transportUsPerTick: number;
+  readonly transportUsPerTickP99: number;
+  readonly channels: Readonly<Record<ChannelName<P>, ChannelStats>>;
+}
+
+/** A running server; {@link createServer} makes it. */
+export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEvents<P>> {
+  /** The protocol that it speaks. */
+  readonly protocol: P;
+  readonly #peers = new Map<number, Peer<P>>();
+  readonly #channels: ServerChannel<Peer<P>>[];
+  readonly #queueBytesMax: number;
+  #driver!: Driver;
+  #ticks = 0;
+  #closing: Promise<void> | null = null;
+  #whenEmpty: (() => void) | null = null;
+
+  /** @internal Use `createServer`. */
+  constructor(protocol: P, queueBytesMax: number) {
+    super();
+    this.protocol = protocol;
+    this.#queueBytesMax = queueBytesMax;
+    this.#channels = protocol.channelNames.map(() => new ServerChannel<Peer<P>>());
+  }
+
+  /** @internal */
+  async open(options: ServerOptions, secret: Uint8Array): Promise<void> {
+    const bind = parseAddress(options.address);
+    const { maxPeers = PEERS_DEFAULT, tickRate, publicAddresses = [] } = options;
+    const sizes = configureProtocol(ROLE_SERVER, this.protocol, maxPeers, options);
+    configureAddresses(sizes.config, ownAddresses(bind, publicAddresses));
+    this.#driver = await Driver.open(
+      {
+        engine: options.engine,
+        sizes,
+        privateKey: secret,
+        bind: socketAddress(bind),
+        tickRate,
+      },
+      {
+        connected: (handle, _slot, payload) => this.#connected(handle, payload),
+        disconnected: (handle, reason, local, text) =>
+          this.#disconnected(handle, readDisconnect(reason, local, text)),
+        message: (handle, channel, bytes) => this.#message(handle, channel, bytes),
+        fate: (handle, channel, _tag, fate) => this.#fate(handle, channel, fate),
+        clientState: () => undefined,
+        turned: () => this.#turned(),
+        tick: (tick) => {
+          this.#ticks += 1;
+          this.emit("tick", tick);
+        },
+      },
+    );
+    options.signal?.addEventListener("abort", () => void this.close(), { once: true });
+  }
+
+  /** The bound address and port. */
+  get address(): string {
+    return boundText(this.#driver.engine.bound);
+  }
+
+  /** The engine that runs: `"native"` or `"js"`. */
+  get engine(): "native" | "js" {
+    return this.#driver.engine.name;
+  }
+
+  /** The connected peers. */
+  get peers(): IterableIterator<Peer<P>> {
+    return this.#peers.values();
+  }
+
+  /** How many peers are connected. */
+  get peerCount(): number {
+    return this.#peers.size;
+  }
+
+  /**
+   * The messages of one channel, from all peers.
+   *
+   * @throws NetrtError `ERR_NETRT_UNKNOWN_CHANNEL`
+   */
+  channel(name: ChannelName<P>): ServerChannel<Peer<P>> {
+    return this.#channels[this.protocol.channelIndex(name)];
+  }
+
+  /**
+   * Sends a message to every connected peer; it is encoded once. A peer whose queue is full misses
+   * it, which the channel's `dropped` counts.
+   *
+   * @param options `except`: a peer to leave out; `ttl` as in `peer.send`
+   * @returns true when it was taken; false when the engine has no room even after a turn
+   * @throws NetrtError as `peer.send` does
+   */
+  broadcast<C extends ChannelName<P>>(
+    channel: C,
+    bytes: MessageOf<P, C>,
+    options: SendOptions & { readonly except?: Peer<P> } = {},
+  ): boolean {
+    const index = this.protocol.channelIndex(channel);
+    const message = checkMessage(this.protocol, channel, bytes);
+    const ttl = readTtl(this.protocol, channel, options);
+    if (this.#closing !== null) {
+      throw new NetrtError("ERR_NETRT_CLOSED", "the server is closed");
+    }
+    const word = this.#driver.push(RECORD_BROADCAST, message.length);
+    if (word === NO_ROOM) return false;
+    const { words, bytes: memory } = this.#driver.submission;
+    words[word + 1] = options.except?.handle ?? 0;
+    words[word + 2] = index;
+    words[word + 4] = ttl;
+    words[word + 5] = 0;
+    memory.set(message, word * 4 + RECORD_BYTES);
+    this.#driver.submitted();
+    return true;
+  }
+
+  /** Sends everything now instead of at the end of the tick. */
+  flush(): void {
+    this.#driver.flush();
+  }
+
+  /** Counters of the socket, the ticks and the channels. */
+  get stats(): ServerStats<P> {
+    const { schedule, transportUs, page } = this.#driver;
+    const channels = {} as Record<ChannelName<P>, ChannelStats>;
+    for (const [index, name] of this.protocol.channelNames.entries()) {
+      channels[name as ChannelName<P>] = readChannelStats(page, index);
+    }
+    const measured = schedule !== null && schedule.slip.count > 0;
+    return {
+      ...readHostStats(this.#driver),
+      ticks: this.#ticks,
+      ticksSkipped: schedule?.skippedTicks ?? 0,
+      tickSlipP50Us: measured ? schedule.slip.percentile(50) : 0,
+      tickSlipP99Us: measured ? schedule.slip.percentile(99) : 0,
+      // One wake-up may run several late ticks, or none: the sum counts, not their mean.
+      transportUsPerTick:
+        transportUs.count > 0 ? (transportUs.mean * transportUs.count) / Math.max(1, this.#ticks) : 0,
+      transportUsPerTickP99: transportUs.count > 0 ? transportUs.percentile(99) : 0,
+      channels,
+    };
+  }
+
+  /**
+   * Closes every connection, tells the peers why, and gives the socket back. Resolves when that is
+   * done; later calls get the same promise.
+   *
+   * @throws NetrtError `ERR_NETRT_ARGUMENT`
+   */
+  close(options: ServerCloseOptions = {}): Promise<void> {
+    const text = encodeReason(options.reason);
+    const drain = options.drain === true;
+    const timeout = checkInteger(
+      "timeout",
+      options.timeout ?? (drain ? 5000 : 1000),
+      0,
+      60_000,
+      "ms",
+    );
+    this.#closing ??= this.#shutDown(text, drain, timeout);
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #shutDown(text: Uint8Array, drain: boolean, timeout: number): Promise<void> {
+    for (const peer of this.#peers.values()) peer.end(REASON_SHUTDOWN, text, drain);
+    this.#driver.flush();
+    if (this.#driver.peers > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, timeout);
+        this.#whenEmpty = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    this.#driver.close();
+    for (const [handle] of this.#peers) {
+      this.#disconnected(handle, { reason: "shutdown", text: "", local: true });
+    }
+    this.emit("close");
+    this.removeAllListeners();
+  }
+
+  // --- what the engine tells ---
+
+  #connected(handle: number, payload: Uint8Array): void {
+    const peer = new Peer<P>(
+      this.#driver,
+      this.protocol,
+      handle,
+      this.#queueBytesMax,
+      ...readPeer(payload),
+    );
+    this.#peers.set(handle, peer);
+    if (this.#closing !== null) {
+      peer.end(REASON_SHUTDOWN, new Uint8Array(0), false);
+      return;
+    }
+    this.emit("connect", peer);
+  }
+
+  #disconnected(handle: number, end: Disconnect): void {
+    const peer = this.#peers.get(handle);
+    if (peer === undefined) return;
+    this.#peers.delete(handle);
+    peer.ended(end);
+    peer.emit("disconnect", end);
+    this.emit("disconnect", peer, end);
+  }
+
+  #message(handle: number, channel: number, bytes: Uint8Array): void {
+    const peer = this.#peers.get(handle);
+    if (peer === undefined) return;
+    this.#channels[channel].emit("message", peer, bytes);
+    if (peer.listenerCount("message") > 0) {
+      peer.emit("message", this.protocol.channelNames[channel] as ChannelName<P>, bytes);
+    }
+  }
+
+  #fate(handle: number, channel: number, fate: number): void {
+    const name = this.protocol.channelNames[channel] as ChannelName<P>;
+    this.#peers.get(handle)?.emit("undelivered", {
+      channel: name,
+      fate: fate === FATE_EXPIRED ? "expired" : "dropped",
+    });
+  }
+
+  #turned(): void {
+    if (this.#whenEmpty !== null && this.#driver.peers === 0) this.#whenEmpty();
+  }
+}
+
+function checkSecret(options: ServerOptions): Uint8Array {
+  const { secret, insecure = false, address } = options;
+  if (insecure) {
+    if (secret !== undefined) {
+      throw argumentError("secret", secret, "left out: insecure servers have a fixed one");
+    }
+    if (!isLoopback(parseAddress(address))) {
+      throw new NetrtError(
+        "ERR_NETRT_INSECURE_ADDRESS",
+        `insecure servers bind 127.0.0.0/8 or [::1] only, but ${address} was given`,
+      );
+    }
+    return insecureKey();
+  }
+  if (!(secret instanceof Uint8Array) || secret.length !== KEY_BYTES) {
+    throw new NetrtError(
+      "ERR_NETRT_KEY_SIZE",
+      `secret must be ${KEY_BYTES} bytes, but ${describeGiven(secret)} was given; ` +
+        "for development on this machine alone, say insecure: true instead",
+    );
+  }
+  return secret;
+}
+
+/**
+ * Opens a server.
+ *
+ * @throws NetrtError (as rejection) `ERR_NETRT_ARGUMENT`, `ERR_NETRT_ADDRESS`, `ERR_NETRT_KEY_SIZE`,
+ * `ERR_NETRT_INSECURE_ADDRESS`, `ERR_NETRT_PORT_IN_USE`, `ERR_NETRT_ADDRESS_NOT_AVAILABLE`,
+ * `ERR_NETRT_ENGINE_UNAVAILABLE` or `ERR_NETRT_IO`
+ *
+ * @example
+ * ```ts
+ * const server = await createServer(arena, { address: "0.0.0.0:40000", tickRate: 128, secret });
+ * server.on("connect", (peer) => peer.send("chat", hello));
+ * server.channel("input").on("message", (peer, bytes) => apply(peer, bytes));
+ * server.on("tick", () => server.broadcast("state", world.encode()));
+ * ```
+ */
+export async function createServer<P extends Protocol>(
+  protocol: P,
+  options: ServerOptions,
+): Promise<Server<P>> {
+  if (typeof options !== "object" || options === null) {
+    throw argumentError("options", options, "an object");
+  }
+  const secret = checkSecret(options);
+  options.signal?.throwIfAborted();
+  const server = new Server(protocol, options.queueBytes ?? QUEUE_BYTES_DEFAULT);
+  await server.open(options, secret);
+  return server;
+}

@@ -1,0 +1,311 @@
+/**
+ * The page of counters as objects for people.
+ *
+ * Owns: the names and units of statistics.
+ * Never does: keep or reset a counter; the engine counts, this reads.
+ */
+import type { Driver } from "./driver.js";
+import { REJECT_SEQUENCE_BYTES, REJECT_TYPE } from "./engine/packet.js";
+import {
+  CHANNEL_ACKED,
+  CHANNEL_BYTES_RECEIVED,
+  CHANNEL_BYTES_SENT,
+  CHANNEL_COPIES,
+  CHANNEL_DROPPED,
+  CHANNEL_DUPLICATES,
+  CHANNEL_EXPIRED,
+  CHANNEL_LATE,
+  CHANNEL_LOST,
+  CHANNEL_RECEIVED,
+  CHANNEL_RESENT,
+  CHANNEL_SENT,
+  CHANNEL_SKIPPED,
+  CHANNEL_SUPERSEDED,
+  HOST_BYTES_IN,
+  HOST_BYTES_OUT,
+  HOST_CONNECTED,
+  HOST_DATAGRAMS_IN,
+  HOST_DATAGRAMS_OUT,
+  HOST_DENIED,
+  HOST_DISCONNECTED,
+  HOST_MESSAGES_REFUSED,
+  HOST_MISMATCHES,
+  HOST_PENDING,
+  HOST_REPLIES_DROPPED,
+  PEER_ACKS_LATE,
+  PEER_BYTES_RECEIVED,
+  PEER_BYTES_SENT,
+  PEER_COPY_BYTES,
+  PEER_GAPS,
+  PEER_IN_FLIGHT,
+  PEER_JITTER_US,
+  PEER_PACKETS_ACKED,
+  PEER_PACKETS_LOST,
+  PEER_PACKETS_RECEIVED,
+  PEER_PACKETS_SENT,
+  PEER_RATE,
+  PEER_RESENT,
+  PEER_RTT_MINIMUM_US,
+  PEER_RTT_US,
+  PEER_RTT_VARIANCE_US,
+  REJECT_ACK_UNSENT,
+  REJECT_ADDRESS,
+  REJECT_ADDRESS_CONNECTED,
+  REJECT_BODY,
+  REJECT_CHALLENGE,
+  REJECT_CLIENT_CONNECTED,
+  REJECT_EXPIRED,
+  REJECT_FULL,
+  REJECT_MEMORY,
+  REJECT_PAYLOAD,
+  REJECT_PROTOCOL,
+  REJECT_REPLAY,
+  REJECT_RESOURCES,
+  REJECT_SEAL,
+  REJECT_SERVER,
+  REJECT_SIZE,
+  REJECT_STATE,
+  REJECT_TOKEN,
+  REJECT_TOKEN_USED,
+  REJECT_VERSION,
+  statsChannelWord,
+  statsHostWord,
+  statsPeerWord,
+  statsRejectWord,
+} from "./engine/stats.js";
+
+const REJECTS = {
+  /** Shorter than any packet, longer than any, or a request of another size than the standard's. */
+  size: REJECT_SIZE,
+  /** A packet type that doesn't exist or that this side never accepts. */
+  type: REJECT_TYPE,
+  /** A sequence of no or more than eight bytes. */
+  sequenceBytes: REJECT_SEQUENCE_BYTES,
+  /** From an address that has no connection and no pending request. */
+  address: REJECT_ADDRESS,
+  /** A packet number that was seen or is too old. */
+  replay: REJECT_REPLAY,
+  /** The seal didn't open: forged, damaged, or sealed with another key. */
+  seal: REJECT_SEAL,
+  /** A body of a size that its type doesn't have. */
+  body: REJECT_BODY,
+  /** A request of another version of NETCODE. */
+  version: REJECT_VERSION,
+  /** A request for another protocol. */
+  protocol: REJECT_PROTOCOL,
+  /** A request whose token has expired. */
+  expired: REJECT_EXPIRED,
+  /** A request whose token doesn't open with our secret. */
+  token: REJECT_TOKEN,
+  /** A token for other servers. */
+  server: REJECT_SERVER,
+  /** A request or response from an address that is connected. */
+  addressConnected: REJECT_ADDRESS_CONNECTED,
+  /** A request of a client that is connected. */
+  clientConnected: REJECT_CLIENT_CONNECTED,
+  /** A token that was used before, or from another address. */
+  tokenUsed: REJECT_TOKEN_USED,
+  /** No room for another pending client or used token. */
+  resources: REJECT_RESOURCES,
+  /** No free slot: the client was told so. */
+  full: REJECT_FULL,
+  /** A response whose challenge isn't ours. */
+  challenge: REJECT_CHALLENGE,
+  /** An authentic payload that breaks the protocol; the peer was closed. */
+  payload: REJECT_PAYLOAD,
+  /** An authentic ack of a packet that was never sent; the peer was closed. */
+  ackUnsent: REJECT_ACK_UNSENT,
+  /** A packet that doesn't belong into the state of the connection. */
+  state: REJECT_STATE,
+  /** No memory to hold what came: the peer will send it again. */
+  memory: REJECT_MEMORY,
+} as const;
+
+/** Why a datagram was refused. */
+export type RejectReason = keyof typeof REJECTS;
+
+/** Counters of a channel, summed over all peers. */
+export interface ChannelStats {
+  /** Messages that were sent at least once. */
+  readonly sent: number;
+  /** Sent messages that a packet is known to have delivered. */
+  readonly acked: number;
+  /** Reliable messages that ran out of time. */
+  readonly expired: number;
+  /** RealTime messages that a newer one replaced before they were sent. */
+  readonly superseded: number;
+  /** RealTime messages all of whose packets were lost. */
+  readonly lost: number;
+  /** Messages refused for want of room, or given up at the end of a connection. */
+  readonly dropped: number;
+  /** Extra copies sent. */
+  readonly copies: number;
+  /** Messages sent again after a loss. */
+  readonly resent: number;
+  /** Messages delivered to this side. */
+  readonly received: number;
+  /** Messages that came again and were dropped. */
+  readonly duplicates: number;
+  /** RealTime messages that came after a newer one and were dropped. */
+  readonly late: number;
+  /** Messages that the sender gave up and this side stopped waiting for. */
+  readonly skipped: number;
+  /** Payload bytes sent, copies included. */
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+}
+
+/** What is known about the link to a peer. */
+export interface PeerStats {
+  /** Smoothed round-trip time in ms, the peer's ack delay taken off (RFC 6298); 0 before a sample. */
+  readonly rttMs: number;
+  readonly rttVarianceMs: number;
+  /** Lowest round-trip time of the last 10 to 20 s, in ms. */
+  readonly rttMinimumMs: number;
+  /** Mean difference of consecutive round-trip times, in ms (RFC 3550). */
+  readonly jitterMs: number;
+  readonly packetsSent: number;
+  readonly packetsReceived: number;
+  readonly packetsAcked: number;
+  /** Sent packets with the verdict "lost"; some of them may be acked late. */
+  readonly packetsLost: number;
+  readonly packetsAckedLate: number;
+  /** Packets of the peer that didn't arrive, as far as gaps in their numbers show. */
+  readonly packetsMissed: number;
+  /** Sent packets that have no verdict yet. */
+  readonly packetsInFlight: number;
+  /** Share of sent packets that were lost, 0 to 1; late acks are no losses. */
+  readonly lossOut: number;
+  /** Share of the peer's packets that didn't arrive, 0 to 1. */
+  readonly lossIn: number;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  /** Payload bytes of extra copies. */
+  readonly copyBytes: number;
+  readonly messagesResent: number;
+  /** Bytes of messages that wait or are unacked. */
+  readonly queueBytes: number;
+  /** The same as time at the current send rate, in ms. */
+  readonly queueMs: number;
+  /** Bytes per second that may be sent. */
+  readonly sendRate: number;
+}
+
+/** Counters of a host: a server, or a client's own end. */
+export interface HostStats {
+  readonly engine: "native" | "js";
+  /** Peers that have a slot. */
+  readonly peers: number;
+  readonly connected: number;
+  readonly disconnected: number;
+  /** Clients told that the server is full. */
+  readonly denied: number;
+  /** Requests that were answered with a challenge. */
+  readonly challenged: number;
+  /** Peers refused because they define the protocol differently. */
+  readonly mismatched: number;
+  /** Challenges and refusals dropped because too many waited. */
+  readonly repliesDropped: number;
+  /** Messages to peers that were gone when the engine got to them. */
+  readonly messagesRefused: number;
+  readonly datagramsIn: number;
+  readonly datagramsOut: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Datagrams per system call, each way. */
+  readonly datagramsPerSyscall: { readonly in: number; readonly out: number };
+  /** Datagrams that the kernel dropped because its buffer was full, as far as it tells. */
+  readonly kernelDrops: number;
+  /** Datagrams refused, by reason. */
+  readonly rejected: Readonly<Record<RejectReason, number>>;
+}
+
+/** Reads a pair of words. */
+function pair(page: Uint32Array, word: number): number {
+  return page[word + 1] * 2 ** 32 + page[word];
+}
+
+function ratio(part: number, whole: number): number {
+  return whole === 0 ? 0 : part / whole;
+}
+
+export function readChannelStats(page: Uint32Array, channel: number): ChannelStats {
+  const read = (counter: number): number => pair(page, statsChannelWord(channel, counter));
+  return {
+    sent: read(CHANNEL_SENT),
+    acked: read(CHANNEL_ACKED),
+    expired: read(CHANNEL_EXPIRED),
+    superseded: read(CHANNEL_SUPERSEDED),
+    lost: read(CHANNEL_LOST),
+    dropped: read(CHANNEL_DROPPED),
+    copies: read(CHANNEL_COPIES),
+    resent: read(CHANNEL_RESENT),
+    received: read(CHANNEL_RECEIVED),
+    duplicates: read(CHANNEL_DUPLICATES),
+    late: read(CHANNEL_LATE),
+    skipped: read(CHANNEL_SKIPPED),
+    bytesSent: read(CHANNEL_BYTES_SENT),
+    bytesReceived: read(CHANNEL_BYTES_RECEIVED),
+  };
+}
+
+export function readPeerStats(page: Uint32Array, slot: number, queueBytes: number): PeerStats {
+  const row = statsPeerWord(slot);
+  const read = (field: number): number => page[row + field];
+  const lost = read(PEER_PACKETS_LOST) - read(PEER_ACKS_LATE);
+  const arrived = read(PEER_PACKETS_RECEIVED);
+  const sendRate = read(PEER_RATE);
+  return {
+    rttMs: read(PEER_RTT_US) / 1000,
+    rttVarianceMs: read(PEER_RTT_VARIANCE_US) / 1000,
+    rttMinimumMs: read(PEER_RTT_MINIMUM_US) / 1000,
+    jitterMs: read(PEER_JITTER_US) / 1000,
+    packetsSent: read(PEER_PACKETS_SENT),
+    packetsReceived: arrived,
+    packetsAcked: read(PEER_PACKETS_ACKED),
+    packetsLost: read(PEER_PACKETS_LOST),
+    packetsAckedLate: read(PEER_ACKS_LATE),
+    packetsMissed: read(PEER_GAPS),
+    packetsInFlight: read(PEER_IN_FLIGHT),
+    lossOut: ratio(lost, read(PEER_PACKETS_ACKED) + read(PEER_PACKETS_LOST)),
+    lossIn: ratio(read(PEER_GAPS), arrived + read(PEER_GAPS)),
+    bytesSent: pair(page, row + PEER_BYTES_SENT),
+    bytesReceived: pair(page, row + PEER_BYTES_RECEIVED),
+    copyBytes: pair(page, row + PEER_COPY_BYTES),
+    messagesResent: read(PEER_RESENT),
+    queueBytes,
+    queueMs: sendRate === 0 ? 0 : (queueBytes * 1000) / sendRate,
+    sendRate,
+  };
+}
+
+export function readHostStats(driver: Driver): HostStats {
+  const { page, engine } = driver;
+  const read = (counter: number): number => pair(page, statsHostWord(counter));
+  const socket = engine.socketStats();
+  const rejected = {} as Record<RejectReason, number>;
+  for (const [name, reason] of Object.entries(REJECTS)) {
+    rejected[name as RejectReason] = pair(page, statsRejectWord(reason));
+  }
+  return {
+    engine: engine.name,
+    peers: driver.peers,
+    connected: read(HOST_CONNECTED),
+    disconnected: read(HOST_DISCONNECTED),
+    denied: read(HOST_DENIED),
+    challenged: read(HOST_PENDING),
+    mismatched: read(HOST_MISMATCHES),
+    repliesDropped: read(HOST_REPLIES_DROPPED),
+    messagesRefused: read(HOST_MESSAGES_REFUSED),
+    datagramsIn: read(HOST_DATAGRAMS_IN),
+    datagramsOut: read(HOST_DATAGRAMS_OUT),
+    bytesIn: read(HOST_BYTES_IN),
+    bytesOut: read(HOST_BYTES_OUT),
+    datagramsPerSyscall: {
+      in: ratio(socket.datagramsReceived, socket.receiveCalls),
+      out: ratio(socket.datagramsSent, socket.sendCalls),
+    },
+    kernelDrops: socket.kernelDrops,
+    rejected,
+  };
+}

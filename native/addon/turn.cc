@@ -1,0 +1,176 @@
+#include "addon/turn.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include "addon/check.h"
+#include "core/config.h"
+
+namespace netrt {
+
+namespace {
+
+constexpr uint32_t BATCHES_PER_TURN_MAX = DATAGRAMS_PER_TURN_MAX / BATCH_DATAGRAMS;
+static_assert(DATAGRAMS_PER_TURN_MAX % BATCH_DATAGRAMS == 0, "a turn takes whole batches");
+static_assert(BATCH_PACKETS <= BATCH_DATAGRAMS, "the host's batch fits the socket's");
+static_assert(sizeof(Batch::bytes) >= (BATCH_PACKETS - 1) * BATCH_STRIDE + PACKET_BYTES_MAX,
+              "every packet of a batch lies in its memory");
+
+void pairSet(uint32_t* page, uint32_t word, uint64_t value) {
+  page[word] = static_cast<uint32_t>(value);
+  page[word + 1] = static_cast<uint32_t>(value >> 32);
+}
+
+// The clock never runs backwards, but stamps of a batch are newer than the time before it.
+void timeStep(Engine& engine, uint64_t nowUs) {
+  if (nowUs > engine.nowUs) engine.nowUs = nowUs;
+}
+
+// ---- The way in ----
+
+// Hands up what was taken from the socket. False: the rest waits for room in the user's ring.
+bool batchDeliver(Engine& engine, uint64_t unixSeconds) {
+  while (engine.inNext < engine.in.count) {
+    if (!hostReady(engine.host)) return false;
+    Datagram& datagram = engine.in.datagrams[engine.inNext++];
+    engine.seenUs = datagram.receivedUs;
+    hostReceive(engine.host, engine.nowUs, datagram.receivedUs, unixSeconds, datagram.from,
+                datagram.bytes, 0, datagram.length);
+  }
+  return true;
+}
+
+uint32_t receive(Engine& engine) {
+  const uint64_t unixSeconds = clockWallSeconds();
+  if (!batchDeliver(engine, unixSeconds)) return TURNED_MORE;
+  for (uint32_t batches = 0; batches < BATCHES_PER_TURN_MAX; batches++) {
+    const BatchResult result = receiveBatch(engine.socket, engine.in);
+    engine.inNext = 0;
+    if (result == BatchResult::FATAL) return TURNED_FAILED;
+    timeStep(engine, engine.socket.clock.nowUs);
+    if (!batchDeliver(engine, unixSeconds)) return TURNED_MORE;
+    if (result == BatchResult::LATER) {
+      engine.seenUs = engine.nowUs;
+      return 0;
+    }
+  }
+  return TURNED_MORE;
+}
+
+// Lets time pass, unless the process stood still and the socket is full of what arrived meanwhile:
+// a peer whose datagrams lie in there is not silent. Under a flood that never ends the socket is
+// never empty, but what waits in it is young.
+void advance(Engine& engine) {
+  if (engine.nowUs - engine.seenUs <= SEEN_AGE_MAX_US) hostAdvance(engine.host, engine.nowUs);
+}
+
+// ---- The way out ----
+
+uint32_t transmit(Engine& engine) {
+  for (;;) {
+    switch (sendBatch(engine.socket, engine.out)) {
+      case BatchResult::DONE:
+        break;
+      case BatchResult::LATER:
+        return TURNED_BLOCKED;
+      case BatchResult::FATAL:
+        return TURNED_FAILED;
+    }
+    sendBatchClear(engine.out);
+    // Each batch has its own time: RTT counts from it.
+    timeStep(engine, clockNowUs());
+    const uint32_t count = hostTransmit(engine.host, engine.nowUs, engine.batch);
+    if (count == 0) return 0;
+    for (uint32_t index = 0; index < count; index++) {
+      sendBatchAdd(engine.out, engine.batch.addresses[index],
+                   index * static_cast<uint32_t>(BATCH_STRIDE), engine.batch.lengths[index]);
+    }
+  }
+}
+
+// ---- What the turn leaves ----
+
+void publish(Engine& engine, uint32_t turned) {
+  uint64_t deadlineUs = hostDeadlineUs(engine.host);
+  if ((turned & TURNED_BLOCKED) != 0) deadlineUs = engine.nowUs + BLOCKED_RETRY_US;
+  pairSet(engine.published, PUBLISHED_DEADLINE, deadlineUs);
+  const SocketStats& stats = engine.socket.stats;
+  const uint64_t counters[] = {
+      stats.receiveCalls,  stats.sendCalls,   stats.receivedDatagrams,
+      stats.sentDatagrams, stats.truncated,   stats.kernelDrops,
+      stats.localLoss,     stats.unreachable, stats.wouldBlock,
+  };
+  static_assert(PUBLISHED_COUNTERS + 2 * sizeof(counters) / sizeof(*counters) == PUBLISHED_WORDS,
+                "the counters end the page");
+  uint32_t word = PUBLISHED_COUNTERS;
+  for (const uint64_t counter : counters) {
+    pairSet(engine.published, word, counter);
+    word += 2;
+  }
+}
+
+// An own address with port 0 is that of the bound port.
+void configPatch(uint32_t* words, uint16_t port) {
+  for (uint32_t index = 0; index < words[CONFIG_ADDRESSES]; index++) {
+    uint32_t& own = words[CONFIG_ADDRESSES + 2 + index * CONFIG_ADDRESS_WORDS];
+    if (own == 0) own = port;
+  }
+}
+
+}  // namespace
+
+Fault engineOpen(Engine& engine, const EngineOptions& options) {
+  const Fault fault = socketOpen(engine.socket, options.socket);
+  if (fault.error != 0) return fault;
+  uint32_t config[CONFIG_WORDS];
+  std::memcpy(config, options.config, sizeof(config));
+  configPatch(config, engine.socket.address.port);
+  if (!hostOpen(engine.host, config, options.page, options.privateKey, options.entropy,
+                options.submission, options.submissionBytes, options.completion,
+                options.completionBytes)) {
+    socketClose(engine.socket);
+    Fault exhausted = faultOf(Call::OPEN, ENOMEM);
+    exhausted.action = FaultAction::FATAL;
+    return exhausted;
+  }
+  receiveBatchOpen(engine.in);
+  sendBatchOpen(engine.out, engine.batch.bytes, sizeof(engine.batch.bytes));
+  engine.inNext = 0;
+  engine.nowUs = clockNowUs();
+  engine.seenUs = engine.nowUs;
+  engine.published = options.published;
+  engine.published[PUBLISHED_PORT] = engine.socket.address.port;
+  publish(engine, 0);
+  return FAULT_NONE;
+}
+
+void engineConnect(Engine& engine, const uint8_t* token) {
+  timeStep(engine, clockNowUs());
+  hostConnect(engine.host, token, engine.nowUs);
+}
+
+uint32_t engineTurn(Engine& engine, uint32_t flags) {
+  uint32_t turned = 0;
+  timeStep(engine, clockNowUs());
+  hostSubmit(engine.host, engine.nowUs);
+  if ((flags & TURN_RECEIVE) != 0) {
+    turned |= receive(engine);
+    advance(engine);
+  }
+  if ((flags & TURN_FLUSH) != 0) hostFlush(engine.host);
+  if ((flags & TURN_TRANSMIT) != 0) turned |= transmit(engine);
+  hostPublish(engine.host);
+  publish(engine, turned);
+  if ((turned & TURNED_FAILED) != 0) {
+    engine.published[PUBLISHED_ERROR] = static_cast<uint32_t>(engine.socket.fault.error);
+    engine.published[PUBLISHED_CALL] = static_cast<uint32_t>(engine.socket.fault.call);
+  }
+  return turned;
+}
+
+void engineClose(Engine& engine) {
+  socketClose(engine.socket);
+  hostClose(engine.host);
+}
+
+}  // namespace netrt

@@ -1,0 +1,44 @@
+// Owns the way from the waker's thread to JavaScript: one thread-safe function for each engine.
+// Never reads the socket and never decides when to wake: arming does.
+// Invariants:
+//  - at most one call is queued, and JavaScript is called at most once for each arming;
+//  - after wakeClose returned nothing is called, no thread of ours runs, and the memory of Wake may
+//    go, whatever the environment is doing;
+//  - while it is open the event loop stays alive: a server that listens keeps its process.
+#ifndef NETRT_ADDON_WAKE_H_
+#define NETRT_ADDON_WAKE_H_
+
+#include <node_api.h>
+
+#include <atomic>
+#include <cstdint>
+
+#include "io/fault.h"
+#include "io/waker.h"
+
+namespace netrt {
+
+// Not copied or moved while it is open: the thread and the environment point at it.
+struct Wake {
+  napi_threadsafe_function function = nullptr;
+  Waker waker;
+  bool armed = false;  // JavaScript's thread only
+  // Both threads': a call is on its way to JavaScript.
+  std::atomic<bool> queued{false};
+  // Written by the waker's thread: the environment goes down and wants no more calls.
+  std::atomic<bool> refused{false};
+};
+
+// Starts the thread, unarmed. `onWake` is a function. On a fault nothing is left behind.
+Fault wakeOpen(Wake& wake, napi_env env, napi_value onWake, int socket);
+
+// Asks for one call at the deadline (µs), or before it when a datagram comes and `watch` is set.
+// Replaces what was asked before.
+void wakeArm(Wake& wake, uint64_t deadlineUs, bool watch);
+
+// Safe from within the call itself, and in the clean-up of the environment.
+void wakeClose(Wake& wake);
+
+}  // namespace netrt
+
+#endif  // NETRT_ADDON_WAKE_H_

@@ -1,0 +1,261 @@
+// What arrived, what was sent, and verdicts: see acks.h.
+#include "core/acks.h"
+
+#include "core/timers.h"
+
+namespace netrt {
+
+namespace {
+
+constexpr uint32_t ACK_WORDS = ACK_BITS_MAX / 32;
+
+// ---- What arrived ----
+
+void clearBits(uint32_t* bits) {
+  for (uint32_t index = 0; index < ACK_WORDS; index++) bits[index] = 0;
+}
+
+void shiftBits(uint32_t* bits, uint32_t count) {
+  const uint32_t words = count >> 5;
+  const uint32_t rest = count & 31;
+  for (uint32_t step = 0; step < ACK_WORDS; step++) {
+    const uint32_t index = ACK_WORDS - 1 - step;
+    const uint32_t high = index >= words ? bits[index - words] : 0;
+    const uint32_t low = index >= words + 1 ? bits[index - words - 1] : 0;
+    bits[index] = rest == 0 ? high : (high << rest) | (low >> (32 - rest));
+  }
+}
+
+void setBit(uint32_t* bits, uint32_t index) { bits[index >> 5] |= uint32_t{1} << (index & 31); }
+
+// A number above the latest: the field moves on, what was passed over is a gap.
+void receivedNewer(Received& received, int64_t number, uint64_t receivedUs) {
+  const int64_t step = number - received.latest;
+  if (received.latest == NO_NUMBER) {
+    clearBits(received.bits);
+  } else {
+    if (step > static_cast<int64_t>(ACK_BITS_MAX)) {
+      clearBits(received.bits);
+    } else {
+      shiftBits(received.bits, static_cast<uint32_t>(step));
+      setBit(received.bits, static_cast<uint32_t>(step - 1));
+    }
+    received.gaps += static_cast<uint64_t>(step - 1);
+  }
+  received.latest = number;
+  received.latestUs = receivedUs;
+}
+
+// A number that was overtaken: a gap less, and the peer must be told of it again.
+void receivedOlder(Received& received, int64_t number, int64_t nextNumber) {
+  const int64_t index = received.latest - 1 - number;
+  if (index >= 0 && index < static_cast<int64_t>(ACK_BITS_MAX)) {
+    setBit(received.bits, static_cast<uint32_t>(index));
+    if (received.gaps > 0) received.gaps -= 1;
+  }
+  if (number <= received.floor) received.floor = number - 1;
+  received.barrier = nextNumber;
+}
+
+}  // namespace
+
+void receivedReset(Received& received) { received = Received(); }
+
+void receivedAdd(Received& received, int64_t number, uint64_t receivedUs, bool eliciting,
+                 int64_t nextNumber) {
+  if (number > received.latest) {
+    receivedNewer(received, number, receivedUs);
+  } else {
+    receivedOlder(received, number, nextNumber);
+  }
+  if (eliciting) {
+    if (received.owed == 0) received.owedUs = receivedUs;
+    received.owed += 1;
+  }
+}
+
+uint32_t receivedBitBytes(const Received& received) {
+  int64_t span = received.latest - 1 - received.floor;
+  if (span > static_cast<int64_t>(ACK_BITS_MAX)) span = ACK_BITS_MAX;
+  // Below zero when the latest itself is known: there is nothing to tell then.
+  for (int64_t bytes = (span + 7) >> 3; bytes > 0; bytes--) {
+    if (receivedBitByte(received, static_cast<uint32_t>(bytes - 1)) != 0) {
+      return static_cast<uint32_t>(bytes);
+    }
+  }
+  return 0;
+}
+
+uint8_t receivedBitByte(const Received& received, uint32_t index) {
+  return static_cast<uint8_t>(received.bits[index >> 2] >> ((index & 3) * 8));
+}
+
+uint16_t receivedDelay(const Received& received, uint64_t nowUs) {
+  const uint64_t heldUs = nowUs > received.latestUs ? nowUs - received.latestUs : 0;
+  const uint64_t units = heldUs / ACK_DELAY_UNIT_US;
+  return static_cast<uint16_t>(units < ACK_DELAY_UNKNOWN ? units : ACK_DELAY_UNKNOWN);
+}
+
+uint64_t receivedDueUs(const Received& received) {
+  if (received.owed == 0) return NO_DEADLINE;
+  return received.owed >= ACK_OWED_MAX ? 0 : received.owedUs + ACK_HOLD_US;
+}
+
+// ---- What was sent ----
+
+namespace {
+
+// A packet of ours that carried acks was acked: what it reported needs no repeating.
+void receivedReported(Received& received, int64_t number, int64_t reported) {
+  if (number >= received.barrier && reported > received.floor) received.floor = reported;
+}
+
+SentPacket* recordOf(const Sent& sent, int64_t number) {
+  return sent.packets + (static_cast<uint64_t>(number) & (SENT_PACKETS - 1));
+}
+
+bool ackNumber(Sent& sent, Received& received, int64_t number) {
+  if (number < 0) return false;
+  SentPacket* packet = recordOf(sent, number);
+  if (packet->number != number) return false;
+  if (packet->state == SENT_LOST) {
+    packet->state = SENT_LATE;
+    sent.late += 1;
+    return false;
+  }
+  if (packet->state != SENT_UNDECIDED) return false;
+  packet->state = SENT_ACKED;
+  receivedReported(received, number, packet->reported);
+  return true;
+}
+
+void sampleRtt(Rtt& rtt, const SentPacket& packet, uint32_t delay, uint64_t receivedUs) {
+  if (!packet.eliciting || delay == ACK_DELAY_UNKNOWN) return;
+  const int64_t raw = static_cast<int64_t>(receivedUs) - static_cast<int64_t>(packet.sentUs);
+  const int64_t sample = raw - static_cast<int64_t>(delay) * ACK_DELAY_UNIT_US;
+  // A peer that claims to have held the packet for longer than it was away is not believed.
+  rttSample(rtt, sample > 0 ? sample : raw, receivedUs);
+}
+
+bool isLost(const Sent& sent, const SentPacket& packet, const Rtt& rtt, uint64_t nowUs) {
+  if (packet.number < sent.ackedLatest) {
+    return sent.ackedLatest - packet.number >= static_cast<int64_t>(REORDER_PACKETS) ||
+           nowUs >= packet.sentUs + rttReorderUs(rtt);
+  }
+  return static_cast<int64_t>(packet.sentUs) <= sent.timedOutUs;
+}
+
+const SentPacket* oldestEliciting(const Sent& sent) {
+  if (sent.eliciting == 0) return nullptr;
+  for (int64_t number = sent.verdictNext; number < sent.nextNumber; number++) {
+    const SentPacket* packet = recordOf(sent, number);
+    if (packet->eliciting && packet->state == SENT_UNDECIDED) return packet;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+void sentOpen(Sent& sent, SentPacket* packets) { sent.packets = packets; }
+
+void sentReset(Sent& sent, int64_t nextNumber) {
+  SentPacket* packets = sent.packets;
+  for (uint32_t index = 0; index < SENT_PACKETS; index++) {
+    packets[index].number = NO_NUMBER;
+    packets[index].carried = nullptr;
+  }
+  sent = Sent();
+  sent.packets = packets;
+  sent.nextNumber = nextNumber;
+  sent.verdictNext = nextNumber;
+}
+
+uint32_t sentInFlight(const Sent& sent) {
+  return static_cast<uint32_t>(sent.nextNumber - sent.verdictNext);
+}
+
+bool sentReady(const Sent& sent) { return sentInFlight(sent) < IN_FLIGHT_MAX; }
+
+SentPacket* sentAdd(Sent& sent, uint64_t nowUs, uint32_t bytes, bool eliciting) {
+  SentPacket* packet = recordOf(sent, sent.nextNumber);
+  packet->number = sent.nextNumber;
+  packet->sentUs = nowUs;
+  packet->bytes = bytes & ((1u << 11) - 1);
+  packet->state = SENT_UNDECIDED;
+  packet->eliciting = eliciting ? 1 : 0;
+  packet->hello = 0;
+  packet->reported = NO_NUMBER;
+  packet->carried = nullptr;
+  sent.nextNumber += 1;
+  if (eliciting) sent.eliciting += 1;
+  return packet;
+}
+
+int64_t sentUnrecorded(Sent& sent) {
+  const int64_t number = sent.nextNumber;
+  sent.nextNumber += 1;
+  if (sent.verdictNext == number) {
+    sent.verdictNext += 1;
+  } else {
+    recordOf(sent, number)->number = NO_NUMBER;
+    recordOf(sent, number)->carried = nullptr;
+  }
+  return number;
+}
+
+Carried* sentTakeCarried(Sent& sent, int64_t number) {
+  SentPacket* packet = recordOf(sent, number);
+  Carried* carried = packet->number == number ? packet->carried : nullptr;
+  packet->carried = nullptr;
+  return carried;
+}
+
+void acksReceive(Sent& sent, Received& received, Rtt& rtt, int64_t latest, uint32_t delay,
+                 const uint8_t* bits, size_t bitsOffset, uint32_t bitBytes, uint64_t receivedUs) {
+  if (ackNumber(sent, received, latest)) sampleRtt(rtt, *recordOf(sent, latest), delay, receivedUs);
+  if (latest > sent.ackedLatest) sent.ackedLatest = latest;
+  for (uint32_t index = 0; index < bitBytes; index++) {
+    const uint32_t byte = bits[bitsOffset + index];
+    if (byte == 0) continue;
+    for (uint32_t bit = 0; bit < 8; bit++) {
+      if ((byte & (1u << bit)) != 0) ackNumber(sent, received, latest - 1 - (index * 8 + bit));
+    }
+  }
+}
+
+SentPacket* acksVerdict(Sent& sent, const Rtt& rtt, uint64_t nowUs) {
+  if (sent.verdictNext == sent.nextNumber) return nullptr;
+  SentPacket* packet = recordOf(sent, sent.verdictNext);
+  if (packet->state == SENT_UNDECIDED) {
+    if (!isLost(sent, *packet, rtt, nowUs)) return nullptr;
+    packet->state = SENT_LOST;
+    sent.lost += 1;
+  } else {
+    sent.acked += 1;
+  }
+  if (packet->eliciting) sent.eliciting -= 1;
+  sent.verdictNext += 1;
+  return packet;
+}
+
+uint64_t acksTimeoutUs(const Sent& sent, const Rtt& rtt) {
+  const SentPacket* oldest = oldestEliciting(sent);
+  return oldest == nullptr ? NO_DEADLINE : oldest->sentUs + rttTimeoutUs(rtt) + ACK_HOLD_US;
+}
+
+uint64_t acksDeadlineUs(const Sent& sent, const Rtt& rtt) {
+  const uint64_t timeoutUs = acksTimeoutUs(sent, rtt);
+  if (sent.verdictNext < sent.ackedLatest) {
+    const uint64_t overtakenUs = recordOf(sent, sent.verdictNext)->sentUs + rttReorderUs(rtt);
+    return overtakenUs < timeoutUs ? overtakenUs : timeoutUs;
+  }
+  return timeoutUs;
+}
+
+bool acksExpire(Sent& sent, const Rtt& rtt, uint64_t nowUs) {
+  if (nowUs < acksTimeoutUs(sent, rtt)) return false;
+  sent.timedOutUs = static_cast<int64_t>(nowUs - rttTimeoutUs(rtt) - ACK_HOLD_US);
+  return true;
+}
+
+}  // namespace netrt

@@ -1,0 +1,68 @@
+// Time and acks: see advance.h.
+#include "core/advance.h"
+
+#include "core/delivery.h"
+#include "core/ending.h"
+
+namespace netrt {
+
+namespace {
+
+constexpr uint8_t NO_TEXT[1] = {};
+
+}  // namespace
+
+void connectionVerdicts(Connection& connection, Shared& shared, uint64_t nowUs) {
+  Outlet& outlet = *shared.outlet;
+  while (connectionRoom(shared)) {
+    SentPacket* packet = acksVerdict(connection.sent, connection.rtt, nowUs);
+    if (packet == nullptr) break;
+    const bool acked = packet->state == SENT_ACKED;
+    if (packet->hello) {
+      connection.helloInFlight -= 1;
+      connection.helloAcked = connection.helloAcked || acked;
+      // What had no room beside it has room now.
+      connection.stalledUntilUs = 0;
+    }
+    Carried* carried = packet->carried;
+    packet->carried = nullptr;
+    while (carried != nullptr) {
+      Carried* next = carried->next;
+      Channel& channel = connection.channels[carried->channel];
+      if (carried->message == nullptr) {
+        channelSkipVerdict(channel, carried->skipId, acked);
+      } else {
+        channelVerdict(channel, outlet, connection.handle, *carried->message, acked, nowUs);
+      }
+      carriedRelease(outlet.pool, carried);
+      carried = next;
+    }
+  }
+  connectionDrained(connection, shared, nowUs);
+}
+
+void connectionAdvance(Connection& connection, Shared& shared, uint64_t nowUs) {
+  if (connection.state == CONNECTION_FREE) return;
+  if (connection.state == CONNECTION_CLOSING) {
+    if (connection.farewells == 0 && nowUs >= connection.farewellDueUs) {
+      connectionDone(connection, shared, connection.closeReason);
+    }
+    return;
+  }
+  if (nowUs >= connection.heardUs + connection.timeoutUs) {
+    connectionClose(connection, shared, REASON_TIMED_OUT, NO_TEXT, 0, 0, nowUs);
+    return;
+  }
+  if (acksExpire(connection.sent, connection.rtt, nowUs)) rttBackOff(connection.rtt);
+  connectionVerdicts(connection, shared, nowUs);
+  connection.heldUp = false;
+  for (uint32_t index = 0; index < connection.channelCount; index++) {
+    Channel& channel = connection.channels[index];
+    channelExpire(channel, *shared.outlet, connection.handle, nowUs);
+    const uint32_t result = deliveryRelease(channel, *shared.outlet, connection.handle);
+    connection.heldUp = connection.heldUp || result == RECEIVE_HELD;
+  }
+  connectionDrained(connection, shared, nowUs);
+}
+
+}  // namespace netrt

@@ -1,0 +1,21 @@
+// Owns what time and acks do to a connection (verdicts, losses, expiries, time-outs) and the order
+// in which they take effect. Never receives or sends. Invariant: verdicts reach the channels in the
+// order of packet numbers.
+#ifndef NETRT_CORE_ADVANCE_H_
+#define NETRT_CORE_ADVANCE_H_
+
+#include <cstdint>
+
+#include "core/connection.h"
+
+namespace netrt {
+
+// Hands every verdict that is due to the channels, in the order of packet numbers.
+void connectionVerdicts(Connection& connection, Shared& shared, uint64_t nowUs);
+
+// Does what time asks for: time-outs, losses, expiries, the end of a drain, the end of goodbyes.
+void connectionAdvance(Connection& connection, Shared& shared, uint64_t nowUs);
+
+}  // namespace netrt
+
+#endif  // NETRT_CORE_ADVANCE_H_

@@ -1,0 +1,148 @@
+// One peer with a slot: see connection.h.
+#include "core/connection.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/stats.h"
+
+namespace netrt {
+
+namespace {
+
+constexpr uint32_t HANDLE_STEP = 0x10000;
+
+}  // namespace
+
+// ---- The beginning ----
+
+void connectionAssign(Connection& connection, Shared& shared, const uint8_t* sendKey,
+                      size_t sendKeyOffset, const uint8_t* receiveKey, size_t receiveKeyOffset,
+                      int64_t firstNumber, uint64_t timeoutUs, uint64_t nowUs) {
+  connection.state = connectionNext(connection.state, CONNECTION_EVENT_ASSIGN);
+  connection.handle += HANDLE_STEP;
+  if (connection.handle < HANDLE_STEP) connection.handle += HANDLE_STEP;
+  sealKeySet(connection.sendKey, sendKey, sendKeyOffset);
+  sealKeySet(connection.receiveKey, receiveKey, receiveKeyOffset);
+  replayReset(connection.replay);
+  receivedReset(connection.received);
+  sentReset(connection.sent, firstNumber);
+  rttReset(connection.rtt);
+  pacingReset(connection.pacing, shared.config->rate, nowUs);
+  for (uint32_t index = 0; index < connection.channelCount; index++) {
+    channelReset(connection.channels[index]);
+  }
+  connection.confirmed = false;
+  connection.preceded = false;
+  connection.helloAcked = shared.config->raw;
+  connection.helloInFlight = 0;
+  connection.announced = false;
+  connection.flushing = false;
+  connection.heardUs = nowUs;
+  connection.timeoutUs = timeoutUs;
+  connection.spokenUs = nowUs;
+  connection.keepAliveUs = KEEP_ALIVE_US;
+  connection.streamUs = 0;
+  connection.streamIntervalUs = NO_DEADLINE;
+  connection.copyDueUs = NO_DEADLINE;
+  connection.stalledUntilUs = 0;
+  connection.farewells = 0;
+  connection.heldUp = false;
+  uint32_t* row = shared.outlet->page + statsPeerWord(connection.slot);
+  std::memset(row, 0, PEER_WORDS * sizeof(uint32_t));
+  row[PEER_HANDLE] = connection.handle;
+  if (shared.config->raw) connectionOpen(connection, shared);
+}
+
+void connectionOpen(Connection& connection, Shared& shared) {
+  connection.state = connectionNext(connection.state, CONNECTION_EVENT_HELLO);
+  connection.announced = true;
+  Ring& completion = shared.outlet->completion;
+  const int32_t word = ringPush(completion, RECORD_CONNECT, 32 + USER_DATA_BYTES);
+  if (word == NO_ROOM) return;
+  uint32_t* words = completion.words + word;
+  words[1] = connection.handle;
+  words[2] = 0;
+  words[4] = connection.slot;
+  words[5] = 0;
+  uint32_t* payload = words + RECORD_WORDS;
+  payload[0] = static_cast<uint32_t>(connection.clientId);
+  payload[1] = static_cast<uint32_t>(connection.clientId >> 32);
+  payload[2] = connection.address.type;
+  payload[3] = connection.address.port;
+  payload[4] = connection.address.a;
+  payload[5] = connection.address.b;
+  payload[6] = connection.address.c;
+  payload[7] = connection.address.d;
+  std::memcpy(payload + 8, connection.userData, USER_DATA_BYTES);
+}
+
+bool connectionRoom(const Shared& shared) {
+  return ringRoom(shared.outlet->completion) >= COMPLETION_RESERVE_BYTES;
+}
+
+// ---- What is due ----
+
+uint64_t connectionDeadlineUs(const Connection& connection, uint64_t nowUs) {
+  if (connection.state == CONNECTION_FREE) return NO_DEADLINE;
+  if (connection.state == CONNECTION_CLOSING) return connection.farewellDueUs;
+  if (connection.heldUp) return 0;
+  uint64_t deadlineUs = std::min(connection.heardUs + connection.timeoutUs,
+                                 acksDeadlineUs(connection.sent, connection.rtt));
+  for (uint32_t index = 0; index < connection.channelCount; index++) {
+    deadlineUs = std::min(deadlineUs, connection.channels[index].earliestExpiryUs);
+  }
+  if (!sentReady(connection.sent)) return deadlineUs;
+  const uint64_t sendUs =
+      std::max(connectionDueUs(connection), pacingNextUs(connection.pacing, nowUs));
+  return std::min(deadlineUs, sendUs);
+}
+
+uint64_t connectionDueUs(const Connection& connection) {
+  if (connection.state == CONNECTION_CLOSING) {
+    return connection.farewells > 0 ? connection.farewellDueUs : NO_DEADLINE;
+  }
+  if (!connection.helloAcked && connection.helloInFlight == 0) return 0;
+  const uint64_t wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
+  const uint64_t ackDueUs = receivedDueUs(connection.received);
+  const uint64_t keepAliveDueUs = connection.spokenUs + connection.keepAliveUs;
+  return std::min({wantsUs, ackDueUs, keepAliveDueUs, connection.copyDueUs});
+}
+
+bool connectionWants(const Connection& connection) {
+  for (uint32_t index = 0; index < connection.channelCount; index++) {
+    if (channelWants(connection.channels[index], connection.flushing)) return true;
+  }
+  return false;
+}
+
+bool connectionReady(Connection& connection, uint64_t nowUs) {
+  if (nowUs < connectionDueUs(connection)) return false;
+  const bool closing = connection.state == CONNECTION_CLOSING;
+  return closing || (sentReady(connection.sent) && pacingReady(connection.pacing, nowUs));
+}
+
+void connectionFlushed(Connection& connection) {
+  bool left = false;
+  for (uint32_t index = 0; index < connection.channelCount; index++) {
+    channelFlushed(connection.channels[index]);
+    left = left || connection.channels[index].fresh != nullptr;
+  }
+  connection.flushing = left;
+}
+
+void connectionStats(const Connection& connection, uint32_t* page) {
+  uint32_t* row = page + statsPeerWord(connection.slot);
+  row[PEER_RTT_US] = connection.rtt.samples == 0 ? 0 : connection.rtt.smoothedUs;
+  row[PEER_RTT_VARIANCE_US] = connection.rtt.varianceUs;
+  row[PEER_RTT_MINIMUM_US] = connection.rtt.minimumUs;
+  row[PEER_JITTER_US] = connection.rtt.jitterUs;
+  row[PEER_PACKETS_ACKED] = connection.sent.acked;
+  row[PEER_PACKETS_LOST] = connection.sent.lost;
+  row[PEER_ACKS_LATE] = connection.sent.late;
+  row[PEER_GAPS] = static_cast<uint32_t>(connection.received.gaps);
+  row[PEER_IN_FLIGHT] = sentInFlight(connection.sent);
+  row[PEER_RATE] = connection.pacing.rate;
+}
+
+}  // namespace netrt

@@ -1,0 +1,156 @@
+// Messages of a channel on their way in: see delivery.h.
+#include "core/delivery.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/sequence.h"
+#include "core/stats.h"
+
+namespace netrt {
+
+namespace {
+
+void hold(Channel& channel, Outlet& outlet, int64_t id, const uint8_t* source, size_t offset,
+          uint32_t bytes);
+bool releaseFirst(Channel& channel, Outlet& outlet, uint32_t peer);
+
+void count(Outlet& outlet, const Channel& channel, uint32_t counter, uint32_t amount) {
+  statsAdd(outlet.page, statsChannelWord(channel.index, counter), amount);
+}
+
+// Reserves the record of a message; answers the byte offset of its payload, or NO_ROOM.
+int32_t deliver(const Channel& channel, Outlet& outlet, uint32_t peer, int64_t id, uint32_t bytes) {
+  const int32_t word = ringPush(outlet.completion, RECORD_MESSAGE, bytes);
+  if (word == NO_ROOM) return NO_ROOM;
+  uint32_t* words = outlet.completion.words + word;
+  words[1] = peer;
+  words[2] = channel.index;
+  words[4] = static_cast<uint32_t>(id);
+  words[5] = 0;
+  count(outlet, channel, CHANNEL_RECEIVED, 1);
+  count(outlet, channel, CHANNEL_BYTES_RECEIVED, bytes);
+  return word * 4 + static_cast<int32_t>(RECORD_BYTES);
+}
+
+bool deliverBytes(const Channel& channel, Outlet& outlet, uint32_t peer, int64_t id,
+                  const uint8_t* source, size_t offset, uint32_t bytes) {
+  const int32_t place = deliver(channel, outlet, peer, id, bytes);
+  if (place == NO_ROOM) return false;
+  if (bytes > 0) std::memcpy(outlet.completion.bytes + place, source + offset, bytes);
+  return true;
+}
+
+}  // namespace
+
+uint32_t deliveryReceive(Channel& channel, Outlet& outlet, uint32_t peer, uint16_t id16,
+                         const uint8_t* source, size_t offset, uint32_t bytes) {
+  const int64_t id = sequenceExpand16(id16, static_cast<uint64_t>(channel.expectedId));
+  if (id < channel.expectedId) {
+    const bool late = channel.policy->order == ORDER_SEQUENCED && id != channel.expectedId - 1;
+    count(outlet, channel, late ? CHANNEL_LATE : CHANNEL_DUPLICATES, 1);
+    return RECEIVE_OK;
+  }
+  if (channel.policy->order == ORDER_SEQUENCED) {
+    deliverBytes(channel, outlet, peer, id, source, offset, bytes);
+    channel.expectedId = id + 1;
+    return RECEIVE_OK;
+  }
+  if (id >= channel.expectedId + CHANNEL_ACCEPT) return RECEIVE_VIOLATION;
+  const bool turn =
+      id == channel.expectedId && (channel.heldFirst == nullptr || channel.heldFirst->id != id);
+  if (turn && deliverBytes(channel, outlet, peer, id, source, offset, bytes)) {
+    channel.expectedId = id + 1;
+  } else {
+    hold(channel, outlet, id, source, offset, bytes);
+  }
+  return deliveryRelease(channel, outlet, peer);
+}
+
+namespace {
+
+// Keeps a message that came before its turn, in the order of ids.
+void hold(Channel& channel, Outlet& outlet, int64_t id, const uint8_t* source, size_t offset,
+          uint32_t bytes) {
+  Message* before = channel.heldLast;
+  while (before != nullptr && before->id > id) before = before->previous;
+  if (before != nullptr && before->id == id) {
+    count(outlet, channel, CHANNEL_DUPLICATES, 1);
+    return;
+  }
+  Message* message = messageCreate(outlet.pool);
+  NETRT_ASSERT(message != nullptr);
+  message->id = id;
+  message->bytes = bytes;
+  message->body = bodyCreate(outlet.pool, source, offset, bytes);
+  message->previous = before;
+  message->next = before == nullptr ? channel.heldFirst : before->next;
+  if (message->next == nullptr) {
+    channel.heldLast = message;
+  } else {
+    message->next->previous = message;
+  }
+  if (before == nullptr) {
+    channel.heldFirst = message;
+  } else {
+    before->next = message;
+  }
+}
+
+}  // namespace
+
+uint32_t deliverySkip(Channel& channel, Outlet& outlet, uint32_t peer, uint16_t id16) {
+  const int64_t id = sequenceExpand16(id16, static_cast<uint64_t>(channel.expectedId));
+  if (channel.policy->order != ORDER_ORDERED || id > channel.expectedId + CHANNEL_ACCEPT) {
+    return RECEIVE_VIOLATION;
+  }
+  channel.passId = std::max(channel.passId, id);
+  return deliveryRelease(channel, outlet, peer);
+}
+
+uint32_t deliveryRelease(Channel& channel, Outlet& outlet, uint32_t peer) {
+  for (;;) {
+    const Message* held = channel.heldFirst;
+    if (held != nullptr && held->id == channel.expectedId) {
+      if (!releaseFirst(channel, outlet, peer)) return RECEIVE_HELD;
+      channel.expectedId += 1;
+    } else if (channel.expectedId < channel.passId) {
+      const int64_t next = held == nullptr ? channel.passId : std::min(held->id, channel.passId);
+      count(outlet, channel, CHANNEL_SKIPPED, static_cast<uint32_t>(next - channel.expectedId));
+      channel.expectedId = next;
+    } else {
+      return RECEIVE_OK;
+    }
+  }
+}
+
+namespace {
+
+bool releaseFirst(Channel& channel, Outlet& outlet, uint32_t peer) {
+  Message* message = channel.heldFirst;
+  const int32_t place = deliver(channel, outlet, peer, message->id, message->bytes);
+  if (place == NO_ROOM) return false;
+  bodyCopy(outlet.pool, message->body, message->bytes, outlet.completion.bytes,
+           static_cast<size_t>(place));
+  channel.heldFirst = message->next;
+  if (message->next == nullptr) {
+    channel.heldLast = nullptr;
+  } else {
+    message->next->previous = nullptr;
+  }
+  messageRelease(outlet.pool, message);
+  return true;
+}
+
+}  // namespace
+
+void deliveryDrop(Channel& channel, Outlet& outlet) {
+  while (channel.heldFirst != nullptr) {
+    Message* message = channel.heldFirst;
+    channel.heldFirst = message->next;
+    messageRelease(outlet.pool, message);
+  }
+  channel.heldLast = nullptr;
+}
+
+}  // namespace netrt

@@ -1,0 +1,169 @@
+// What stands inside a payload: see frame.h.
+#include "core/frame.h"
+
+#include <cstring>
+
+#include "core/limits.h"
+
+namespace netrt {
+
+namespace {
+
+// ---- The ack header ----
+
+constexpr uint8_t ACK_PRESENT = 0x80;
+constexpr uint8_t ACK_COUNT = 0x3f;
+
+// ---- Frames ----
+
+// First byte of a message that runs to the end of the payload, or'ed with its channel.
+constexpr uint8_t MESSAGE_LAST = 0x80;
+// First byte of a message with a length, or'ed with its channel.
+constexpr uint8_t MESSAGE_SIZED = 0xc0;
+constexpr uint8_t MESSAGE_CHANNEL = 0x3f;
+
+uint8_t messageNext(Reader& reader, uint8_t first, Frame& frame) {
+  frame.channel = first & MESSAGE_CHANNEL;
+  frame.id = readU16(reader);
+  if (first >= MESSAGE_SIZED) {
+    frame.bytes = readVarint(reader);
+    frame.offset = reader.offset;
+    readSkip(reader, frame.bytes);
+    // A sized message at the end has a shorter form.
+    return reader.failed || reader.offset == reader.end ? FRAME_INVALID : FRAME_MESSAGE;
+  }
+  frame.offset = reader.offset;
+  frame.bytes = static_cast<uint32_t>(reader.end - reader.offset);
+  readSkip(reader, frame.bytes);
+  return reader.failed ? FRAME_INVALID : FRAME_MESSAGE;
+}
+
+uint8_t helloNext(Reader& reader, Frame& frame) {
+  frame.code = readU8(reader);
+  frame.channelCount = readU8(reader);
+  frame.nameHash = readU32(reader);
+  frame.offset = reader.offset;
+  readSkip(reader, size_t{4} * frame.channelCount);
+  const bool lawful = frame.channelCount >= 1 && frame.channelCount <= CHANNELS_MAX;
+  return reader.failed || !lawful ? FRAME_INVALID : FRAME_HELLO;
+}
+
+uint8_t closeNext(Reader& reader, Frame& frame) {
+  frame.code = readU8(reader);
+  frame.bytes = readU8(reader);
+  frame.offset = reader.offset;
+  readSkip(reader, frame.bytes);
+  return reader.failed || frame.bytes > CLOSE_TEXT_BYTES_MAX ? FRAME_INVALID : FRAME_CLOSE;
+}
+
+uint8_t skipNext(Reader& reader, Frame& frame) {
+  frame.channel = readU8(reader);
+  frame.id = readU16(reader);
+  return reader.failed || frame.channel >= CHANNELS_MAX ? FRAME_INVALID : FRAME_SKIP;
+}
+
+}  // namespace
+
+bool ackHeaderRead(Reader& reader, AckHeader& header) {
+  const uint8_t first = readU8(reader);
+  header.present = first != 0;
+  header.bitBytes = 0;
+  if (reader.failed || first == 0) return !reader.failed;
+  header.bitBytes = first & ACK_COUNT;
+  if ((first & ~ACK_COUNT) != ACK_PRESENT || header.bitBytes > ACK_BITS_MAX / 8) return false;
+  header.latest = readU16(reader);
+  header.delay = readU16(reader);
+  header.bitsOffset = reader.offset;
+  readSkip(reader, header.bitBytes);
+  return !reader.failed && (header.bitBytes == 0 || reader.bytes[reader.offset - 1] != 0);
+}
+
+void ackHeaderWrite(Writer& writer, const AckHeader& header) {
+  if (!header.present) {
+    writeU8(writer, 0);
+    return;
+  }
+  writeU8(writer, static_cast<uint8_t>(ACK_PRESENT | header.bitBytes));
+  writeU16(writer, header.latest);
+  writeU16(writer, header.delay);
+}
+
+uint8_t frameNext(Reader& reader, Frame& frame) {
+  if (reader.offset == reader.end) return FRAME_END;
+  const uint8_t first = readU8(reader);
+  if (first >= MESSAGE_LAST) return messageNext(reader, first, frame);
+  switch (first) {
+    case FRAME_HELLO:
+      return helloNext(reader, frame);
+    case FRAME_SKIP:
+      return skipNext(reader, frame);
+    case FRAME_CLOSE:
+      return closeNext(reader, frame);
+    case FRAME_PING:
+      return FRAME_PING;
+    default:
+      return FRAME_INVALID;
+  }
+}
+
+bool payloadCheck(Reader& reader, AckHeader& header, Frame& frame, const uint8_t* bytes,
+                  size_t offset, size_t end, uint32_t channelCount) {
+  readerSet(reader, bytes, offset, end);
+  if (!ackHeaderRead(reader, header)) return false;
+  uint32_t messages = 0;
+  for (;;) {
+    const uint8_t kind = frameNext(reader, frame);
+    if (kind == FRAME_END) return true;
+    if (kind == FRAME_INVALID) return false;
+    if (kind == FRAME_MESSAGE) {
+      messages += 1;
+      if (messages > MESSAGES_PER_PACKET_MAX) return false;
+    }
+    if ((kind == FRAME_MESSAGE || kind == FRAME_SKIP) && frame.channel >= channelCount) {
+      return false;
+    }
+  }
+}
+
+// ---- Writing: the caller has made sure that it fits ----
+
+size_t messageFrameBytes(uint32_t bodyBytes) {
+  return MESSAGE_HEADER_BYTES_MAX - 2 + varintBytes(bodyBytes) + bodyBytes;
+}
+
+void messageHeadWrite(Writer& writer, uint32_t channel, int64_t id, uint32_t bodyBytes) {
+  writeU8(writer, static_cast<uint8_t>(MESSAGE_SIZED | channel));
+  writeU16(writer, static_cast<uint16_t>(id));
+  writeVarint(writer, bodyBytes);
+}
+
+void messageShorten(Writer& writer, size_t start, uint32_t bodyBytes) {
+  const size_t body = start + 3 + varintBytes(bodyBytes);
+  writer.bytes[start] &= static_cast<uint8_t>(~(MESSAGE_SIZED ^ MESSAGE_LAST));
+  memmove(writer.bytes + start + 3, writer.bytes + body, bodyBytes);
+  writer.offset = start + 3 + bodyBytes;
+}
+
+void skipWrite(Writer& writer, uint32_t channel, int64_t id) {
+  writeU8(writer, FRAME_SKIP);
+  writeU8(writer, static_cast<uint8_t>(channel));
+  writeU16(writer, static_cast<uint16_t>(id));
+}
+
+void pingWrite(Writer& writer) { writeU8(writer, FRAME_PING); }
+
+void helloWrite(Writer& writer, uint8_t version, uint32_t nameHash, uint32_t channelCount) {
+  writeU8(writer, FRAME_HELLO);
+  writeU8(writer, version);
+  writeU8(writer, static_cast<uint8_t>(channelCount));
+  writeU32(writer, nameHash);
+}
+
+void closeWrite(Writer& writer, uint8_t reason, const uint8_t* text, size_t textBytes) {
+  writeU8(writer, FRAME_CLOSE);
+  writeU8(writer, reason);
+  writeU8(writer, static_cast<uint8_t>(textBytes));
+  writeBytes(writer, text, 0, textBytes);
+}
+
+}  // namespace netrt

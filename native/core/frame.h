@@ -1,0 +1,90 @@
+// Owns what stands inside a payload between netrt peers: the ack header, then frames to the end;
+// and their encoding, which is canonical: one meaning has one byte string and everything else is
+// refused.
+// Never acts on what it reads, never keeps a byte of it.
+// frameNext is the only reader of frames; payloadCheck walks a whole payload with it before
+// anything in it takes effect, so a refused payload changed nothing.
+#ifndef NETRT_CORE_FRAME_H_
+#define NETRT_CORE_FRAME_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/bytes.h"
+
+namespace netrt {
+
+// ---- The ack header (R-21) ----
+
+struct AckHeader {
+  bool present = false;
+  // The latest number received, modulo 65536.
+  uint16_t latest = 0;
+  // ACK_DELAY_UNIT_US since it came.
+  uint16_t delay = 0;
+  size_t bitsOffset = 0;
+  uint32_t bitBytes = 0;
+};
+
+// Reads the ack header; false when it isn't canonical or ends early.
+bool ackHeaderRead(Reader& reader, AckHeader& header);
+
+// Writes the header up to the bitfield, whose bytes the caller writes next.
+void ackHeaderWrite(Writer& writer, const AckHeader& header);
+
+// ---- Frames ----
+
+constexpr uint8_t FRAME_END = 0;
+constexpr uint8_t FRAME_HELLO = 1;
+constexpr uint8_t FRAME_SKIP = 2;
+constexpr uint8_t FRAME_CLOSE = 3;
+constexpr uint8_t FRAME_PING = 4;
+constexpr uint8_t FRAME_MESSAGE = 5;
+constexpr uint8_t FRAME_INVALID = 255;
+
+struct Frame {
+  uint32_t channel = 0;
+  // Message id, or skip's first id that still matters; modulo 65536.
+  uint16_t id = 0;
+  // Where the body, the text or the channel hashes start.
+  size_t offset = 0;
+  uint32_t bytes = 0;
+  // HELLO: the protocol version. CLOSE: the reason.
+  uint8_t code = 0;
+  // HELLO: hash of the protocol's name.
+  uint32_t nameHash = 0;
+  // HELLO: number of channels.
+  uint32_t channelCount = 0;
+};
+
+// Reads the next frame. FRAME_END at the end, FRAME_INVALID for anything that isn't canonical.
+uint8_t frameNext(Reader& reader, Frame& frame);
+
+// Whether a whole payload is canonical, names only channels below `channelCount` and has at most
+// MESSAGES_PER_PACKET_MAX messages.
+bool payloadCheck(Reader& reader, AckHeader& header, Frame& frame, const uint8_t* bytes,
+                  size_t offset, size_t end, uint32_t channelCount);
+
+// ---- Writing: the caller has made sure that it fits ----
+
+// The bytes that a message takes in a payload at most.
+size_t messageFrameBytes(uint32_t bodyBytes);
+
+// Writes the head of a message frame with a length; the body follows.
+void messageHeadWrite(Writer& writer, uint32_t channel, int64_t id, uint32_t bodyBytes);
+
+// Turns the message frame at `start`, the last of the payload, into the form without a length.
+void messageShorten(Writer& writer, size_t start, uint32_t bodyBytes);
+
+void skipWrite(Writer& writer, uint32_t channel, int64_t id);
+
+void pingWrite(Writer& writer);
+
+// Writes a hello up to the channel hashes, which the caller writes next, four bytes each.
+void helloWrite(Writer& writer, uint8_t version, uint32_t nameHash, uint32_t channelCount);
+
+void closeWrite(Writer& writer, uint8_t reason, const uint8_t* text, size_t textBytes);
+
+}  // namespace netrt
+
+#endif  // NETRT_CORE_FRAME_H_

@@ -1,0 +1,258 @@
+// Owns every limit of the core, with its unit and its reason, the relations between them, and the
+// assertion that guards the caller's own mistakes.
+// Never holds a variable: all of it is known when the core is compiled.
+// Invariants: lib/engine/limits.ts has the same names with the same values. NETRT_ASSERT is never
+// reached by bytes from the network; those are checked, and refused by a return value.
+#ifndef NETRT_CORE_LIMITS_H_
+#define NETRT_CORE_LIMITS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+
+namespace netrt {
+
+// A caller's mistake ends the process at the line where it was made: going on would let a broken
+// invariant travel into packets that other machines trust.
+[[noreturn]] inline void assertFailed(const char* what, const char* file, int line) {
+  std::fprintf(stderr, "netrt: assertion failed: %s (%s:%d)\n", what, file, line);
+  std::abort();
+}
+
+#define NETRT_ASSERT(condition) \
+  ((condition) ? static_cast<void>(0) : ::netrt::assertFailed(#condition, __FILE__, __LINE__))
+
+// ---- Integers on the wire ----
+
+// Bytes of the longest varint: 4 x 7 bits hold every length and count the protocol has.
+constexpr size_t VARINT_BYTES_MAX = 4;
+// The greatest number a varint holds: 28 bits.
+constexpr uint32_t VARINT_MAX = 0x0fffffff;
+// Bits that one call writes or reads: what both languages hold in one integer.
+constexpr uint32_t BITS_MAX = 32;
+// The greatest packet number netrt gives out: the last integer a TypeScript number holds exactly.
+// At one packet a microsecond it lasts 285 years, so it is never reached.
+constexpr uint64_t SEQUENCE_MAX = (uint64_t{1} << 53) - 1;
+
+// ---- NETCODE 1.02: constants of the standard, not ours to change ----
+
+// "NETCODE 1.02" with its terminating NUL.
+constexpr size_t VERSION_BYTES = 13;
+constexpr uint8_t VERSION_INFO[VERSION_BYTES + 1] = "NETCODE 1.02";
+// Bytes of a ChaCha20-Poly1305 key.
+constexpr size_t KEY_BYTES = 32;
+// Bytes of a Poly1305 tag.
+constexpr size_t TAG_BYTES = 16;
+// Bytes of a ChaCha20-Poly1305-IETF nonce: four zero bytes, then the sequence.
+constexpr size_t NONCE_BYTES = 12;
+// Bytes of an XChaCha20-Poly1305-IETF nonce, random in every connect token.
+constexpr size_t TOKEN_NONCE_BYTES = 24;
+// Bytes of user data in a private connect token and in a challenge token.
+constexpr size_t USER_DATA_BYTES = 256;
+// Server addresses in one connect token: at least one, at most 32.
+constexpr uint32_t TOKEN_SERVERS_MAX = 32;
+// Bytes of an encoded address: type, four or sixteen bytes, port.
+constexpr size_t ADDRESS_BYTES_MAX = 1 + 16 + 2;
+// Bytes of a private connect token, its tag included.
+constexpr size_t TOKEN_PRIVATE_BYTES = 1024;
+// Bytes of a private connect token before it is sealed.
+constexpr size_t TOKEN_PRIVATE_PLAIN_BYTES = TOKEN_PRIVATE_BYTES - TAG_BYTES;
+// Bytes of a whole connect token, as a backend hands it to a client.
+constexpr size_t TOKEN_PUBLIC_BYTES = 2048;
+// Bytes of the data a private token's tag covers besides it: version, protocol id, expiry.
+constexpr size_t TOKEN_ASSOCIATED_BYTES = VERSION_BYTES + 8 + 8;
+// Bytes of a challenge token, its tag included.
+constexpr size_t CHALLENGE_TOKEN_BYTES = 300;
+// Bytes of a challenge token before it is sealed.
+constexpr size_t CHALLENGE_TOKEN_PLAIN_BYTES = CHALLENGE_TOKEN_BYTES - TAG_BYTES;
+// Bytes of a connection request, the one packet in the clear: prefix, version, protocol id, expiry,
+// nonce, private token. No answer to it is longer, so a forged source address gains nothing.
+constexpr size_t REQUEST_BYTES =
+    1 + VERSION_BYTES + 8 + 8 + TOKEN_NONCE_BYTES + TOKEN_PRIVATE_BYTES;
+// Packet types are below this.
+constexpr uint8_t PACKET_TYPES = 7;
+// Bytes of a packet's sequence: one at least, high zero bytes left out.
+constexpr size_t SEQUENCE_BYTES_MAX = 8;
+// Bytes before the sealed body at most: prefix and sequence.
+constexpr size_t PACKET_HEADER_BYTES_MAX = 1 + SEQUENCE_BYTES_MAX;
+// Bytes of the shortest packet: prefix, one sequence byte, tag.
+constexpr size_t PACKET_BYTES_MIN = 1 + 1 + TAG_BYTES;
+// Bytes of the data a packet's tag covers besides its body: version, protocol id, prefix byte.
+constexpr size_t PACKET_ASSOCIATED_BYTES = VERSION_BYTES + 8 + 1;
+// Bytes of a challenge's and a response's body: challenge sequence, challenge token.
+constexpr size_t CHALLENGE_BODY_BYTES = 8 + CHALLENGE_TOKEN_BYTES;
+// Bytes of a keep-alive's body: client index, most clients.
+constexpr size_t KEEP_ALIVE_BODY_BYTES = 4 + 4;
+// Bytes of a payload: with headers of IPv6 and UDP it fits 1280 B, which every IPv6 path carries.
+constexpr size_t PAYLOAD_BYTES_MAX = 1200;
+// Bytes of the longest packet.
+constexpr size_t PACKET_BYTES_MAX = PACKET_HEADER_BYTES_MAX + PAYLOAD_BYTES_MAX + TAG_BYTES;
+// Packets of the replay window: one second at 256 Hz.
+constexpr uint32_t REPLAY_WINDOW_PACKETS = 256;
+
+static_assert(VARINT_MAX == (uint32_t{1} << (7 * VARINT_BYTES_MAX)) - 1, "7 bits in each byte");
+static_assert(REQUEST_BYTES == 1078, "the standard's size of a request");
+static_assert(PACKET_BYTES_MAX == 1225, "the standard's size of the longest packet");
+static_assert(PACKET_BYTES_MAX + 40 + 8 <= 1280, "fits an IPv6 path's least MTU");
+static_assert(CHALLENGE_BODY_BYTES + PACKET_HEADER_BYTES_MAX + TAG_BYTES < REQUEST_BYTES,
+              "a stranger never gets back more bytes than it sent");
+static_assert(8 + 4 + 4 + TOKEN_SERVERS_MAX * ADDRESS_BYTES_MAX + 2 * KEY_BYTES + USER_DATA_BYTES <=
+                  TOKEN_PRIVATE_PLAIN_BYTES,
+              "the fullest private token fits");
+static_assert(VERSION_BYTES + 8 + 8 + 8 + TOKEN_NONCE_BYTES + TOKEN_PRIVATE_BYTES + 4 + 4 +
+                      TOKEN_SERVERS_MAX * ADDRESS_BYTES_MAX + 2 * KEY_BYTES <=
+                  TOKEN_PUBLIC_BYTES,
+              "the fullest connect token fits");
+static_assert(8 + USER_DATA_BYTES <= CHALLENGE_TOKEN_PLAIN_BYTES, "a challenge token fits");
+static_assert(REPLAY_WINDOW_PACKETS % 32 == 0, "whole words of the replay bitmap");
+static_assert((REPLAY_WINDOW_PACKETS & (REPLAY_WINDOW_PACKETS - 1)) == 0, "indexed by a mask");
+
+// ---- Packets between netrt peers (docs/PROTOCOL.md, "Packet layer") ----
+
+// Packets before the latest that one ack can tell about: a second at 256 Hz, eight times Fiedler's
+// 32.
+constexpr uint32_t ACK_BITS_MAX = 256;
+// Microseconds in one unit of the ack delay: 16 bits reach half a second, finer than any timer of
+// ours.
+constexpr uint64_t ACK_DELAY_UNIT_US = 8;
+// The ack delay that says "held for longer than the field can tell".
+constexpr uint32_t ACK_DELAY_UNKNOWN = 65535;
+// Microseconds that an ack may be held back to ride with data.
+constexpr uint64_t ACK_HOLD_US = 20000;
+// Packets that may wait for one ack (RFC 9000 section 13.2.2 has the same figure).
+constexpr uint32_t ACK_OWED_MAX = 2;
+// Records of sent packets: those in flight, and as many decided ones that a late ack may correct.
+constexpr uint32_t SENT_PACKETS = 512;
+// Packets without a verdict: what one ack can reach back to.
+constexpr uint32_t IN_FLIGHT_MAX = 256;
+// A packet is lost when one sent so many packets later was acked (RFC 9002 section 6.1.1).
+constexpr uint32_t REORDER_PACKETS = 3;
+// The round-trip time assumed before the first sample (netrt's first design: 100 ms).
+constexpr uint64_t RTT_INITIAL_US = 100000;
+// A sample above a minute is cut: it keeps every product within 53 bits.
+constexpr uint64_t RTT_SAMPLE_MAX_US = 60000000;
+// The minimum RTT is forgotten after this long, so that a path that got longer is believed.
+constexpr uint64_t RTT_MINIMUM_WINDOW_US = 10000000;
+// Retransmission time-out at least: below, a tick's jitter would count as loss.
+constexpr uint64_t RTO_MIN_US = 10000;
+// Retransmission time-out at most, backoff included.
+constexpr uint64_t RTO_MAX_US = 2000000;
+// Microseconds of the rate that may go out at once: two ticks at 100 Hz.
+constexpr uint64_t PACING_BURST_US = 20000;
+// Full packets that may always go out at once, so that a slow rate can still send.
+constexpr uint32_t PACING_BURST_PACKETS = 8;
+// Bytes per second that a peer's rate can be set to at least.
+constexpr uint32_t PACING_RATE_MIN = 1000;
+// Bytes per second that a peer's rate can be set to at most: keeps the budget within 53 bits.
+constexpr uint32_t PACING_RATE_MAX = 1000000000;
+// Silence after which a fresh peer gets a keep-alive (NETCODE: 10 Hz).
+constexpr uint64_t KEEP_ALIVE_US = 100000;
+// The same toward a peer that has been quiet for long: every keep-alive doubles up to here.
+constexpr uint64_t KEEP_ALIVE_IDLE_US = 1000000;
+// Packets that say goodbye (NETCODE: 10 redundant disconnects).
+constexpr uint32_t FAREWELL_PACKETS = 10;
+// Goodbyes that answer a peer's goodbye: it only waits to hear that it was heard.
+constexpr uint32_t FAREWELL_ANSWERS = 3;
+// Microseconds between two of them: spread, so that one burst of losses can't take all.
+constexpr uint64_t FAREWELL_INTERVAL_US = 30000;
+// Microseconds between two connection requests or responses (NETCODE: 10 Hz).
+constexpr uint64_t REQUEST_INTERVAL_US = 100000;
+
+// ---- Frames ----
+
+// Version of the protocol inside the payloads; both ends must have the same.
+constexpr uint8_t NETRT_VERSION = 1;
+// Channels of a protocol: six bits of a message frame.
+constexpr uint32_t CHANNELS_MAX = 64;
+// Bytes of the text that a close carries.
+constexpr size_t CLOSE_TEXT_BYTES_MAX = 120;
+// Bytes of the longest ack header.
+constexpr size_t ACK_HEADER_BYTES_MAX = 37;
+// Bytes of the longest message frame before its body: type, id, length.
+constexpr size_t MESSAGE_HEADER_BYTES_MAX = 5;
+// Bytes of a message that fits one packet, with room for acks and a skip beside it.
+constexpr size_t MESSAGE_BYTES_MAX = 1100;
+// Messages that one packet carries: bounds the record of what it carried.
+constexpr uint32_t MESSAGES_PER_PACKET_MAX = 64;
+
+// ---- Channels and memory ----
+
+// Messages of an ordered channel between the oldest unacked and the newest sent.
+constexpr uint32_t CHANNEL_WINDOW = 256;
+// Ids that a receiver accepts from its next one on: twice the window, right edge excluded
+// (RFC 1151).
+constexpr uint32_t CHANNEL_ACCEPT = 512;
+// Sent messages of a sequenced channel that are kept for copies and verdicts.
+constexpr uint32_t SEQUENCED_KEPT_MAX = 32;
+// Extra copies of one message at most.
+constexpr uint32_t COPIES_MAX = 15;
+// A copy that found no packet to ride in gets its own after this long at least,
+constexpr uint64_t COPY_DELAY_MIN_US = 10000;
+// … and after this long at most.
+constexpr uint64_t COPY_DELAY_MAX_US = 100000;
+// The same for a message that isn't part of a steady stream.
+constexpr uint64_t COPY_DELAY_LONE_US = 20000;
+// Bytes of one piece of message memory: one holds most inputs and states.
+constexpr size_t CHUNK_BYTES = 256;
+// Pieces that holding the messages of one packet may take: its bytes, and one begun for each
+// message.
+constexpr uint32_t HOLD_CHUNKS = 69;
+// Peers of one host: 16 bits of a handle.
+constexpr uint32_t PEERS_MAX = 65536;
+// Challenges and refusals that wait to be sent; more are dropped, a stranger asks again.
+constexpr uint32_t REPLIES_MAX = 256;
+// Datagrams that one turn takes from the socket: bounds the turn under a flood.
+constexpr uint32_t DATAGRAMS_PER_TURN_MAX = 1024;
+// Room that the completion ring must have before a datagram is taken: what one can bring forth.
+constexpr size_t COMPLETION_RESERVE_BYTES = 65536;
+// What could not be done at its deadline is tried again after this long.
+constexpr uint64_t DEADLINE_RETRY_US = 1000;
+// A packet that had no room or no record for what wants to ride is followed by another after this
+// long.
+constexpr uint64_t STALL_RETRY_US = 20000;
+// Datagrams of one send or receive call: the knee of recvmmsg's gain.
+constexpr uint32_t BATCH_PACKETS = 64;
+
+static_assert(ACK_BITS_MAX % 32 == 0, "whole words of the received bits");
+static_assert(ACK_BITS_MAX / 8 <= 0x3f, "six bits of an ack header count its bytes");
+static_assert(REPLAY_WINDOW_PACKETS <= ACK_BITS_MAX, "whatever is taken late can still be acked");
+static_assert(ACK_DELAY_UNKNOWN == 0xffff, "the greatest value of 16 bits");
+static_assert(ACK_HOLD_US < ACK_DELAY_UNKNOWN * ACK_DELAY_UNIT_US, "a held ack tells its delay");
+static_assert((SENT_PACKETS & (SENT_PACKETS - 1)) == 0, "indexed by a mask");
+static_assert(SENT_PACKETS >= IN_FLIGHT_MAX + ACK_BITS_MAX, "a late ack finds its record");
+static_assert(IN_FLIGHT_MAX <= ACK_BITS_MAX, "one ack reaches every packet without a verdict");
+static_assert(REORDER_PACKETS < IN_FLIGHT_MAX, "losses show while packets may still go out");
+static_assert(RTO_MIN_US < RTT_INITIAL_US && RTT_INITIAL_US < RTO_MAX_US, "a sane first time-out");
+static_assert(RTO_MAX_US + ACK_HOLD_US < RTT_SAMPLE_MAX_US, "samples aren't cut before a time-out");
+static_assert(PACING_RATE_MIN > 0 && PACING_RATE_MIN < PACING_RATE_MAX, "a range, never zero");
+static_assert(PACING_RATE_MAX * (uint64_t{8000000} + PACING_BURST_US) <= SEQUENCE_MAX,
+              "eight seconds of credit over a full bucket stay within 53 bits");
+static_assert(KEEP_ALIVE_US <= KEEP_ALIVE_IDLE_US, "doubling goes upward");
+static_assert(FAREWELL_ANSWERS <= FAREWELL_PACKETS, "answers are the fewer");
+static_assert(CHANNELS_MAX == 64, "six bits of a message frame");
+static_assert(CLOSE_TEXT_BYTES_MAX <= 0xff, "one byte tells the length of a close's text");
+static_assert(ACK_HEADER_BYTES_MAX == 1 + 2 + 2 + ACK_BITS_MAX / 8, "flags, latest, delay, bits");
+static_assert(MESSAGE_BYTES_MAX < 0x4000, "two bytes of varint tell a message's length");
+static_assert(MESSAGE_HEADER_BYTES_MAX == 1 + 2 + 2, "type, id, length");
+static_assert(ACK_HEADER_BYTES_MAX + 4 + MESSAGE_HEADER_BYTES_MAX + MESSAGE_BYTES_MAX <=
+                  PAYLOAD_BYTES_MAX,
+              "the longest message fits beside acks and a skip");
+static_assert(ACK_HEADER_BYTES_MAX + 3 + CLOSE_TEXT_BYTES_MAX <= PAYLOAD_BYTES_MAX, "a close fits");
+static_assert(ACK_HEADER_BYTES_MAX + 7 + 4 * CHANNELS_MAX + 4 * CHANNELS_MAX <= PAYLOAD_BYTES_MAX,
+              "a hello fits beside acks and a skip of every channel");
+static_assert(MESSAGES_PER_PACKET_MAX * 3 <= PAYLOAD_BYTES_MAX, "that many empty messages fit");
+static_assert(CHANNEL_ACCEPT >= 2 * CHANNEL_WINDOW,
+              "nothing that a lawful sender sends is refused");
+static_assert(CHANNEL_ACCEPT < 0x8000, "16 bits of an id tell every id that is accepted");
+static_assert(COPIES_MAX < 16, "four bits count the copies");
+static_assert(COPY_DELAY_MIN_US <= COPY_DELAY_LONE_US && COPY_DELAY_LONE_US <= COPY_DELAY_MAX_US,
+              "a lone message's delay is in the range of the others");
+static_assert(HOLD_CHUNKS == MESSAGES_PER_PACKET_MAX + PAYLOAD_BYTES_MAX / CHUNK_BYTES + 1,
+              "every message begins a chunk, and their bytes fill the rest");
+static_assert(PEERS_MAX == 0x10000, "a slot is the low half of a handle");
+static_assert(DATAGRAMS_PER_TURN_MAX % BATCH_PACKETS == 0, "whole batches");
+
+}  // namespace netrt
+
+#endif  // NETRT_CORE_LIMITS_H_

@@ -1,0 +1,72 @@
+// The clear part of NETCODE packets: see packet.h.
+#include "core/packet.h"
+
+#include "core/limits.h"
+
+namespace netrt {
+
+int packetHeaderRead(const uint8_t* bytes, size_t offset, size_t length, PacketHeader& header) {
+  header.type = PACKET_REQUEST;
+  header.sequence = 0;
+  header.bytes = 1;
+  if (length < PACKET_BYTES_MIN) return REJECT_TOO_SHORT;
+  const uint8_t prefix = bytes[offset];
+  if (prefix == 0) return 0;
+  const uint8_t type = prefix & 0x0f;
+  // Type 0 with sequence bytes is a request that claims to be sealed: there is no such packet.
+  if (type == PACKET_REQUEST || type >= PACKET_TYPES) return REJECT_TYPE;
+  const size_t count = prefix >> 4;
+  if (count == 0 || count > SEQUENCE_BYTES_MAX) return REJECT_SEQUENCE_BYTES;
+  if (length < 1 + count + TAG_BYTES) return REJECT_TOO_SHORT;
+  uint64_t sequence = 0;
+  for (size_t index = 0; index < count; index++) {
+    sequence |= uint64_t{bytes[offset + 1 + index]} << (8 * index);
+  }
+  header.type = type;
+  header.sequence = sequence;
+  header.bytes = 1 + count;
+  return 0;
+}
+
+size_t sequenceBytes(uint64_t sequence) {
+  size_t count = 1;
+  while (count < SEQUENCE_BYTES_MAX && sequence >> (8 * count) != 0) count++;
+  return count;
+}
+
+size_t packetHeaderWrite(uint8_t type, uint64_t sequence, uint8_t* bytes, size_t offset) {
+  NETRT_ASSERT(type > PACKET_REQUEST && type < PACKET_TYPES);
+  const size_t count = sequenceBytes(sequence);
+  bytes[offset] = static_cast<uint8_t>((count << 4) | type);
+  for (size_t index = 0; index < count; index++) {
+    bytes[offset + 1 + index] = static_cast<uint8_t>(sequence >> (8 * index));
+  }
+  return 1 + count;
+}
+
+void packetAssociatedData(uint64_t protocolId, uint8_t prefixByte, uint8_t* out) {
+  for (size_t index = 0; index < VERSION_BYTES; index++) out[index] = VERSION_INFO[index];
+  for (size_t index = 0; index < 8; index++) {
+    out[VERSION_BYTES + index] = static_cast<uint8_t>(protocolId >> (8 * index));
+  }
+  out[VERSION_BYTES + 8] = prefixByte;
+}
+
+bool packetBodyValid(uint8_t type, size_t bodyBytes) {
+  switch (type) {
+    case PACKET_DENIED:
+    case PACKET_DISCONNECT:
+      return bodyBytes == 0;
+    case PACKET_CHALLENGE:
+    case PACKET_RESPONSE:
+      return bodyBytes == CHALLENGE_BODY_BYTES;
+    case PACKET_KEEP_ALIVE:
+      return bodyBytes == KEEP_ALIVE_BODY_BYTES;
+    case PACKET_PAYLOAD:
+      return bodyBytes >= 1 && bodyBytes <= PAYLOAD_BYTES_MAX;
+    default:
+      return false;
+  }
+}
+
+}  // namespace netrt

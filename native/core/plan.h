@@ -1,0 +1,38 @@
+// Owns which messages of which channels ride in the packet under construction: the choice, and its
+// order by channel and age.
+// Never writes a byte, never changes a message but for its mark; the ranks among channels and kinds
+// are transmit's.
+// Invariant: the messages chosen fit into the room that was given, with their frames' heads.
+#ifndef NETRT_CORE_PLAN_H_
+#define NETRT_CORE_PLAN_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/channel.h"
+#include "core/limits.h"
+#include "core/queue.h"
+
+namespace netrt {
+
+// The messages chosen for the packet under construction, and the room that they leave.
+struct Plan {
+  Message* messages[MESSAGES_PER_PACKET_MAX] = {};
+  uint32_t count = 0;
+  size_t room = 0;
+};
+
+void planReset(Plan& plan, size_t room);
+
+// Plans unsent messages, oldest first.
+void channelPlanFresh(Channel& channel, Plan& plan);
+
+// Plans messages whose packets are all lost, oldest first.
+void channelPlanResends(Channel& channel, Plan& plan);
+
+// Plans copies of sent messages, newest first, so that what is left out is the oldest.
+void channelPlanCopies(Channel& channel, Plan& plan);
+
+}  // namespace netrt
+
+#endif  // NETRT_CORE_PLAN_H_

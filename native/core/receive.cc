@@ -1,0 +1,218 @@
+// The effects of a packet: see receive.h.
+#include "core/receive.h"
+
+#include <cstring>
+
+#include "core/advance.h"
+#include "core/delivery.h"
+#include "core/ending.h"
+#include "core/packet.h"
+#include "core/sequence.h"
+#include "core/stats.h"
+
+namespace netrt {
+
+namespace {
+
+constexpr char TEXT_PAYLOAD[] = "malformed payload";
+constexpr char TEXT_NUMBER[] = "packet number out of range";
+constexpr char TEXT_ACK[] = "ack of a packet never sent";
+constexpr char TEXT_MESSAGE[] = "message id out of range";
+constexpr char TEXT_HELLO[] = "message before hello";
+
+// Bytes of the longest text about a difference: "channel 63".
+constexpr size_t DIFFERENCE_BYTES_MAX = 10;
+
+int violate(Connection& connection, Shared& shared, const char* text, int reason, uint64_t nowUs);
+int rawReceive(Connection& connection, Shared& shared, const uint8_t* bytes, size_t offset,
+               size_t bodyBytes);
+int payloadReceive(Connection& connection, Shared& shared, int64_t number, const uint8_t* bytes,
+                   size_t offset, size_t bodyBytes, uint64_t receivedUs, uint64_t nowUs);
+int framesReceive(Connection& connection, Shared& shared, Reader& reader, Frame& frame,
+                  uint64_t nowUs);
+void channelFrame(Connection& connection, Shared& shared, const Reader& reader, uint8_t kind,
+                  const Frame& frame, uint64_t nowUs);
+void helloReceive(Connection& connection, Shared& shared, Reader& reader, const Frame& frame,
+                  uint64_t nowUs);
+size_t helloDifference(const Shared& shared, Reader& reader, const Frame& frame, char* text);
+
+}  // namespace
+
+int connectionReceive(Connection& connection, Shared& shared, uint8_t type, uint64_t sequence,
+                      const uint8_t* bytes, size_t offset, size_t bodyBytes, uint64_t receivedUs,
+                      uint64_t nowUs) {
+  uint32_t* page = shared.outlet->page;
+  const size_t row = statsPeerWord(connection.slot);
+  page[row + PEER_PACKETS_RECEIVED] += 1;
+  statsAdd(page, row + PEER_BYTES_RECEIVED, static_cast<uint32_t>(bodyBytes));
+  connection.heardUs = nowUs;
+  if (type == PACKET_DISCONNECT) {
+    connectionDone(connection, shared, REASON_DISCONNECTED);
+    return REJECT_NONE;
+  }
+  if (connection.state == CONNECTION_CLOSING) return REJECT_STATE;
+  connection.confirmed = true;
+  if (shared.config->raw) {
+    return type == PACKET_KEEP_ALIVE ? REJECT_NONE
+                                     : rawReceive(connection, shared, bytes, offset, bodyBytes);
+  }
+  // Higher numbers are the standard's to use, but not ours: a netrt peer never gets there.
+  if (sequence > SEQUENCE_MAX) {
+    return violate(connection, shared, TEXT_NUMBER, REJECT_PAYLOAD, nowUs);
+  }
+  const int64_t number = static_cast<int64_t>(sequence);
+  if (type == PACKET_KEEP_ALIVE) {
+    receivedAdd(connection.received, number, receivedUs, false, connection.sent.nextNumber);
+    return REJECT_NONE;
+  }
+  return payloadReceive(connection, shared, number, bytes, offset, bodyBytes, receivedUs, nowUs);
+}
+
+namespace {
+
+int violate(Connection& connection, Shared& shared, const char* text, int reason, uint64_t nowUs) {
+  connectionClose(connection, shared, REASON_VIOLATION, reinterpret_cast<const uint8_t*>(text), 0,
+                  static_cast<uint32_t>(std::strlen(text)), nowUs);
+  return reason;
+}
+
+// Bare NETCODE: the payload is the user's.
+int rawReceive(Connection& connection, Shared& shared, const uint8_t* bytes, size_t offset,
+               size_t bodyBytes) {
+  Ring& completion = shared.outlet->completion;
+  const uint32_t count = static_cast<uint32_t>(bodyBytes);
+  const int32_t word = ringPush(completion, RECORD_MESSAGE, count);
+  if (word == NO_ROOM) return REJECT_MEMORY;
+  uint32_t* words = completion.words + word;
+  words[1] = connection.handle;
+  words[2] = 0;
+  words[4] = 0;
+  words[5] = 0;
+  std::memcpy(words + RECORD_WORDS, bytes + offset, bodyBytes);
+  statsAdd(shared.outlet->page, statsChannelWord(0, CHANNEL_RECEIVED), 1);
+  statsAdd(shared.outlet->page, statsChannelWord(0, CHANNEL_BYTES_RECEIVED), count);
+  return REJECT_NONE;
+}
+
+int payloadReceive(Connection& connection, Shared& shared, int64_t number, const uint8_t* bytes,
+                   size_t offset, size_t bodyBytes, uint64_t receivedUs, uint64_t nowUs) {
+  Reader& reader = shared.reader;
+  AckHeader& ackHeader = shared.ackHeader;
+  Frame& frame = shared.frame;
+  const size_t end = offset + bodyBytes;
+  if (!payloadCheck(reader, ackHeader, frame, bytes, offset, end, shared.config->channelCount)) {
+    return violate(connection, shared, TEXT_PAYLOAD, REJECT_PAYLOAD, nowUs);
+  }
+  readerSet(reader, bytes, offset, end);
+  ackHeaderRead(reader, ackHeader);
+  Sent& sent = connection.sent;
+  int64_t latest = 0;
+  if (ackHeader.present) {
+    latest = sequenceExpand16(ackHeader.latest, static_cast<uint64_t>(sent.nextNumber));
+    if (latest < 0 || latest >= sent.nextNumber) {
+      return violate(connection, shared, TEXT_ACK, REJECT_ACK_UNSENT, nowUs);
+    }
+  }
+  const bool eliciting = reader.offset < end;
+  const Pool& pool = shared.outlet->pool;
+  const bool isShort = pool.messagesFree < MESSAGES_PER_PACKET_MAX || pool.chunksFree < HOLD_CHUNKS;
+  const bool held = !eliciting || !isShort;
+  if (held) {
+    receivedAdd(connection.received, number, receivedUs, eliciting, sent.nextNumber);
+  }
+  // The acks count even when the rest finds no memory: what they release may be what is missing,
+  // and two ends that refused each other's acks would wait until everything expired.
+  if (ackHeader.present) {
+    acksReceive(sent, connection.received, connection.rtt, latest, ackHeader.delay, bytes,
+                ackHeader.bitsOffset, ackHeader.bitBytes, receivedUs);
+    connectionVerdicts(connection, shared, nowUs);
+  }
+  if (!held) return REJECT_MEMORY;
+  return framesReceive(connection, shared, reader, frame, nowUs);
+}
+
+int framesReceive(Connection& connection, Shared& shared, Reader& reader, Frame& frame,
+                  uint64_t nowUs) {
+  // An ack can end a drain, and then nothing of the packet comes after the end: what it still
+  // carried once reached the user behind the end's report (test/lockstep).
+  while (connection.state != CONNECTION_CLOSING) {
+    const uint8_t kind = frameNext(reader, frame);
+    if (kind == FRAME_END) return REJECT_NONE;
+    if (kind == FRAME_HELLO) {
+      helloReceive(connection, shared, reader, frame, nowUs);
+    } else if (kind == FRAME_CLOSE) {
+      connectionPeerClosed(connection, shared, frame.code, reader.bytes, frame.offset, frame.bytes,
+                           nowUs);
+    } else if (kind == FRAME_MESSAGE || kind == FRAME_SKIP) {
+      channelFrame(connection, shared, reader, kind, frame, nowUs);
+    }
+  }
+  return REJECT_NONE;
+}
+
+void channelFrame(Connection& connection, Shared& shared, const Reader& reader, uint8_t kind,
+                  const Frame& frame, uint64_t nowUs) {
+  if (connection.state == CONNECTION_GREETING) {
+    violate(connection, shared, TEXT_HELLO, REJECT_PAYLOAD, nowUs);
+    return;
+  }
+  Channel& channel = connection.channels[frame.channel];
+  Outlet& outlet = *shared.outlet;
+  const uint32_t result = kind == FRAME_SKIP
+                              ? deliverySkip(channel, outlet, connection.handle, frame.id)
+                              : deliveryReceive(channel, outlet, connection.handle, frame.id,
+                                                reader.bytes, frame.offset, frame.bytes);
+  connection.heldUp = connection.heldUp || result == RECEIVE_HELD;
+  if (result == RECEIVE_VIOLATION) {
+    violate(connection, shared, TEXT_MESSAGE, REJECT_PAYLOAD, nowUs);
+  }
+}
+
+// Compares the peer's protocol with ours; a difference is named and refused.
+void helloReceive(Connection& connection, Shared& shared, Reader& reader, const Frame& frame,
+                  uint64_t nowUs) {
+  if (connection.state != CONNECTION_GREETING) return;
+  char text[DIFFERENCE_BYTES_MAX];
+  const size_t textBytes = helloDifference(shared, reader, frame, text);
+  if (textBytes == 0) {
+    connectionOpen(connection, shared);
+    return;
+  }
+  statsAdd(shared.outlet->page, statsHostWord(HOST_MISMATCHES), 1);
+  connectionClose(connection, shared, REASON_MISMATCH, reinterpret_cast<const uint8_t*>(text), 0,
+                  static_cast<uint32_t>(textBytes), nowUs);
+}
+
+size_t put(char* text, size_t length, const char* more) {
+  const size_t count = std::strlen(more);
+  std::memcpy(text + length, more, count);
+  return length + count;
+}
+
+size_t putNumber(char* text, size_t length, uint32_t number) {
+  if (number >= 10) length = putNumber(text, length, number / 10);
+  text[length] = static_cast<char>('0' + number % 10);
+  return length + 1;
+}
+
+// Writes what differs into `text`; its bytes, or 0 where nothing does.
+size_t helloDifference(const Shared& shared, Reader& reader, const Frame& frame, char* text) {
+  const HostConfig& config = *shared.config;
+  if (frame.code != NETRT_VERSION) return put(text, 0, "version");
+  if (frame.nameHash != config.nameHash) return put(text, 0, "name");
+  if (frame.channelCount != config.channelCount) return put(text, 0, "channels");
+  const size_t rest = reader.offset;
+  reader.offset = frame.offset;
+  size_t length = 0;
+  for (uint32_t channel = 0; channel < config.channelCount; channel++) {
+    if (readU32(reader) != config.policies[channel].hash && length == 0) {
+      length = putNumber(text, put(text, 0, "channel "), channel);
+    }
+  }
+  reader.offset = rest;
+  return length;
+}
+
+}  // namespace
+
+}  // namespace netrt

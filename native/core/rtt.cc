@@ -1,0 +1,69 @@
+// The round-trip time of a connection: see rtt.h.
+#include "core/rtt.h"
+
+namespace netrt {
+
+namespace {
+
+// Moves an average by a share of its error; the division truncates toward zero in both languages.
+void smooth(uint32_t& average, int32_t error, int32_t share) {
+  average = static_cast<uint32_t>(static_cast<int32_t>(average) + error / share);
+}
+
+int32_t magnitude(int32_t value) { return value < 0 ? -value : value; }
+
+void rttMinimum(Rtt& rtt, uint32_t sampleUs, uint64_t nowUs) {
+  if (sampleUs < rtt.windowMinimumUs) rtt.windowMinimumUs = sampleUs;
+  if (sampleUs < rtt.minimumUs) rtt.minimumUs = sampleUs;
+  if (nowUs >= rtt.windowEndsUs) {
+    rtt.minimumUs = rtt.windowMinimumUs;
+    rtt.windowMinimumUs = sampleUs;
+    rtt.windowEndsUs = nowUs + RTT_MINIMUM_WINDOW_US;
+  }
+}
+
+}  // namespace
+
+void rttReset(Rtt& rtt) { rtt = Rtt(); }
+
+void rttSample(Rtt& rtt, int64_t rawUs, uint64_t nowUs) {
+  int64_t bounded = rawUs < 1 ? 1 : rawUs;
+  if (bounded > static_cast<int64_t>(RTT_SAMPLE_MAX_US)) bounded = RTT_SAMPLE_MAX_US;
+  const uint32_t sampleUs = static_cast<uint32_t>(bounded);
+  if (rtt.samples == 0) {
+    rtt.smoothedUs = sampleUs;
+    rtt.varianceUs = sampleUs / 2;
+    rtt.minimumUs = sampleUs;
+    rtt.windowMinimumUs = sampleUs;
+    rtt.windowEndsUs = nowUs + RTT_MINIMUM_WINDOW_US;
+  } else {
+    const int32_t sample = static_cast<int32_t>(sampleUs);
+    const int32_t error = sample - static_cast<int32_t>(rtt.smoothedUs);
+    const int32_t change = sample - static_cast<int32_t>(rtt.latestUs);
+    smooth(rtt.varianceUs, magnitude(error) - static_cast<int32_t>(rtt.varianceUs), 4);
+    smooth(rtt.smoothedUs, error, 8);
+    smooth(rtt.jitterUs, magnitude(change) - static_cast<int32_t>(rtt.jitterUs), 16);
+    rttMinimum(rtt, sampleUs, nowUs);
+  }
+  rtt.latestUs = sampleUs;
+  rtt.samples += 1;
+  rtt.backoff = 0;
+}
+
+uint64_t rttTimeoutUs(const Rtt& rtt) {
+  uint64_t timeoutUs = uint64_t{rtt.smoothedUs} + 4 * uint64_t{rtt.varianceUs};
+  if (timeoutUs < RTO_MIN_US) timeoutUs = RTO_MIN_US;
+  timeoutUs <<= rtt.backoff;
+  return timeoutUs < RTO_MAX_US ? timeoutUs : RTO_MAX_US;
+}
+
+void rttBackOff(Rtt& rtt) {
+  if (rttTimeoutUs(rtt) < RTO_MAX_US) rtt.backoff += 1;
+}
+
+uint64_t rttReorderUs(const Rtt& rtt) {
+  const uint32_t base = rtt.smoothedUs > rtt.latestUs ? rtt.smoothedUs : rtt.latestUs;
+  return uint64_t{base} + base / 8;
+}
+
+}  // namespace netrt

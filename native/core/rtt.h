@@ -1,0 +1,49 @@
+// Owns the estimator of a connection's round-trip time, its variation and the retransmission
+// time-out.
+// Never sees a packet: it is fed samples that already have the peer's ack delay subtracted.
+// Microseconds, integers; divisions truncate toward zero.
+// Invariant: 0 < minimumUs <= every sample of the last RTT_MINIMUM_WINDOW_US.
+#ifndef NETRT_CORE_RTT_H_
+#define NETRT_CORE_RTT_H_
+
+#include <cstdint>
+
+#include "core/limits.h"
+
+namespace netrt {
+
+// A sample is at most RTT_SAMPLE_MAX_US, so that everything derived from samples fits 32 bits.
+struct Rtt {
+  uint32_t smoothedUs = RTT_INITIAL_US;
+  uint32_t varianceUs = RTT_INITIAL_US / 2;
+  uint32_t latestUs = 0;
+  uint32_t minimumUs = 0;
+  // Mean difference of consecutive samples, after RFC 3550 section 6.4.1.
+  uint32_t jitterUs = 0;
+  // The time-out is shifted left by this, once for each time-out in a row.
+  uint32_t backoff = 0;
+  uint64_t samples = 0;
+  uint64_t windowEndsUs = 0;
+  // The lowest sample of the running window, which becomes minimumUs when the window ends.
+  uint32_t windowMinimumUs = 0;
+};
+
+static_assert(4 * RTT_SAMPLE_MAX_US <= INT32_MAX, "samples and their sums fit 32 bits");
+
+void rttReset(Rtt& rtt);
+
+// Takes one sample (RFC 6298 section 2: gains 1/8 and 1/4) and ends the backoff.
+void rttSample(Rtt& rtt, int64_t rawUs, uint64_t nowUs);
+
+// srtt + 4 * var between RTO_MIN_US and RTO_MAX_US, doubled for each time-out in a row.
+uint64_t rttTimeoutUs(const Rtt& rtt);
+
+// After a time-out: the next one waits twice as long.
+void rttBackOff(Rtt& rtt);
+
+// How long a packet may be overtaken before it counts as lost: RTT + RTT/8.
+uint64_t rttReorderUs(const Rtt& rtt);
+
+}  // namespace netrt
+
+#endif  // NETRT_CORE_RTT_H_

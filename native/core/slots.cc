@@ -1,0 +1,236 @@
+// The state of a host: see slots.h.
+#include "core/slots.h"
+
+#include <cstdlib>
+#include <new>
+
+#include "core/acks.h"
+#include "core/hash.h"
+#include "core/stats.h"
+
+namespace netrt {
+
+namespace {
+
+// Memory that is zero, and that costs nothing until it is touched.
+template <typename T>
+bool take(T*& target, size_t count) {
+  target = static_cast<T*>(std::calloc(count, sizeof(T)));
+  return target != nullptr;
+}
+
+template <typename T>
+void giveBack(T*& target) {
+  std::free(target);
+  target = nullptr;
+}
+
+}  // namespace
+
+bool slotsOpen(Host& host, const uint32_t* words, uint32_t* page, const uint8_t* privateKey,
+               const uint8_t* entropy) {
+  configRead(host.config, words);
+  const HostConfig& config = host.config;
+  NETRT_ASSERT(config.peersMax > 0 && config.peersMax <= PEERS_MAX && config.channelCount > 0);
+  host.page = page;
+  host.outlet.page = page;
+  host.shared.config = &config;
+  host.shared.outlet = &host.outlet;
+  const size_t peers = config.peersMax;
+  const bool opened =
+      poolOpen(host.outlet.pool, config.chunkCount, config.messageCount, config.carriedCount) &&
+      handshakeOpen(host.handshake, config, privateKey, entropy) &&
+      tableOpen(host.addressTable, config.peersMax) &&
+      tableOpen(host.clientTable, config.peersMax) && timersOpen(host.timers, config.peersMax) &&
+      take(host.connections, peers) && take(host.channels, peers * config.channelCount) &&
+      take(host.packets, peers * SENT_PACKETS) && take(host.free, peers) &&
+      take(host.open, peers) && take(host.work, peers) && take(host.dirty, peers) &&
+      take(host.replies, REPLIES_MAX) && sealKeyOpen(host.clientKey) &&
+      sealKeyOpen(host.scratchKey);
+  if (!opened) return false;
+  for (uint32_t slot = 0; slot < config.peersMax; slot++) {
+    host.free[slot] = config.peersMax - 1 - slot;
+  }
+  host.freeCount = config.peersMax;
+  return true;
+}
+
+void slotsClose(Host& host) {
+  // Slots are taken from the lowest on, so the first that was never used ends those that were.
+  for (uint32_t slot = 0; host.connections != nullptr && slot < host.config.peersMax; slot++) {
+    Connection& connection = host.connections[slot];
+    if (connection.channels == nullptr) break;
+    sealKeyClose(connection.sendKey);
+    sealKeyClose(connection.receiveKey);
+  }
+  sealKeyClose(host.clientKey);
+  sealKeyClose(host.scratchKey);
+  sealWipe(host.client.token.clientToServerKey, KEY_BYTES);
+  sealWipe(host.client.token.serverToClientKey, KEY_BYTES);
+  handshakeClose(host.handshake);
+  poolClose(host.outlet.pool);
+  tableClose(host.addressTable);
+  tableClose(host.clientTable);
+  timersClose(host.timers);
+  giveBack(host.connections);
+  giveBack(host.channels);
+  giveBack(host.packets);
+  giveBack(host.free);
+  giveBack(host.open);
+  giveBack(host.work);
+  giveBack(host.dirty);
+  giveBack(host.replies);
+}
+
+void hostCount(Host& host, uint32_t counter, uint32_t amount) {
+  statsAdd(host.page, statsHostWord(counter), amount);
+}
+
+void hostReject(Host& host, int reason) {
+  if (reason != REJECT_NONE) statsAdd(host.page, statsRejectWord(reason), 1);
+}
+
+void hostReportState(Host& host) {
+  Ring& completion = host.outlet.completion;
+  const int32_t word = ringPush(completion, RECORD_STATE, 0);
+  if (word != NO_ROOM) {
+    completion.words[word + 1] = 0;
+    completion.words[word + 4] = static_cast<uint32_t>(host.client.state);
+  }
+}
+
+// ---- Slots ----
+
+namespace {
+
+// The connection of a slot; it is made when the slot is first used and kept from then on. Null when
+// its cipher contexts could not be opened.
+Connection* slotConnection(Host& host, uint32_t slot) {
+  Connection* connection = &host.connections[slot];
+  if (connection->channels != nullptr) return connection;
+  new (connection) Connection();
+  if (!sealKeyOpen(connection->sendKey)) return nullptr;
+  if (!sealKeyOpen(connection->receiveKey)) {
+    sealKeyClose(connection->sendKey);
+    return nullptr;
+  }
+  const HostConfig& config = host.config;
+  connection->slot = slot;
+  connection->handle = slot;
+  connection->channelCount = config.channelCount;
+  connection->channels = host.channels + size_t{slot} * config.channelCount;
+  for (uint32_t index = 0; index < config.channelCount; index++) {
+    Channel* channel = new (&connection->channels[index]) Channel();
+    channel->policy = &config.policies[index];
+    channel->index = index;
+  }
+  sentOpen(connection->sent, host.packets + size_t{slot} * SENT_PACKETS);
+  return connection;
+}
+
+uint32_t clientHash(const Host& host, uint64_t clientId) {
+  uint8_t bytes[8];
+  for (size_t index = 0; index < 8; index++) {
+    bytes[index] = static_cast<uint8_t>(clientId >> (8 * index));
+  }
+  return hash32(bytes, 0, 8, host.handshake.hashSeed);
+}
+
+}  // namespace
+
+Connection* slotAtAddress(const Host& host, const Address& address) {
+  uint32_t slot = tableFirst(host.addressTable, addressHash(address, host.handshake.hashSeed));
+  while (slot != NO_INDEX) {
+    if (addressEqual(host.connections[slot].address, address)) return &host.connections[slot];
+    slot = tableNext(host.addressTable, slot);
+  }
+  return nullptr;
+}
+
+Connection* slotOfClient(const Host& host, uint64_t clientId) {
+  uint32_t slot = tableFirst(host.clientTable, clientHash(host, clientId));
+  while (slot != NO_INDEX) {
+    if (host.connections[slot].clientId == clientId) return &host.connections[slot];
+    slot = tableNext(host.clientTable, slot);
+  }
+  return nullptr;
+}
+
+Connection* hostFind(const Host& host, uint32_t handle) {
+  const uint32_t slot = handle & 0xffff;
+  if (slot >= host.config.peersMax) return nullptr;
+  Connection* connection = &host.connections[slot];
+  // A slot that was never used has the state and the handle 0, which no connection has.
+  const bool current = connection->handle == handle && connection->state != CONNECTION_FREE;
+  return current ? connection : nullptr;
+}
+
+Connection* slotOccupy(Host& host, const Address& address, uint64_t clientId) {
+  NETRT_ASSERT(host.freeCount > 0);
+  Connection* connection = slotConnection(host, host.free[host.freeCount - 1]);
+  if (connection == nullptr) return nullptr;
+  host.freeCount -= 1;
+  addressCopy(connection->address, address);
+  connection->clientId = clientId;
+  const uint32_t hash = addressHash(address, host.handshake.hashSeed);
+  tableInsert(host.addressTable, hash, connection->slot);
+  tableInsert(host.clientTable, clientHash(host, clientId), connection->slot);
+  connection->openIndex = host.openCount;
+  host.open[host.openCount] = connection->slot;
+  host.openCount += 1;
+  hostCount(host, HOST_CONNECTED, 1);
+  host.page[statsHostWord(HOST_PEERS)] = host.openCount;
+  return connection;
+}
+
+namespace {
+
+void clientEnded(Host& host, const Connection& connection) {
+  const int32_t event =
+      connection.closeReason == REASON_TIMED_OUT ? CLIENT_EVENT_TIMEOUT : CLIENT_EVENT_END;
+  host.client.state = clientNext(host.client.state, event);
+  sealKeyClear(host.clientKey);
+  hostReportState(host);
+}
+
+// Takes a connection that has just become free out of every table and list.
+void vacate(Host& host, Connection& connection) {
+  tableRemove(host.addressTable, connection.slot);
+  tableRemove(host.clientTable, connection.slot);
+  timersSet(host.timers, connection.slot, NO_DEADLINE);
+  host.openCount -= 1;
+  const uint32_t last = host.open[host.openCount];
+  if (last != connection.slot) {
+    host.open[connection.openIndex] = last;
+    host.connections[last].openIndex = connection.openIndex;
+  }
+  host.free[host.freeCount] = connection.slot;
+  host.freeCount += 1;
+  hostCount(host, HOST_DISCONNECTED, 1);
+  host.page[statsHostWord(HOST_PEERS)] = host.openCount;
+  if (host.config.role == ROLE_CLIENT) clientEnded(host, connection);
+}
+
+}  // namespace
+
+void slotSettle(Host& host, Connection& connection, uint64_t nowUs) {
+  if (connection.state == CONNECTION_FREE) {
+    vacate(host, connection);
+  } else if (!connection.inWork) {
+    if (connectionReady(connection, nowUs)) {
+      slotWork(host, connection);
+    } else {
+      timersSet(host.timers, connection.slot, connectionDeadlineUs(connection, nowUs));
+    }
+  }
+}
+
+void slotWork(Host& host, Connection& connection) {
+  if (connection.inWork) return;
+  connection.inWork = true;
+  timersSet(host.timers, connection.slot, NO_DEADLINE);
+  host.work[(host.workFirst + host.workCount) % host.config.peersMax] = connection.slot;
+  host.workCount += 1;
+}
+
+}  // namespace netrt

@@ -1,0 +1,114 @@
+// The user's submissions: see submit.h.
+#include "core/submit.h"
+
+#include "core/ending.h"
+#include "core/queue.h"
+#include "core/stats.h"
+
+namespace netrt {
+
+// ---- The user's submissions ----
+
+namespace {
+
+void submitSend(Host& host, int32_t word, uint64_t nowUs);
+void submitBroadcast(Host& host, int32_t word, uint64_t nowUs);
+void enqueue(Host& host, Connection& connection, int32_t word, uint32_t body, uint32_t bytes,
+             uint64_t nowUs);
+void submitClose(Host& host, int32_t word, uint64_t nowUs);
+
+size_t payloadOf(int32_t word) { return static_cast<size_t>(word) * 4 + RECORD_BYTES; }
+
+}  // namespace
+
+void hostSubmit(Host& host, uint64_t nowUs) {
+  host.nowUs = nowUs;
+  Ring& ring = host.submission;
+  for (int32_t word = ringPeek(ring); word != NO_ROOM; word = ringPeek(ring)) {
+    const uint32_t kind = ring.words[word] >> 24;
+    if (kind == RECORD_SEND) {
+      submitSend(host, word, nowUs);
+    } else if (kind == RECORD_BROADCAST) {
+      submitBroadcast(host, word, nowUs);
+    } else if (kind == RECORD_CLOSE) {
+      submitClose(host, word, nowUs);
+    }
+    ringNext(ring, word);
+  }
+  ringRelease(ring);
+}
+
+namespace {
+
+void submitSend(Host& host, int32_t word, uint64_t nowUs) {
+  const uint32_t* words = host.submission.words;
+  Connection* connection = hostFind(host, words[word + 1]);
+  const bool known = (words[word + 2] & 0xff) < host.config.channelCount;
+  if (connection == nullptr || connection->state != CONNECTION_OPEN || !known) {
+    hostCount(host, HOST_MESSAGES_REFUSED, 1);
+    return;
+  }
+  const uint32_t bytes = words[word + 3];
+  const uint32_t body = bodyCreate(host.outlet.pool, host.submission.bytes, payloadOf(word), bytes);
+  enqueue(host, *connection, word, body, bytes, nowUs);
+}
+
+// One body for all; a peer whose queue is full misses it, which its counters tell.
+void submitBroadcast(Host& host, int32_t word, uint64_t nowUs) {
+  const uint32_t* words = host.submission.words;
+  const uint32_t bytes = words[word + 3];
+  const uint32_t body = bodyCreate(host.outlet.pool, host.submission.bytes, payloadOf(word), bytes);
+  const uint32_t except = words[word + 1];
+  for (uint32_t index = 0; index < host.openCount; index++) {
+    Connection& connection = host.connections[host.open[index]];
+    if (connection.state == CONNECTION_OPEN && connection.handle != except) {
+      if (body != NO_CHUNK) bodyRetain(host.outlet.pool, body);
+      enqueue(host, connection, word, body, bytes, nowUs);
+    }
+  }
+  if (body != NO_CHUNK) bodyRelease(host.outlet.pool, body);
+}
+
+// Queues a message, or reports it dropped: there is a fate for everything.
+void enqueue(Host& host, Connection& connection, int32_t word, uint32_t body, uint32_t bytes,
+             uint64_t nowUs) {
+  const uint32_t* words = host.submission.words;
+  Channel& channel = connection.channels[words[word + 2] & 0xff];
+  const HostConfig& limits = host.config;
+  uint32_t* row = host.page + statsPeerWord(connection.slot);
+  const uint32_t waiting = row[PEER_QUEUED_BYTES] - row[PEER_RELEASED_BYTES];
+  const uint32_t count = row[PEER_QUEUED_MESSAGES] - row[PEER_RELEASED_MESSAGES];
+  const bool room = bytes <= channel.policy->messageBytesMax &&
+                    uint64_t{waiting} + bytes <= limits.queueBytesMax &&
+                    count < limits.queueMessagesMax;
+  row[PEER_QUEUED_BYTES] += bytes;
+  row[PEER_QUEUED_MESSAGES] += 1;
+  const uint32_t ttlMs = words[word + 4];
+  const uint32_t tag = words[word + 5];
+  const uint32_t handle = connection.handle;
+  if (body != NO_CHUNK && room &&
+      channelEnqueue(channel, host.outlet, handle, body, bytes, nowUs, ttlMs, tag)) {
+    if (!connection.inDirty) {
+      connection.inDirty = true;
+      host.dirty[host.dirtyCount] = connection.slot;
+      host.dirtyCount += 1;
+    }
+    return;
+  }
+  if (body != NO_CHUNK) bodyRelease(host.outlet.pool, body);
+  channelReport(host.outlet, channel, handle, tag, bytes, FATE_DROPPED);
+}
+
+void submitClose(Host& host, int32_t word, uint64_t nowUs) {
+  const uint32_t* words = host.submission.words;
+  Connection* connection = hostFind(host, words[word + 1]);
+  if (connection == nullptr) return;
+  const auto end = words[word + 5] == 1 ? connectionDrain : connectionClose;
+  end(*connection, host.shared, words[word + 4], host.submission.bytes, payloadOf(word),
+      words[word + 3], nowUs);
+  slotSettle(host, *connection, nowUs);
+}
+
+}  // namespace
+
+}  // namespace netrt

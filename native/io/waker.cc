@@ -1,0 +1,286 @@
+#include "io/waker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "core/limits.h"
+#include "io/clock.h"
+#include "io/kernel.h"
+
+#ifdef NETRT_LINUX_IO
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#else
+#include <poll.h>
+#endif
+
+namespace netrt {
+
+namespace {
+
+// Ample for a loop and a callback that only passes a signal on; sanitizers need most of it.
+constexpr size_t STACK_BYTES = 256 * 1024;
+
+// Signals that report the thread's own faults. They must reach whoever reports crashes.
+constexpr int OWN_SIGNALS[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
+
+constexpr uint64_t US_PER_SECOND = 1000000;
+
+// What a sleep ended with.
+struct Wake {
+  bool timerCame;
+  bool socketReady;
+  uint32_t serial;  // of the order that the socket was watched for
+};
+
+void handleClose(int& handle) {
+  if (handle >= 0) ::close(handle);
+  handle = -1;
+}
+
+void handlesClose(Waker& waker) {
+  handleClose(waker.waitHandle);
+  handleClose(waker.timerHandle);
+  if (waker.bellWrite == waker.bellRead) waker.bellWrite = -1;
+  handleClose(waker.bellRead);
+  handleClose(waker.bellWrite);
+}
+
+// The only two reasons why the bell can't be written are that it rings already and that it is gone.
+void bellRing(Waker& waker) {
+  const uint64_t one = 1;
+  while (::write(waker.bellWrite, &one, sizeof(one)) < 0 && errno == EINTR) {
+  }
+}
+
+// ---- Sleeping and arming, per system ----
+
+#ifdef NETRT_LINUX_IO
+
+// What an event of the epoll instance is about; for the socket the order's serial is added.
+constexpr uint64_t EVENT_BELL = uint64_t{1} << 32;
+constexpr uint64_t EVENT_TIMER = uint64_t{2} << 32;
+constexpr uint64_t EVENT_SOCKET = uint64_t{3} << 32;
+constexpr int EVENTS_MAX = 3;
+
+// 68 years of uptime: a deadline beyond it never comes, and 32-bit seconds hold it.
+constexpr uint64_t TIMER_SECONDS_MAX = INT32_MAX;
+
+bool watchSet(Waker& waker, int operation, int handle, uint32_t events, uint64_t about) {
+  epoll_event event = {};
+  event.events = events;
+  event.data.u64 = about;
+  return ::epoll_ctl(waker.waitHandle, operation, handle, &event) == 0;
+}
+
+bool handlesOpen(Waker& waker) {
+  waker.waitHandle = ::epoll_create1(EPOLL_CLOEXEC);
+  if (waker.waitHandle < 0) return false;
+  waker.timerHandle = ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+  if (waker.timerHandle < 0) return false;
+  waker.bellRead = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  waker.bellWrite = waker.bellRead;
+  if (waker.bellRead < 0) return false;
+  // The timer reports its edge only, so nobody has to read it. The socket is enabled once per
+  // order.
+  return watchSet(waker, EPOLL_CTL_ADD, waker.bellRead, EPOLLIN, EVENT_BELL) &&
+         watchSet(waker, EPOLL_CTL_ADD, waker.timerHandle, EPOLLIN | EPOLLET, EVENT_TIMER) &&
+         (waker.socket < 0 ||
+          watchSet(waker, EPOLL_CTL_ADD, waker.socket, EPOLLONESHOT, EVENT_SOCKET));
+}
+
+// An absolute timer of the monotonic clock: precise to the interrupt, without the 50 µs of slack
+// that the kernel adds to the time-outs of poll and epoll.
+void timerSet(Waker& waker) {
+  uint64_t seconds = waker.order.deadlineUs / US_PER_SECOND;
+  if (seconds > TIMER_SECONDS_MAX) seconds = TIMER_SECONDS_MAX;
+  itimerspec timer = {};
+  timer.it_value.tv_sec = static_cast<time_t>(seconds);
+  timer.it_value.tv_nsec = static_cast<long>(waker.order.deadlineUs % US_PER_SECOND * 1000);
+  // All zero would switch the timer off, and means the distant past: now.
+  if (timer.it_value.tv_sec == 0 && timer.it_value.tv_nsec == 0) timer.it_value.tv_nsec = 1;
+  const bool set = ::timerfd_settime(waker.timerHandle, TFD_TIMER_ABSTIME, &timer, nullptr) == 0;
+  NETRT_ASSERT(set);
+}
+
+// Called under the lock, so that two orders reach the kernel in the order of their serials.
+void orderPublish(Waker& waker) {
+  timerSet(waker);
+  if (!waker.order.watchSocket) return;
+  const bool watched = watchSet(waker, EPOLL_CTL_MOD, waker.socket, EPOLLIN | EPOLLONESHOT,
+                                EVENT_SOCKET | waker.order.serial);
+  NETRT_ASSERT(watched);  // the owner closed the socket under its waker
+}
+
+Wake sleepOnce(Waker& waker) {
+  Wake wake = {false, false, 0};
+  epoll_event events[EVENTS_MAX];
+  const int count = ::epoll_wait(waker.waitHandle, events, EVENTS_MAX, -1);
+  if (count < 0) NETRT_ASSERT(faultOf(Call::WAIT, errno).action == FaultAction::AGAIN);
+  for (int index = 0; index < count; index++) {
+    const uint64_t about = events[index].data.u64;
+    const uint64_t source = about & ~uint64_t{UINT32_MAX};
+    if (source == EVENT_TIMER) wake.timerCame = true;
+    if (source != EVENT_SOCKET) continue;
+    wake.socketReady = true;
+    wake.serial = static_cast<uint32_t>(about);
+  }
+  return wake;
+}
+
+#else
+
+bool handlesOpen(Waker& waker) {
+  int ends[2];
+  if (::pipe(ends) != 0) return false;
+  waker.bellRead = ends[0];
+  waker.bellWrite = ends[1];
+  for (const int end : ends) {
+    if (::fcntl(end, F_SETFD, FD_CLOEXEC) != 0 || ::fcntl(end, F_SETFL, O_NONBLOCK) != 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void timerSet(Waker&) {}  // every sleep has its own time-out
+
+void orderPublish(Waker& waker) { bellRing(waker); }
+
+// Milliseconds until the deadline, rounded up: never early. -1 waits for the bell alone.
+int timeoutOf(const WakerOrder& order) {
+  if (!order.armed || order.deadlineUs == WAKER_NEVER) return -1;
+  const uint64_t nowUs = clockNowUs();
+  if (order.deadlineUs <= nowUs) return 0;
+  const uint64_t leftMs = (order.deadlineUs - nowUs - 1) / 1000 + 1;
+  return leftMs > INT32_MAX ? INT32_MAX : static_cast<int>(leftMs);
+}
+
+void bellSilence(Waker& waker) {
+  uint8_t bytes[256];
+  while (::read(waker.bellRead, bytes, sizeof(bytes)) > 0) {
+  }
+}
+
+Wake sleepOnce(Waker& waker) {
+  pthread_mutex_lock(&waker.lock);
+  const WakerOrder order = waker.order;
+  pthread_mutex_unlock(&waker.lock);
+  if (order.stop) return {false, false, 0};
+  const bool watch = order.armed && order.watchSocket;
+  pollfd polled[2] = {{waker.bellRead, POLLIN, 0}, {waker.socket, POLLIN, 0}};
+  const int count = ::poll(polled, watch ? 2 : 1, timeoutOf(order));
+  if (count < 0) NETRT_ASSERT(faultOf(Call::WAIT, errno).action == FaultAction::AGAIN);
+  if (count <= 0) return {false, false, 0};
+  if (polled[0].revents != 0) bellSilence(waker);
+  return {false, watch && polled[1].revents != 0, order.serial};
+}
+
+#endif
+
+// ---- The thread ----
+
+enum class Verdict : uint8_t { SLEEP, CALL, STOP };
+
+// What a wake means to the order as it is now. Taking an order disarms it: that is what makes the
+// callback come once.
+Verdict orderTake(Waker& waker, const Wake& wake) {
+  Verdict verdict = Verdict::SLEEP;
+  pthread_mutex_lock(&waker.lock);
+  WakerOrder& order = waker.order;
+  if (order.stop) {
+    verdict = Verdict::STOP;
+  } else if (order.armed) {
+    // Only this order's own interest counts: the event of an earlier one may be about a datagram
+    // that the owner has read since.
+    const bool readable = wake.socketReady && wake.serial == order.serial;
+    if (readable || clockNowUs() >= order.deadlineUs) {
+      order.armed = false;
+      verdict = Verdict::CALL;
+    } else if (wake.timerCame) {
+      // An earlier order's edge, most likely. Should it have been this one's, a hair too early by
+      // the clock that we read, then no other would follow: a deadline is set again rather than
+      // missed.
+      timerSet(waker);
+    }
+  }
+  pthread_mutex_unlock(&waker.lock);
+  return verdict;
+}
+
+void* threadRun(void* argument) {
+  Waker& waker = *static_cast<Waker*>(argument);
+  for (;;) {
+    const Wake wake = sleepOnce(waker);
+    const Verdict verdict = orderTake(waker, wake);
+    if (verdict == Verdict::STOP) return nullptr;
+    if (verdict == Verdict::CALL) waker.callback(waker.context);
+  }
+}
+
+// Starts the thread with the signals of others blocked from its first instruction on.
+int threadStart(Waker& waker) {
+  sigset_t blocked;
+  sigset_t before;
+  sigfillset(&blocked);
+  for (const int own : OWN_SIGNALS) sigdelset(&blocked, own);
+  pthread_attr_t attributes;
+  int error = pthread_attr_init(&attributes);
+  if (error != 0) return error;
+  pthread_attr_setstacksize(&attributes, STACK_BYTES);
+  error = pthread_sigmask(SIG_SETMASK, &blocked, &before);
+  if (error == 0) {
+    error = pthread_create(&waker.thread, &attributes, threadRun, &waker);
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+  pthread_attr_destroy(&attributes);
+  return error;
+}
+
+}  // namespace
+
+Fault wakerStart(Waker& waker, int socket, WakeCallback callback, void* context) {
+  NETRT_ASSERT(!waker.running && callback != nullptr);
+  waker.socket = socket;
+  waker.callback = callback;
+  waker.context = context;
+  waker.order = WakerOrder();
+  int error = handlesOpen(waker) ? 0 : errno;
+  if (error == 0) error = threadStart(waker);
+  if (error != 0) {
+    handlesClose(waker);
+    Fault fault = faultOf(Call::OPEN, error);
+    fault.action = FaultAction::FATAL;
+    return fault;
+  }
+  waker.running = true;
+  return FAULT_NONE;
+}
+
+void wakerArm(Waker& waker, uint64_t deadlineUs, bool watchSocket) {
+  NETRT_ASSERT(waker.running && (waker.socket >= 0 || !watchSocket));
+  pthread_mutex_lock(&waker.lock);
+  waker.order.deadlineUs = deadlineUs;
+  waker.order.watchSocket = watchSocket;
+  waker.order.serial++;
+  waker.order.armed = true;
+  orderPublish(waker);
+  pthread_mutex_unlock(&waker.lock);
+}
+
+void wakerStop(Waker& waker) {
+  if (!waker.running) return;
+  NETRT_ASSERT(pthread_equal(waker.thread, pthread_self()) == 0);
+  pthread_mutex_lock(&waker.lock);
+  waker.order.stop = true;
+  pthread_mutex_unlock(&waker.lock);
+  bellRing(waker);
+  pthread_join(waker.thread, nullptr);
+  waker.running = false;
+  handlesClose(waker);
+}
+
+}  // namespace netrt
