@@ -6,6 +6,7 @@
  */
 
 import { EventEmitter } from "node:events";
+import { checkSignal, onAbort } from "./abort.js";
 import { parseAddress } from "./address.js";
 import { type ChannelEvents, MessageQueue } from "./channel.js";
 import {
@@ -29,10 +30,10 @@ import {
   CLIENT_TOKEN_EXPIRED,
   CLIENT_TOKEN_INVALID,
 } from "./engine/state.js";
-import { argumentError, type ErrorCode, NetrtError } from "./errors.js";
+import { argumentError, checkOptions, type ErrorCode, NetrtError } from "./errors.js";
 import { insecureKey } from "./insecure.js";
 import { type CloseOptions, type Disconnect, Peer, readDisconnect, readPeer } from "./peer.js";
-import type { ChannelName, Protocol } from "./protocol.js";
+import { type ChannelName, checkProtocol, type Protocol } from "./protocol.js";
 import { type ChannelStats, type HostStats, readChannelStats, readHostStats } from "./stats.js";
 import { decodeToken, mintToken, tokenFromBase64 } from "./token.js";
 
@@ -171,8 +172,8 @@ export class Client<P extends Protocol = Protocol> extends Peer<P> {
     this.#queues.set(index, queues);
     const sequenced = this.#protocol.channels[name].order === "sequenced";
     const queue = new MessageQueue(sequenced, () => queues.delete(queue));
-    if (this.disconnected === null) queues.add(queue);
-    else queue.finish();
+    queues.add(queue);
+    if (this.disconnected !== null) queue.finish(this.#endError(this.disconnected));
     return queue;
   }
 
@@ -212,12 +213,17 @@ export class Client<P extends Protocol = Protocol> extends Peer<P> {
   override ended(end: Disconnect): void {
     if (this.disconnected !== null) return;
     super.ended(end);
-    const error = end.local && end.reason === "closed" ? null : endError(end, this.#protocol);
+    const error = this.#endError(end);
     for (const queues of this.#queues.values()) {
       for (const queue of queues) queue.finish(error);
     }
     this.#queues.clear();
     this.emit("disconnect", end);
+  }
+
+  /** What iterators throw at the end: nothing when this side closed. */
+  #endError(end: Disconnect): NetrtError | null {
+    return end.local && end.reason === "closed" ? null : endError(end, this.#protocol);
   }
 
   /** @internal The last goodbye is sent. */
@@ -234,6 +240,7 @@ class Connecting<P extends Protocol> implements DriverEvents {
   readonly #resolve: (client: Client<P>) => void;
   readonly #reject: (error: unknown) => void;
   #driver!: Driver;
+  #forgetSignal: () => void = () => undefined;
   #client: Client<P> | null = null;
   #end: Disconnect | null = null;
 
@@ -251,8 +258,7 @@ class Connecting<P extends Protocol> implements DriverEvents {
 
   begin(driver: Driver, token: Uint8Array, signal: AbortSignal | undefined): void {
     this.#driver = driver;
-    const abort = (): void => this.#aborted(signal as AbortSignal);
-    signal?.addEventListener("abort", abort, { once: true });
+    this.#forgetSignal = onAbort(signal, () => this.#aborted(signal as AbortSignal));
     driver.connect(token);
   }
 
@@ -270,6 +276,7 @@ class Connecting<P extends Protocol> implements DriverEvents {
     const client = new Client(this.#driver, this.#protocol, handle, this.#queueBytesMax, address);
     this.#client = client;
     this.#resolve(client);
+    this.#driver.hold();
   }
 
   disconnected(_handle: number, reason: number, local: boolean, text: Uint8Array): void {
@@ -288,6 +295,7 @@ class Connecting<P extends Protocol> implements DriverEvents {
   /** Only the end of all is of interest here; the standard's states are `netrt/netcode`'s to show. */
   clientState(state: number): void {
     if (state > CLIENT_DISCONNECTED && state <= CLIENT_CONNECTED) return;
+    this.#forgetSignal();
     if (this.#client !== null) {
       this.#client.ended(this.#end ?? { reason: "disconnected", text: "", local: false });
       this.#client.gone();
@@ -303,8 +311,10 @@ class Connecting<P extends Protocol> implements DriverEvents {
 /** A token from what the user gave, checked as far as a client can. */
 function readTarget(protocol: Protocol, target: Uint8Array | string | InsecureTarget): Uint8Array {
   if (typeof target === "object" && target !== null && "insecure" in target) {
-    const server = parseAddress(target.address);
-    if (target.insecure !== true || !isLoopback(server)) {
+    if (target.insecure !== true) {
+      throw argumentError("insecure", target.insecure, "true, as only that goes without a token");
+    }
+    if (!isLoopback(parseAddress(target.address))) {
       throw new NetrtError(
         "ERR_NETRT_INSECURE_ADDRESS",
         `insecure connections go to 127.0.0.0/8 or [::1] only, but ${target.address} was given`,
@@ -337,10 +347,15 @@ function readTarget(protocol: Protocol, target: Uint8Array | string | InsecureTa
 
 /** The address that a client sends from unless told otherwise: any, of its first server's family. */
 export function clientBind(token: Uint8Array, bind: string | undefined): Address {
-  if (bind !== undefined) return parseAddress(bind);
-  const server = parseAddress(decodeToken(token).servers[0]);
-  const any = server.type === ADDRESS_IPV6 ? "[::]:0" : "0.0.0.0:0";
-  return parseAddress(any);
+  const [server] = decodeToken(token).servers;
+  const { type } = parseAddress(server);
+  if (bind === undefined) return parseAddress(type === ADDRESS_IPV6 ? "[::]:0" : "0.0.0.0:0");
+  const address = parseAddress(bind);
+  if (address.type === type) return address;
+  throw new NetrtError(
+    "ERR_NETRT_ADDRESS",
+    `bind must be of the family of the token's first server, ${server}, but ${bind} was given`,
+  );
 }
 
 /**
@@ -367,12 +382,9 @@ export async function connect<P extends Protocol>(
   token: Uint8Array | string | InsecureTarget,
   options: ConnectOptions = {},
 ): Promise<Client<P>> {
-  if (typeof options !== "object" || options === null) {
-    throw argumentError("options", options, "an object");
-  }
-  const bytes = readTarget(protocol, token);
-  const { signal, queueBytes = QUEUE_BYTES_DEFAULT } = options;
-  signal?.throwIfAborted();
+  const { queueBytes = QUEUE_BYTES_DEFAULT } = checkOptions(options);
+  const bytes = readTarget(checkProtocol(protocol), token);
+  const signal = checkSignal(options.signal);
   const { promise, resolve, reject } = withResolvers<Client<P>>();
   const connecting = new Connecting(protocol, queueBytes, resolve, reject);
   const driver = await Driver.open(

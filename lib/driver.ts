@@ -97,7 +97,7 @@ function fallBack(reason: string): void {
 function chooseEngine(
   choice: EngineChoice | undefined,
 ): (options: EngineOptions) => Promise<Engine> {
-  const wanted = choice ?? (process.env.NETRT_ENGINE || "auto");
+  const wanted = choice === undefined ? process.env.NETRT_ENGINE || "auto" : choice;
   if (wanted === "js") return openJs;
   if (wanted !== "native" && wanted !== "auto") {
     const name = choice === undefined ? "the environment's NETRT_ENGINE" : "engine";

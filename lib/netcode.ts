@@ -5,6 +5,7 @@
  * Never does: acks, channels, or anything that the standard hasn't: what is lost is lost.
  */
 import { EventEmitter } from "node:events";
+import { checkSignal, onAbort } from "./abort.js";
 import { parseAddress } from "./address.js";
 import { clientBind, stateError, withResolvers } from "./client.js";
 import {
@@ -33,7 +34,7 @@ import {
   REASON_CLOSED,
   REASON_SHUTDOWN,
 } from "./engine/state.js";
-import { argumentError, describeGiven, NetrtError } from "./errors.js";
+import { argumentError, checkOptions, describeGiven, NetrtError } from "./errors.js";
 import { readDisconnect, readPeer } from "./peer.js";
 import { type HostStats, readHostStats } from "./stats.js";
 import { decodeToken, tokenFromBase64 } from "./token.js";
@@ -286,11 +287,8 @@ export class NetcodeServer extends EventEmitter<NetcodeServerEvents> {
  * ```
  */
 export async function createNetcodeServer(options: NetcodeServerOptions): Promise<NetcodeServer> {
-  if (typeof options !== "object" || options === null) {
-    throw argumentError("options", options, "an object");
-  }
   const server = new NetcodeServer();
-  await server.open(options);
+  await server.open(checkOptions(options));
   return server;
 }
 
@@ -408,10 +406,14 @@ export async function connectNetcode(
 ): Promise<NetcodeClient> {
   const bytes = typeof token === "string" ? tokenFromBase64(token) : token;
   const { protocolId } = decodeToken(bytes);
-  const { signal, onState } = options;
-  signal?.throwIfAborted();
+  const { onState } = checkOptions(options);
+  if (onState !== undefined && typeof onState !== "function") {
+    throw argumentError("onState", onState, "a function");
+  }
+  const signal = checkSignal(options.signal);
   const { promise, resolve, reject } = withResolvers<NetcodeClient>();
   let client: NetcodeClient | null = null;
+  let forgetSignal: () => void = () => undefined;
   const driver: Driver = await Driver.open(
     {
       engine: options.engine,
@@ -424,12 +426,14 @@ export async function connectNetcode(
       connected: (handle) => {
         client = new NetcodeClient(driver, handle);
         resolve(client);
+        driver.hold();
       },
       disconnected: (_handle, reason, local, text) =>
         client?.ended(endOf(readDisconnect(reason, local, text).reason)),
       message: (_handle, _channel, payload) => client?.emit("payload", payload),
       fate: () => undefined,
       clientState: (state) => {
+        if (state <= CLIENT_DISCONNECTED) forgetSignal();
         onState?.(state);
         if (client !== null) {
           if (state !== client.state) client.moved(state);
@@ -441,17 +445,17 @@ export async function connectNetcode(
       turned: () => undefined,
     },
   );
-  signal?.addEventListener(
-    "abort",
-    () => {
-      if (client !== null) void client.close();
-      else if (!driver.closed) {
-        driver.close();
-        reject(signal.reason);
-      }
-    },
-    { once: true },
-  );
+  if (signal?.aborted) {
+    driver.close();
+    throw signal.reason;
+  }
+  forgetSignal = onAbort(signal, () => {
+    if (client !== null) void client.close();
+    else if (!driver.closed) {
+      driver.close();
+      reject(signal?.reason);
+    }
+  });
   driver.connect(bytes);
   return promise;
 }

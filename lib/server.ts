@@ -5,6 +5,7 @@
  * Never does: protocol decisions; the engine makes them.
  */
 import { EventEmitter } from "node:events";
+import { checkSignal, onAbort } from "./abort.js";
 import { parseAddress } from "./address.js";
 import { ServerChannel } from "./channel.js";
 import {
@@ -24,7 +25,15 @@ import { ROLE_SERVER } from "./engine/config.js";
 import { KEY_BYTES } from "./engine/limits.js";
 import { NO_ROOM, RECORD_BROADCAST, RECORD_BYTES } from "./engine/ring.js";
 import { REASON_SHUTDOWN } from "./engine/state.js";
-import { argumentError, checkInteger, describeGiven, NetrtError } from "./errors.js";
+import {
+  argumentError,
+  checkBoolean,
+  checkInteger,
+  checkNumber,
+  checkOptions,
+  describeGiven,
+  NetrtError,
+} from "./errors.js";
 import { insecureKey } from "./insecure.js";
 import {
   checkMessage,
@@ -36,8 +45,9 @@ import {
   readTtl,
   type SendOptions,
 } from "./peer.js";
-import type { ChannelName, MessageOf, Protocol } from "./protocol.js";
+import { type ChannelName, checkProtocol, type MessageOf, type Protocol } from "./protocol.js";
 import { type ChannelStats, type HostStats, readChannelStats, readHostStats } from "./stats.js";
+import { TICK_RATE_MAX, TICK_RATE_MIN } from "./ticker.js";
 
 /** Options of {@link createServer}. */
 export interface ServerOptions extends LimitOptions {
@@ -85,7 +95,10 @@ export interface ServerEvents<P extends Protocol> {
   connect: [peer: Peer<P>];
   /** A peer is gone. Its own `disconnect` came just before. */
   disconnect: [peer: Peer<P>, end: Disconnect];
-  /** One step of the simulation, at `tickRate`; counts from 0, and skips what lies too far back. */
+  /**
+   * One step of the simulation, at `tickRate`; counts from 0, and skips what lies too far back. None
+   * comes after `close` was called.
+   */
   tick: [tick: number];
   /** The server is closed: no event comes after it. */
   close: [];
@@ -116,6 +129,7 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
   #ticks = 0;
   #closing: Promise<void> | null = null;
   #whenEmpty: (() => void) | null = null;
+  #forgetSignal: () => void = () => undefined;
 
   /** @internal Use `createServer`. */
   constructor(protocol: P, queueBytesMax: number) {
@@ -128,7 +142,10 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
   /** @internal */
   async open(options: ServerOptions, secret: Uint8Array): Promise<void> {
     const bind = parseAddress(options.address);
-    const { maxPeers = PEERS_DEFAULT, tickRate, publicAddresses = [] } = options;
+    const { maxPeers = PEERS_DEFAULT, tickRate, publicAddresses = [], signal } = options;
+    if (tickRate !== undefined) {
+      checkNumber("tickRate", tickRate, TICK_RATE_MIN, TICK_RATE_MAX, "Hz");
+    }
     const sizes = configureProtocol(ROLE_SERVER, this.protocol, maxPeers, options);
     configureAddresses(sizes.config, ownAddresses(bind, publicAddresses));
     this.#driver = await Driver.open(
@@ -148,12 +165,18 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
         clientState: () => undefined,
         turned: () => this.#turned(),
         tick: (tick) => {
+          // A server that closes goes on with turns until its peers are gone, not with the simulation.
+          if (this.#closing !== null) return;
           this.#ticks += 1;
           this.emit("tick", tick);
         },
       },
     );
-    options.signal?.addEventListener("abort", () => void this.close(), { once: true });
+    if (signal?.aborted) {
+      this.#driver.close();
+      throw signal.reason;
+    }
+    this.#forgetSignal = onAbort(signal, () => void this.close());
   }
 
   /** The bound address and port. */
@@ -189,7 +212,7 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
    * Sends a message to every connected peer; it is encoded once. A peer whose queue is full misses
    * it, which the channel's `dropped` counts.
    *
-   * @param options `except`: a peer to leave out; `ttl` as in `peer.send`
+   * @param options `except`: a peer of this server to leave out; `ttl` as in `peer.send`
    * @returns true when it was taken; false when the engine has no room even after a turn
    * @throws NetrtError as `peer.send` does
    */
@@ -201,19 +224,27 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
     const index = this.protocol.channelIndex(channel);
     const message = checkMessage(this.protocol, channel, bytes);
     const ttl = readTtl(this.protocol, channel, options);
+    const except = this.#exceptHandle(options.except);
     if (this.#closing !== null) {
       throw new NetrtError("ERR_NETRT_CLOSED", "the server is closed");
     }
     const word = this.#driver.push(RECORD_BROADCAST, message.length);
     if (word === NO_ROOM) return false;
     const { words, bytes: memory } = this.#driver.submission;
-    words[word + 1] = options.except?.handle ?? 0;
+    words[word + 1] = except;
     words[word + 2] = index;
     words[word + 4] = ttl;
     words[word + 5] = 0;
     memory.set(message, word * 4 + RECORD_BYTES);
     this.#driver.submitted();
     return true;
+  }
+
+  /** The handle of a peer to leave out; 0, which is nobody's, for none and for one that is gone. */
+  #exceptHandle(except: Peer<P> | undefined): number {
+    if (except === undefined) return 0;
+    if (!(except instanceof Peer)) throw argumentError("except", except, "a peer of this server");
+    return this.#peers.get(except.handle) === except ? except.handle : 0;
   }
 
   /** Sends everything now instead of at the end of the tick. */
@@ -237,7 +268,9 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
       tickSlipP99Us: measured ? schedule.slip.percentile(99) : 0,
       // One wake-up may run several late ticks, or none: the sum counts, not their mean.
       transportUsPerTick:
-        transportUs.count > 0 ? (transportUs.mean * transportUs.count) / Math.max(1, this.#ticks) : 0,
+        this.#ticks > 0 && transportUs.count > 0
+          ? (transportUs.mean * transportUs.count) / this.#ticks
+          : 0,
       transportUsPerTickP99: transportUs.count > 0 ? transportUs.percentile(99) : 0,
       channels,
     };
@@ -250,15 +283,10 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
    * @throws NetrtError `ERR_NETRT_ARGUMENT`
    */
   close(options: ServerCloseOptions = {}): Promise<void> {
-    const text = encodeReason(options.reason);
-    const drain = options.drain === true;
-    const timeout = checkInteger(
-      "timeout",
-      options.timeout ?? (drain ? 5000 : 1000),
-      0,
-      60_000,
-      "ms",
-    );
+    const { reason, drain = false, timeout = drain ? 5000 : 1000 } = checkOptions(options);
+    const text = encodeReason(reason);
+    checkBoolean("drain", drain);
+    checkInteger("timeout", timeout, 0, 60_000, "ms");
     this.#closing ??= this.#shutDown(text, drain, timeout);
     return this.#closing;
   }
@@ -280,6 +308,7 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
       });
     }
     this.#driver.close();
+    this.#forgetSignal();
     for (const [handle] of this.#peers) {
       this.#disconnected(handle, { reason: "shutdown", text: "", local: true });
     }
@@ -297,11 +326,12 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
       this.#queueBytesMax,
       ...readPeer(payload),
     );
-    this.#peers.set(handle, peer);
     if (this.#closing !== null) {
+      // Nobody was told of it, so nobody is told of its end.
       peer.end(REASON_SHUTDOWN, new Uint8Array(0), false);
       return;
     }
+    this.#peers.set(handle, peer);
     this.emit("connect", peer);
   }
 
@@ -338,7 +368,7 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
 
 function checkSecret(options: ServerOptions): Uint8Array {
   const { secret, insecure = false, address } = options;
-  if (insecure) {
+  if (checkBoolean("insecure", insecure)) {
     if (secret !== undefined) {
       throw argumentError("secret", secret, "left out: insecure servers have a fixed one");
     }
@@ -379,11 +409,9 @@ export async function createServer<P extends Protocol>(
   protocol: P,
   options: ServerOptions,
 ): Promise<Server<P>> {
-  if (typeof options !== "object" || options === null) {
-    throw argumentError("options", options, "an object");
-  }
-  const secret = checkSecret(options);
-  options.signal?.throwIfAborted();
+  checkProtocol(protocol);
+  const secret = checkSecret(checkOptions(options));
+  checkSignal(options.signal);
   const server = new Server(protocol, options.queueBytes ?? QUEUE_BYTES_DEFAULT);
   await server.open(options, secret);
   return server;

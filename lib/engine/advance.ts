@@ -64,11 +64,19 @@ export function connectionAdvance(connection: Connection, shared: Shared, nowUs:
     rttBackOff(connection.rtt);
   }
   connectionVerdicts(connection, shared, nowUs);
-  connection.heldUp = false;
   for (const channel of connection.channels) {
     channelExpire(channel, shared.outlet, connection.handle, nowUs);
+  }
+  connectionRelease(connection, shared);
+  connectionDrained(connection, shared, nowUs);
+}
+
+/** Hands over what waits for room in the user's ring; true when nothing waits any more. */
+export function connectionRelease(connection: Connection, shared: Shared): boolean {
+  connection.heldUp = false;
+  for (const channel of connection.channels) {
     const result = deliveryRelease(channel, shared.outlet, connection.handle);
     connection.heldUp = connection.heldUp || result === RECEIVE_HELD;
   }
-  connectionDrained(connection, shared, nowUs);
+  return !connection.heldUp;
 }

@@ -6,10 +6,10 @@
 // once; an ordered channel delivers ids in increasing order, and passes a gap only up to passId.
 
 import type { Channel, Outlet } from "./channel.js";
-import { CHANNEL_ACCEPT } from "./limits.js";
+import { CHANNEL_ACCEPT, COMPLETION_END_BYTES } from "./limits.js";
 import { ORDER_ORDERED, ORDER_SEQUENCED } from "./policy.js";
 import { bodyCopy, bodyCreate, messageCreate, messageRelease } from "./queue.js";
-import { NO_ROOM, RECORD_BYTES, RECORD_MESSAGE, ringPush } from "./ring.js";
+import { NO_ROOM, RECORD_BYTES, RECORD_MESSAGE, ringPush, ringRoom } from "./ring.js";
 import { sequenceExpand16 } from "./sequence.js";
 import {
   CHANNEL_BYTES_RECEIVED,
@@ -169,6 +169,9 @@ export function deliveryRelease(channel: Channel, outlet: Outlet, peer: number):
 }
 
 function releaseFirst(channel: Channel, outlet: Outlet, peer: number): boolean {
+  if (ringRoom(outlet.completion) < COMPLETION_END_BYTES) {
+    return false;
+  }
   const message = channel.heldFirst!;
   const place = deliver(channel, outlet, peer, message.id, message.bytes);
   if (place === NO_ROOM) {

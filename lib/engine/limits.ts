@@ -170,6 +170,8 @@ export const REPLIES_MAX = 256;
 export const DATAGRAMS_PER_TURN_MAX = 1024;
 /** Room that the completion ring must have before a datagram is taken: what one can bring forth. */
 export const COMPLETION_RESERVE_BYTES = 65536;
+/** What is held goes to the user only while this much is left: the end of a peer finds room for every fate. */
+export const COMPLETION_END_BYTES = 32768;
 /** What could not be done at its deadline is tried again after this long. */
 export const DEADLINE_RETRY_US = 1000;
 /** A packet that had no room or no record for what wants to ride is followed by another after this long. */

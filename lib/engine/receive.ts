@@ -6,7 +6,7 @@
 // a packet that could not be held is not acked, so its messages ride again.
 
 import { acksReceive, receivedAdd } from "./acks.js";
-import { connectionVerdicts } from "./advance.js";
+import { connectionRelease, connectionVerdicts } from "./advance.js";
 import { type Reader, readerSet, readU32 } from "./bytes.js";
 import { type Connection, connectionOpen, type Shared } from "./connection.js";
 import { deliveryReceive, deliverySkip, RECEIVE_HELD, RECEIVE_VIOLATION } from "./delivery.js";
@@ -78,6 +78,10 @@ export function connectionReceive(
   page[row + PEER_PACKETS_RECEIVED] = (page[row + PEER_PACKETS_RECEIVED] + 1) >>> 0;
   statsAdd(page, row + PEER_BYTES_RECEIVED, bodyBytes);
   connection.heardUs = nowUs;
+  if (connection.heldUp && !connectionRelease(connection, shared)) {
+    // What was acked is handed over before more is taken: a goodbye would end it undelivered.
+    return REJECT_MEMORY;
+  }
   if (type === PACKET_DISCONNECT) {
     connectionDone(connection, shared, REASON_DISCONNECTED);
     return REJECT_NONE;

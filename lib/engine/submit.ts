@@ -1,11 +1,13 @@
 // submit: what the user put into the submission ring: messages, broadcasts, closes.
 //
 // Owns the check of a peer's queue against its limits. Never sends: what it queues goes out at a flush.
-// Invariant: every message that is taken from the ring is queued or reported dropped.
+// Invariant: every message that is taken from the ring is queued or reported dropped; so what
+// has no room to be reported in the user's ring is not taken.
 
 import { channelEnqueue, channelReport, FATE_DROPPED } from "./channel.js";
 import type { Connection } from "./connection.js";
 import { connectionClose, connectionDrain } from "./ending.js";
+import { COMPLETION_RESERVE_BYTES } from "./limits.js";
 import { bodyCreate, bodyRelease, bodyRetain, NO_CHUNK } from "./queue.js";
 import {
   NO_ROOM,
@@ -16,6 +18,7 @@ import {
   ringNext,
   ringPeek,
   ringRelease,
+  ringRoom,
 } from "./ring.js";
 import { type Host, hostCount, hostFind, slotSettle } from "./slots.js";
 import { CONNECTION_OPEN } from "./state.js";
@@ -30,12 +33,15 @@ import {
 
 // --- the user's submissions ---
 
-/** Takes everything that the user has put into the submission ring. */
+/** Takes what the user has put into the submission ring, as long as there is room for the answers. */
 export function hostSubmit(host: Host, nowUs: number): void {
   host.nowUs = nowUs;
   const ring = host.submission;
   for (let word = ringPeek(ring); word !== NO_ROOM; word = ringPeek(ring)) {
     const kind = ring.words[word] >>> 24;
+    if (ringRoom(host.completion) < roomOf(host, kind)) {
+      break;
+    }
     if (kind === RECORD_SEND) {
       submitSend(host, word, nowUs);
     } else if (kind === RECORD_BROADCAST) {
@@ -46,6 +52,12 @@ export function hostSubmit(host: Host, nowUs: number): void {
     ringNext(ring, word);
   }
   ringRelease(ring);
+}
+
+/** The room that what a submission brings forth may take. */
+function roomOf(host: Host, kind: number): number {
+  const peers = kind === RECORD_BROADCAST ? host.open.length : 0;
+  return COMPLETION_RESERVE_BYTES + peers * RECORD_BYTES;
 }
 
 function submitSend(host: Host, word: number, nowUs: number): void {
@@ -64,6 +76,10 @@ function submitSend(host: Host, word: number, nowUs: number): void {
 /** One body for all; a peer whose queue is full misses it, which its counters tell. */
 function submitBroadcast(host: Host, word: number, nowUs: number): void {
   const words = host.submission.words;
+  if ((words[word + 2] & 0xff) >= host.config.channelCount) {
+    hostCount(host, HOST_MESSAGES_REFUSED, 1);
+    return;
+  }
   const bytes = words[word + 3];
   const start = word * 4 + RECORD_BYTES;
   const body = bodyCreate(host.outlet.pool, host.submission.bytes, start, bytes);

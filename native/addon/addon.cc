@@ -244,11 +244,8 @@ napi_value close(napi_env env, napi_callback_info info) {
 
 // ---- The module ----
 
-void instanceFinalize(napi_env, void* data, void*) {
-  Instance* instance = static_cast<Instance*>(data);
-  instanceClose(*instance);
-  delete instance;
-}
+// Its engines are closed by then: their own hooks ran before.
+void instanceFinalize(napi_env, void* data, void*) { delete static_cast<Instance*>(data); }
 
 napi_value moduleOpen(napi_env env, napi_value exports) {
   Instance* instance = new (std::nothrow) Instance;

@@ -53,19 +53,17 @@ void arraysRelease(Tenant& tenant) {
   }
 }
 
-// The thread first: it watches the socket, and calls into the environment.
+// Gives everything back. The thread first: it watches the socket, and calls into the environment.
 void tenantEnd(Tenant& tenant) {
   wakeClose(tenant.wake);
   engineClose(tenant.engine);
+  arraysRelease(tenant);
   slotGive(*tenant.instance, tenant);
+  delete &tenant;
 }
 
-// The environment ends. It frees its references itself; JavaScript runs no more.
-void environmentEnds(void* argument) {
-  Tenant* tenant = static_cast<Tenant*>(argument);
-  tenantEnd(*tenant);
-  delete tenant;
-}
+// The hook of the environment's end: JavaScript runs no more, but the environment still stands.
+void environmentEnds(void* argument) { tenantEnd(*static_cast<Tenant*>(argument)); }
 
 }  // namespace
 
@@ -74,12 +72,6 @@ void instanceOpen(Instance& instance) {
     instance.slots[index] = {nullptr, 1, index + 1 < ENGINES_MAX ? index + 1 : NO_SLOT};
   }
   instance.firstFree = 0;
-}
-
-void instanceClose(Instance& instance) {
-  for (EngineSlot& slot : instance.slots) {
-    if (slot.tenant != nullptr) environmentEnds(slot.tenant);
-  }
 }
 
 Fault tenantOpen(Instance& instance, napi_env env, const TenantOptions& options, uint32_t& id) {
@@ -104,8 +96,7 @@ Fault tenantOpen(Instance& instance, napi_env env, const TenantOptions& options,
     fault = exhausted(ENOMEM);
   }
   if (fault.error != 0) {
-    arraysRelease(*tenant);
-    environmentEnds(tenant);
+    tenantEnd(*tenant);
     return fault;
   }
   id = (instance.slots[tenant->index].generation << ENGINE_INDEX_BITS) | tenant->index;
@@ -120,8 +111,6 @@ Tenant* tenantFind(Instance& instance, uint32_t id) {
 void tenantClose(Tenant& tenant) {
   napi_remove_env_cleanup_hook(tenant.env, environmentEnds, &tenant);
   tenantEnd(tenant);
-  arraysRelease(tenant);
-  delete &tenant;
 }
 
 }  // namespace netrt

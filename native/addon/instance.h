@@ -56,9 +56,6 @@ struct TenantOptions {
 
 void instanceOpen(Instance& instance);
 
-// Closes what is still open; the environment has run its own clean-up by then.
-void instanceClose(Instance& instance);
-
 // Opens an engine with its waker and has it closed with the environment; `id` gets its id. On a
 // fault nothing is left behind.
 Fault tenantOpen(Instance& instance, napi_env env, const TenantOptions& options, uint32_t& id);

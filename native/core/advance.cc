@@ -55,14 +55,21 @@ void connectionAdvance(Connection& connection, Shared& shared, uint64_t nowUs) {
   }
   if (acksExpire(connection.sent, connection.rtt, nowUs)) rttBackOff(connection.rtt);
   connectionVerdicts(connection, shared, nowUs);
+  for (uint32_t index = 0; index < connection.channelCount; index++) {
+    channelExpire(connection.channels[index], *shared.outlet, connection.handle, nowUs);
+  }
+  connectionRelease(connection, shared);
+  connectionDrained(connection, shared, nowUs);
+}
+
+bool connectionRelease(Connection& connection, Shared& shared) {
   connection.heldUp = false;
   for (uint32_t index = 0; index < connection.channelCount; index++) {
     Channel& channel = connection.channels[index];
-    channelExpire(channel, *shared.outlet, connection.handle, nowUs);
     const uint32_t result = deliveryRelease(channel, *shared.outlet, connection.handle);
     connection.heldUp = connection.heldUp || result == RECEIVE_HELD;
   }
-  connectionDrained(connection, shared, nowUs);
+  return !connection.heldUp;
 }
 
 }  // namespace netrt

@@ -16,6 +16,9 @@ void connectionVerdicts(Connection& connection, Shared& shared, uint64_t nowUs);
 // Does what time asks for: time-outs, losses, expiries, the end of a drain, the end of goodbyes.
 void connectionAdvance(Connection& connection, Shared& shared, uint64_t nowUs);
 
+// Hands over what waits for room in the user's ring; true when nothing waits any more.
+bool connectionRelease(Connection& connection, Shared& shared);
+
 }  // namespace netrt
 
 #endif  // NETRT_CORE_ADVANCE_H_

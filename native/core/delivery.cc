@@ -127,6 +127,7 @@ uint32_t deliveryRelease(Channel& channel, Outlet& outlet, uint32_t peer) {
 namespace {
 
 bool releaseFirst(Channel& channel, Outlet& outlet, uint32_t peer) {
+  if (ringRoom(outlet.completion) < COMPLETION_END_BYTES) return false;
   Message* message = channel.heldFirst;
   const int32_t place = deliver(channel, outlet, peer, message->id, message->bytes);
   if (place == NO_ROOM) return false;

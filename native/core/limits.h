@@ -206,6 +206,9 @@ constexpr uint32_t REPLIES_MAX = 256;
 constexpr uint32_t DATAGRAMS_PER_TURN_MAX = 1024;
 // Room that the completion ring must have before a datagram is taken: what one can bring forth.
 constexpr size_t COMPLETION_RESERVE_BYTES = 65536;
+// What is held goes to the user only while this much is left: the end of a peer finds room for
+// every fate.
+constexpr size_t COMPLETION_END_BYTES = 32768;
 // What could not be done at its deadline is tried again after this long.
 constexpr uint64_t DEADLINE_RETRY_US = 1000;
 // A packet that had no room or no record for what wants to ride is followed by another after this
@@ -251,6 +254,7 @@ static_assert(COPY_DELAY_MIN_US <= COPY_DELAY_LONE_US && COPY_DELAY_LONE_US <= C
 static_assert(HOLD_CHUNKS == MESSAGES_PER_PACKET_MAX + PAYLOAD_BYTES_MAX / CHUNK_BYTES + 1,
               "every message begins a chunk, and their bytes fill the rest");
 static_assert(PEERS_MAX == 0x10000, "a slot is the low half of a handle");
+static_assert(COMPLETION_END_BYTES < COMPLETION_RESERVE_BYTES, "part of the reserve");
 static_assert(DATAGRAMS_PER_TURN_MAX % BATCH_PACKETS == 0, "whole batches");
 
 }  // namespace netrt

@@ -46,6 +46,8 @@ int connectionReceive(Connection& connection, Shared& shared, uint8_t type, uint
   page[row + PEER_PACKETS_RECEIVED] += 1;
   statsAdd(page, row + PEER_BYTES_RECEIVED, static_cast<uint32_t>(bodyBytes));
   connection.heardUs = nowUs;
+  // What was acked is handed over before more is taken: a goodbye would end it undelivered.
+  if (connection.heldUp && !connectionRelease(connection, shared)) return REJECT_MEMORY;
   if (type == PACKET_DISCONNECT) {
     connectionDone(connection, shared, REASON_DISCONNECTED);
     return REJECT_NONE;
@@ -133,8 +135,8 @@ int payloadReceive(Connection& connection, Shared& shared, int64_t number, const
 
 int framesReceive(Connection& connection, Shared& shared, Reader& reader, Frame& frame,
                   uint64_t nowUs) {
-  // An ack can end a drain, and then nothing of the packet comes after the end: what it still
-  // carried once reached the user behind the end's report (test/lockstep).
+  // An ack can end a drain, and then nothing of the packet comes after the end: what it
+  // still carried once reached the user behind the end's report (test/lockstep).
   while (connection.state != CONNECTION_CLOSING) {
     const uint8_t kind = frameNext(reader, frame);
     if (kind == FRAME_END) return REJECT_NONE;

@@ -11,6 +11,7 @@ namespace netrt {
 
 namespace {
 
+size_t roomOf(const Host& host, uint32_t kind);
 void submitSend(Host& host, int32_t word, uint64_t nowUs);
 void submitBroadcast(Host& host, int32_t word, uint64_t nowUs);
 void enqueue(Host& host, Connection& connection, int32_t word, uint32_t body, uint32_t bytes,
@@ -26,6 +27,7 @@ void hostSubmit(Host& host, uint64_t nowUs) {
   Ring& ring = host.submission;
   for (int32_t word = ringPeek(ring); word != NO_ROOM; word = ringPeek(ring)) {
     const uint32_t kind = ring.words[word] >> 24;
+    if (ringRoom(host.outlet.completion) < roomOf(host, kind)) break;
     if (kind == RECORD_SEND) {
       submitSend(host, word, nowUs);
     } else if (kind == RECORD_BROADCAST) {
@@ -39,6 +41,12 @@ void hostSubmit(Host& host, uint64_t nowUs) {
 }
 
 namespace {
+
+// The room that what a submission brings forth may take.
+size_t roomOf(const Host& host, uint32_t kind) {
+  const size_t peers = kind == RECORD_BROADCAST ? host.openCount : 0;
+  return COMPLETION_RESERVE_BYTES + peers * RECORD_BYTES;
+}
 
 void submitSend(Host& host, int32_t word, uint64_t nowUs) {
   const uint32_t* words = host.submission.words;
@@ -56,6 +64,10 @@ void submitSend(Host& host, int32_t word, uint64_t nowUs) {
 // One body for all; a peer whose queue is full misses it, which its counters tell.
 void submitBroadcast(Host& host, int32_t word, uint64_t nowUs) {
   const uint32_t* words = host.submission.words;
+  if ((words[word + 2] & 0xff) >= host.config.channelCount) {
+    hostCount(host, HOST_MESSAGES_REFUSED, 1);
+    return;
+  }
   const uint32_t bytes = words[word + 3];
   const uint32_t body = bodyCreate(host.outlet.pool, host.submission.bytes, payloadOf(word), bytes);
   const uint32_t except = words[word + 1];

@@ -1,0 +1,135 @@
+/**
+ * A player without a human: walks about, aims at whom it sees nearest, shoots, and talks.
+ *
+ * Owns: one client's connection, what it sends, and the judgement of what it receives.
+ * Invariants: what it does depends on its seed and on the states that arrived, not on the clock.
+ */
+import { ByteReader, ByteWriter } from "../../lib/bytes.js";
+import type { Client } from "../../lib/index.js";
+import { Random } from "../../lib/sim/random.js";
+import {
+  beginEnvelope,
+  type Envelope,
+  openEnvelope,
+  SENDER_SERVER,
+  sealEnvelope,
+} from "./envelope.js";
+import { type Player, readState } from "./game.js";
+import { type Arena, type Input, readLine, writeInput, writeLine } from "./protocol.js";
+import { type Counts, noCounts, Stream } from "./tally.js";
+
+/** Every so many states the bot looks around; the others are checked, not decoded. */
+const LOOK_STATES = 16;
+/** Ticks that a bot walks in one direction, at least and in addition. */
+const WALK_TICKS = 32;
+/** A line per second from every bot, but no more than so many from all: each goes to everybody. */
+const LINES_PER_SECOND_MAX = 32;
+const LINES = ["over here", "behind you", "need help", "well played", "again?"];
+
+export class Bot {
+  readonly state: Counts = noCounts();
+  readonly chat: Counts = noCounts();
+  inputsSent = 0;
+  linesSent = 0;
+  readonly #client: Client<Arena>;
+  readonly #index: number;
+  readonly #lineTicks: number;
+  readonly #random: Random;
+  readonly #writer = new ByteWriter();
+  readonly #reader = new ByteReader();
+  readonly #envelope: Envelope = { sender: 0, sequence: 0 };
+  readonly #states = new Stream(this.state);
+  readonly #lines = new Map<number, Stream>();
+  readonly #input: Input = { moveX: 0, moveY: 0, fire: false, aim: 0 };
+  #walkTicks = 0;
+
+  constructor(
+    client: Client<Arena>,
+    index: number,
+    options: { readonly clients: number; readonly tickRate: number; readonly seed: number },
+  ) {
+    const { clients, tickRate, seed } = options;
+    this.#client = client;
+    this.#index = index;
+    const lineSeconds = Math.max(1, clients / LINES_PER_SECOND_MAX);
+    this.#lineTicks = Math.max(1, Math.round(tickRate * lineSeconds));
+    this.#random = new Random(seed + 1 + index);
+    client.channel("state").on("message", (bytes) => this.#stateArrived(bytes));
+    client.channel("chat").on("message", (bytes) => this.#lineArrived(bytes));
+  }
+
+  get client(): Client<Arena> {
+    return this.#client;
+  }
+
+  /** One tick: an input, and now and then a line. */
+  act(tick: number): void {
+    if (!this.#client.connected) return;
+    this.#decide();
+    beginEnvelope(this.#writer, this.#index, this.inputsSent);
+    writeInput(this.#writer, this.#input);
+    if (this.#client.send("input", sealEnvelope(this.#writer))) this.inputsSent += 1;
+    // At a tick of its own, so that they don't all talk at once.
+    if ((tick + this.#index * 7) % this.#lineTicks === 0) this.#talk();
+  }
+
+  #decide(): void {
+    this.#walkTicks -= 1;
+    if (this.#walkTicks > 0) return;
+    this.#walkTicks = WALK_TICKS + this.#random.below(WALK_TICKS);
+    this.#input.moveX = this.#random.below(3) - 1;
+    this.#input.moveY = this.#random.below(3) - 1;
+    this.#input.fire = this.#random.chance(75);
+  }
+
+  #talk(): void {
+    beginEnvelope(this.#writer, this.#index, this.linesSent);
+    writeLine(this.#writer, LINES[this.#random.below(LINES.length)]);
+    if (this.#client.send("chat", sealEnvelope(this.#writer))) this.linesSent += 1;
+  }
+
+  #stateArrived(bytes: Uint8Array): void {
+    const envelope = this.#envelope;
+    if (!openEnvelope(this.#reader, bytes, envelope) || envelope.sender !== SENDER_SERVER) {
+      this.state.damaged += 1;
+      return;
+    }
+    if (envelope.sequence % LOOK_STATES === 0) {
+      const view = readState(this.#reader);
+      if (view === null) {
+        this.state.damaged += 1;
+        return;
+      }
+      this.#look(view.players);
+    }
+    this.#states.take(envelope.sequence);
+  }
+
+  /** Turns the gun toward the nearest of the others. */
+  #look(players: readonly Player[]): void {
+    const me = players[this.#index];
+    let nearest = Number.POSITIVE_INFINITY;
+    for (const [index, { x, y, health }] of players.entries()) {
+      if (index === this.#index || health === 0) continue;
+      const distance = Math.hypot(x - me.x, y - me.y);
+      if (distance >= nearest) continue;
+      nearest = distance;
+      this.#input.aim = Math.round((Math.atan2(y - me.y, x - me.x) * 128) / Math.PI) & 255;
+    }
+  }
+
+  /** A line of another player, of this one (the server tells all), or of the server itself. */
+  #lineArrived(bytes: Uint8Array): void {
+    const envelope = this.#envelope;
+    if (!openEnvelope(this.#reader, bytes, envelope) || readLine(this.#reader) === "") {
+      this.chat.damaged += 1;
+      return;
+    }
+    let stream = this.#lines.get(envelope.sender);
+    if (stream === undefined) {
+      stream = new Stream(this.chat);
+      this.#lines.set(envelope.sender, stream);
+    }
+    stream.take(envelope.sequence);
+  }
+}

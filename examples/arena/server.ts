@@ -1,0 +1,160 @@
+/**
+ * The first process's half of the game: the authoritative server.
+ *
+ * Owns: the netrt server, the world that its ticks drive, the tokens, and the judgement of what clients
+ * sent. This is the file to read for how a game uses netrt.
+ * Never does: believe a client more than its input; measure or print.
+ */
+import { ByteReader, ByteWriter } from "../../lib/bytes.js";
+import { createServer, type Peer, type Server, type ServerStats } from "../../lib/index.js";
+import { generateKey, mintToken, tokenToBase64 } from "../../lib/token.js";
+import {
+  beginEnvelope,
+  type Envelope,
+  openEnvelope,
+  SENDER_SERVER,
+  sealEnvelope,
+} from "./envelope.js";
+import { type Kill, World } from "./game.js";
+import type { ArenaOptions } from "./options.js";
+import { type Arena, arena, type Input, readInput, readLine, writeLine } from "./protocol.js";
+import { Slip } from "./slip.js";
+import { type Counts, noCounts, Stream } from "./tally.js";
+
+export class ArenaServer {
+  readonly input: Counts = noCounts();
+  readonly chat: Counts = noCounts();
+  /** Broadcasts, each of which went to all clients. */
+  statesSent = 0;
+  linesSent = 0;
+  /** Ticks that the world was stepped in. */
+  ticks = 0;
+  readonly slip: Slip;
+  readonly #server: Server<Arena>;
+  readonly #world: World;
+  readonly #inputs: Stream[];
+  readonly #lines: Stream[];
+  readonly #writer = new ByteWriter();
+  readonly #reader = new ByteReader();
+  readonly #envelope: Envelope = { sender: 0, sequence: 0 };
+  readonly #command: Input = { moveX: 0, moveY: 0, fire: false, aim: 0 };
+  #killsTold = 0;
+  #playing = false;
+
+  private constructor(server: Server<Arena>, options: ArenaOptions) {
+    const { clients, tickRate, seed } = options;
+    this.slip = new Slip(tickRate);
+    this.#server = server;
+    this.#world = new World(clients, tickRate, seed);
+    this.#inputs = Array.from({ length: clients }, () => new Stream(this.input));
+    this.#lines = Array.from({ length: clients }, () => new Stream(this.chat));
+    server.channel("input").on("message", (peer, bytes) => this.#inputArrived(peer, bytes));
+    server.channel("chat").on("message", (peer, bytes) => this.#lineArrived(peer, bytes));
+    server.on("tick", (tick) => this.#tick(tick));
+  }
+
+  /**
+   * Opens the server, and mints a token for each client: what a backend does that shares the secret.
+   *
+   * @param relayPort the address that clients send to is not the server's: as behind a load balancer
+   */
+  static async open(
+    options: ArenaOptions,
+    relayPort: number,
+  ): Promise<{ server: ArenaServer; tokens: string[] }> {
+    const secret = generateKey();
+    const seen = `127.0.0.1:${relayPort}`;
+    const server = await createServer(arena, {
+      address: "127.0.0.1:0",
+      publicAddresses: [seen],
+      secret,
+      tickRate: options.tickRate,
+      maxPeers: options.clients,
+      ...(options.serverEngine && { engine: options.serverEngine }),
+    });
+    const tokens = Array.from({ length: options.clients }, (_, index) =>
+      tokenToBase64(mintToken({ protocol: arena, key: secret, clientId: index, servers: [seen] })),
+    );
+    return { server: new ArenaServer(server, options), tokens };
+  }
+
+  get port(): number {
+    const { address } = this.#server;
+    return Number(address.slice(address.lastIndexOf(":") + 1));
+  }
+
+  get engine(): "native" | "js" {
+    return this.#server.engine;
+  }
+
+  get peers(): readonly Peer<Arena>[] {
+    return [...this.#server.peers];
+  }
+
+  get stats(): ServerStats<Arena> {
+    return this.#server.stats;
+  }
+
+  /** From now on the world moves, and all are told of it. */
+  play(): void {
+    this.#playing = true;
+  }
+
+  /** The world stands still. Lines that still come are told to all, as they must. */
+  rest(): void {
+    this.#playing = false;
+  }
+
+  /** @param drain wait until everything told is known to have arrived */
+  close(drain: boolean): Promise<void> {
+    return this.#server.close({ drain, reason: "the game is over" });
+  }
+
+  #tick(tick: number): void {
+    this.slip.record(tick, this.#playing);
+    if (!this.#playing) return;
+    this.ticks += 1;
+    const kills = this.#world.step();
+    beginEnvelope(this.#writer, SENDER_SERVER, this.statesSent);
+    this.#world.write(this.#writer);
+    if (this.#server.broadcast("state", sealEnvelope(this.#writer))) this.statesSent += 1;
+    for (const kill of kills) this.#tell(kill);
+  }
+
+  #tell({ by, whom }: Kill): void {
+    beginEnvelope(this.#writer, SENDER_SERVER, this.#killsTold);
+    writeLine(this.#writer, `player ${by} shot player ${whom}`);
+    if (!this.#server.broadcast("chat", sealEnvelope(this.#writer))) return;
+    this.#killsTold += 1;
+    this.linesSent += 1;
+  }
+
+  /** The client that a message is from, if it says so itself; the token's id is the proof. */
+  #open(peer: Peer<Arena>, bytes: Uint8Array, counts: Counts): number {
+    const index = Number(peer.id);
+    if (openEnvelope(this.#reader, bytes, this.#envelope) && this.#envelope.sender === index) {
+      return index;
+    }
+    counts.damaged += 1;
+    return -1;
+  }
+
+  #inputArrived(peer: Peer<Arena>, bytes: Uint8Array): void {
+    const index = this.#open(peer, bytes, this.input);
+    if (index < 0) return;
+    if (!readInput(this.#reader, this.#command)) this.input.damaged += 1;
+    else if (this.#inputs[index].take(this.#envelope.sequence)) {
+      this.#world.command(index, this.#command);
+    }
+  }
+
+  /** Everybody hears everybody, the speaker too: as it came, with the speaker's own numbers. */
+  #lineArrived(peer: Peer<Arena>, bytes: Uint8Array): void {
+    const index = this.#open(peer, bytes, this.chat);
+    if (index < 0) return;
+    if (readLine(this.#reader) === "") this.chat.damaged += 1;
+    else if (this.#lines[index].take(this.#envelope.sequence)) {
+      if (this.#server.broadcast("chat", bytes)) this.linesSent += 1;
+    }
+  }
+}
