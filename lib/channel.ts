@@ -37,6 +37,8 @@ export class MessageQueue implements AsyncIterableIterator<Uint8Array> {
   readonly #sequenced: boolean;
   readonly #onDone: () => void;
   #kept: Uint8Array[] = [];
+  /** Messages at the front of `#kept` that were read. */
+  #taken = 0;
   /** Calls of `next` that wait for a message, oldest first. */
   #waiting: Waiting[] = [];
   #done = false;
@@ -57,9 +59,10 @@ export class MessageQueue implements AsyncIterableIterator<Uint8Array> {
       return;
     }
     this.#kept.push(copy);
-    if (this.#sequenced && this.#kept.length > KEPT_SEQUENCED) {
-      this.#kept.shift();
-    } else if (this.#kept.length > KEPT_ORDERED) {
+    const count = this.#kept.length - this.#taken;
+    if (this.#sequenced && count > KEPT_SEQUENCED) {
+      this.#take();
+    } else if (count > KEPT_ORDERED) {
       const message = `an iterator left ${KEPT_ORDERED} messages unread`;
       this.finish(new NetrtError("ERR_NETRT_BACKPRESSURE", message));
     }
@@ -72,11 +75,24 @@ export class MessageQueue implements AsyncIterableIterator<Uint8Array> {
     this.#error = error;
     this.#onDone();
     // The error is thrown once; after it, and for whoever waits behind it, the iterator has ended.
-    for (const waiting of this.#waiting.splice(0)) this.next().then(waiting.resolve, waiting.reject);
+    for (const waiting of this.#waiting.splice(0))
+      this.next().then(waiting.resolve, waiting.reject);
+  }
+
+  /** The oldest message that is kept. The shift of an array this long would move all of it. */
+  #take(): Uint8Array | undefined {
+    const value = this.#kept[this.#taken];
+    if (value === undefined) return undefined;
+    this.#taken += 1;
+    if (this.#taken * 2 > this.#kept.length) {
+      this.#kept.splice(0, this.#taken);
+      this.#taken = 0;
+    }
+    return value;
   }
 
   next(): Promise<IteratorResult<Uint8Array>> {
-    const value = this.#kept.shift();
+    const value = this.#take();
     if (value !== undefined) return Promise.resolve({ done: false, value });
     if (this.#done) {
       const error = this.#error;
@@ -92,6 +108,8 @@ export class MessageQueue implements AsyncIterableIterator<Uint8Array> {
 
   return(): Promise<IteratorResult<Uint8Array>> {
     this.#kept = [];
+    this.#taken = 0;
+    this.#error = null;
     this.finish();
     return Promise.resolve({ done: true, value: undefined });
   }

@@ -85,8 +85,10 @@ function powerOfTwo(value: number): number {
 /** Rings and pools for so many peers: memory that is there from the start and never grows. */
 function sizes(config: Uint32Array, peersMax: number, queueBytes: number): Sizes {
   config[CONFIG_CHUNKS] = clamp(peersMax * 16, 8192, 262_144);
-  config[CONFIG_MESSAGES] = clamp(peersMax * 16, 8192, 262_144);
-  config[CONFIG_CARRIEDS] = clamp(peersMax * 64, 16_384, 1_048_576);
+  // A RealTime channel alone keeps up to 32 messages of a peer that falls silent (SEQUENCED_KEPT_MAX):
+  // with less than that for each, one stall of the link takes the memory of everything Reliable.
+  config[CONFIG_MESSAGES] = Math.min(8192 + peersMax * 64, 262_144);
+  config[CONFIG_CARRIEDS] = Math.min(16_384 + peersMax * 256, 1_048_576);
   return {
     config,
     submissionBytes: powerOfTwo(clamp(2 * queueBytes, 262_144, 4_194_304)),

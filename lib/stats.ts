@@ -287,6 +287,8 @@ export function readHostStats(driver: Driver): HostStats {
   for (const [name, reason] of Object.entries(REJECTS)) {
     rejected[name as RejectReason] = pair(page, statsRejectWord(reason));
   }
+  // What is longer than any packet never comes as far as the engine.
+  rejected.size += socket.truncated;
   return {
     engine: engine.name,
     peers: driver.peers,

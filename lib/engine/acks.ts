@@ -372,7 +372,8 @@ export function acksTimeoutUs(sent: Sent, rtt: Rtt): number {
 /** When acksVerdict or a time-out may have news without another ack (µs), or NO_DEADLINE. */
 export function acksDeadlineUs(sent: Sent, rtt: Rtt): number {
   const timeoutUs = acksTimeoutUs(sent, rtt);
-  if (sent.verdictNext < sent.ackedLatest) {
+  // The latest acked itself is among them when its verdict found no room in the user's ring.
+  if (sent.verdictNext <= sent.ackedLatest) {
     const overtakenUs = recordOf(sent, sent.verdictNext).sentUs + rttReorderUs(rtt);
     return Math.min(timeoutUs, overtakenUs);
   }

@@ -394,6 +394,7 @@ export function channelVerdict(
     expire(channel, outlet, peer, message);
   } else if ((channel.policy.repair & REPAIR_ACK) !== 0) {
     message.resend = true;
+    message.losses = Math.min(message.losses + 1, 255);
     channel.resends += 1;
   } else if (message.copiesLeft === 0) {
     finish(channel, outlet, peer, message, FATE_LOST);

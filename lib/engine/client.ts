@@ -71,9 +71,10 @@ function clientLifetimeUs(client: Client, bytes: Uint8Array): number {
   if (!tokenPublicRead(bytes, 0, TOKEN_PUBLIC_BYTES, token)) {
     return -1;
   }
-  const create = token.createTimestampHi * 2 ** 32 + token.createTimestampLo;
-  const expire = token.expireTimestampHi * 2 ** 32 + token.expireTimestampLo;
-  return Math.min(expire - create, 2 ** 31) * SECONDS;
+  // Half by half: a timestamp may be past what a number holds exactly, a lifetime that counts is not.
+  const hi = token.expireTimestampHi - token.createTimestampHi;
+  const lo = token.expireTimestampLo - token.createTimestampLo;
+  return Math.min(hi * 2 ** 32 + lo, 2 ** 31) * SECONDS;
 }
 
 function begin(client: Client, nowUs: number): void {
@@ -177,15 +178,16 @@ export function clientTransmit(
     requestWrite(client.token, out, offset);
     return REQUEST_BYTES;
   }
-  const number = client.nextNumber;
+  const lo = client.nextNumber >>> 0;
+  const hi = Math.trunc(client.nextNumber / 2 ** 32);
   client.nextNumber += 1;
-  const headerBytes = packetHeaderWrite(PACKET_RESPONSE, number, 0, out, offset);
+  const headerBytes = packetHeaderWrite(PACKET_RESPONSE, lo, hi, out, offset);
   packetAssociatedData(config.protocolIdLo, config.protocolIdHi, out[offset], client.associated);
   out.set(client.challenge, offset + headerBytes);
   const sealedBytes = sealPacket(
     key,
-    number,
-    0,
+    lo,
+    hi,
     client.associated,
     out,
     offset + headerBytes,

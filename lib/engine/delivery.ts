@@ -26,6 +26,8 @@ export const RECEIVE_OK = 0;
 export const RECEIVE_VIOLATION = 1;
 /** The user's ring is full; what is held comes with a later deliveryRelease. */
 export const RECEIVE_HELD = 2;
+/** It came before its turn and nothing more may be held: it was not taken. */
+export const RECEIVE_REFUSED = 3;
 
 function count(outlet: Outlet, channel: Channel, counter: number, amount: number): void {
   statsAdd(outlet.page, statsChannelWord(channel.index, counter), amount);
@@ -70,7 +72,7 @@ function deliverBytes(
   return true;
 }
 
-/** Takes a message from the wire. The caller made sure that the pool has memory to hold it. */
+/** Takes a message from the wire. Where it `holds`, the pool has memory to hold a packet's messages. */
 export function deliveryReceive(
   channel: Channel,
   outlet: Outlet,
@@ -79,6 +81,7 @@ export function deliveryReceive(
   source: Uint8Array,
   offset: number,
   bytes: number,
+  holds: boolean,
 ): number {
   const id = sequenceExpand16(id16, channel.expectedId);
   if (id < channel.expectedId) {
@@ -98,13 +101,13 @@ export function deliveryReceive(
     id === channel.expectedId && (channel.heldFirst === null || channel.heldFirst.id !== id);
   if (turn && deliverBytes(channel, outlet, peer, id, source, offset, bytes)) {
     channel.expectedId = id + 1;
-  } else {
-    hold(channel, outlet, id, source, offset, bytes);
+  } else if (!hold(channel, outlet, id, source, offset, bytes, holds)) {
+    return RECEIVE_REFUSED;
   }
   return deliveryRelease(channel, outlet, peer);
 }
 
-/** Keeps a message that came before its turn, in the order of ids. */
+/** Keeps a message that came before its turn, in the order of ids; false when it must not. */
 function hold(
   channel: Channel,
   outlet: Outlet,
@@ -112,14 +115,18 @@ function hold(
   source: Uint8Array,
   offset: number,
   bytes: number,
-): void {
+  holds: boolean,
+): boolean {
   let before = channel.heldLast;
   while (before !== null && before.id > id) {
     before = before.previous;
   }
   if (before !== null && before.id === id) {
     count(outlet, channel, CHANNEL_DUPLICATES, 1);
-    return;
+    return true;
+  }
+  if (!holds) {
+    return false;
   }
   const message = messageCreate(outlet.pool)!;
   message.id = id;
@@ -137,6 +144,7 @@ function hold(
   } else {
     before.next = message;
   }
+  return true;
 }
 
 /** Nothing below the id will come any more (R-33): gaps below it are passed. */

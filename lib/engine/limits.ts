@@ -158,10 +158,14 @@ export const COPY_DELAY_MIN_US = 10000;
 export const COPY_DELAY_MAX_US = 100000;
 /** The same for a message that isn't part of a steady stream. */
 export const COPY_DELAY_LONE_US = 20000;
+/** A message that was lost so often rides without later ones of its kind, which need memory to be held. */
+export const LOSSES_ALONE = 3;
 /** Bytes of one piece of message memory: one holds most inputs and states. */
 export const CHUNK_BYTES = 256;
 /** Pieces that holding the messages of one packet may take: its bytes, and one begun for each message. */
 export const HOLD_CHUNKS = 69;
+/** Of the memory for messages, one part in so many is not for what waits for its turn on the way in. */
+export const HOLD_RESERVE_PART = 4;
 /** Peers of one host: 16 bits of a handle. */
 export const PEERS_MAX = 65536;
 /** Challenges and refusals that wait to be sent; more are dropped, a stranger asks again. */

@@ -6,7 +6,7 @@
 
 import { type Channel, channelInWindow } from "./channel.js";
 import { messageFrameBytes } from "./frame.js";
-import { MESSAGES_PER_PACKET_MAX } from "./limits.js";
+import { LOSSES_ALONE, MESSAGES_PER_PACKET_MAX } from "./limits.js";
 import type { Message } from "./queue.js";
 
 /** The messages chosen for the packet under construction, and the room that they leave. */
@@ -66,6 +66,24 @@ export function channelPlanResends(channel: Channel, plan: Plan): void {
         return;
       }
     }
+  }
+}
+
+/**
+ * Whether the oldest message was lost again and again. The receiver may be short of memory: it takes
+ * a packet of which it can't hold something but doesn't ack it, and the next packet would hold the
+ * same again.
+ */
+export function channelStuck(channel: Channel): boolean {
+  const first = channel.first;
+  return first?.resend === true && first.losses >= LOSSES_ALONE;
+}
+
+/** Plans the oldest message, if its packets are all lost: it is the one that need not be held. */
+export function channelPlanHead(channel: Channel, plan: Plan): void {
+  const first = channel.first;
+  if (first?.resend && !first.planned) {
+    planAdd(plan, first);
   }
 }
 

@@ -25,6 +25,8 @@ export class Message {
   /** Undecided packets that carry it. */
   inFlight = 0;
   copiesLeft = 0;
+  /** How often all its packets were lost, up to 255. */
+  losses = 0;
   tag = 0;
   expiresUs = 0;
   /** In the channel's list (not yet delivered, expired or given up). */
@@ -154,6 +156,7 @@ export function messageCreate(pool: Pool): Message | null {
   message.body = NO_CHUNK;
   message.inFlight = 0;
   message.copiesLeft = 0;
+  message.losses = 0;
   message.tag = 0;
   message.listed = false;
   message.sent = false;

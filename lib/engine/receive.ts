@@ -3,13 +3,19 @@
 // Owns the order of effects: the whole payload is checked, then it counts as received, then acks,
 // verdicts and frames take effect in the order in which they stand. Never sees unauthenticated bytes.
 // Invariants: a refused payload changed nothing but counters and, as a violation, the state;
-// a packet that could not be held is not acked, so its messages ride again.
+// a packet of which something could not be held is not acked, so its messages ride again.
 
 import { acksReceive, receivedAdd } from "./acks.js";
 import { connectionRelease, connectionVerdicts } from "./advance.js";
 import { type Reader, readerSet, readU32 } from "./bytes.js";
 import { type Connection, connectionOpen, type Shared } from "./connection.js";
-import { deliveryReceive, deliverySkip, RECEIVE_HELD, RECEIVE_VIOLATION } from "./delivery.js";
+import {
+  deliveryReceive,
+  deliverySkip,
+  RECEIVE_HELD,
+  RECEIVE_REFUSED,
+  RECEIVE_VIOLATION,
+} from "./delivery.js";
 import { connectionClose, connectionDone, connectionPeerClosed } from "./ending.js";
 import {
   ackHeaderRead,
@@ -22,7 +28,12 @@ import {
   frameNext,
   payloadCheck,
 } from "./frame.js";
-import { HOLD_CHUNKS, MESSAGES_PER_PACKET_MAX, NETRT_VERSION } from "./limits.js";
+import {
+  HOLD_CHUNKS,
+  HOLD_RESERVE_PART,
+  MESSAGES_PER_PACKET_MAX,
+  NETRT_VERSION,
+} from "./limits.js";
 import { PACKET_DISCONNECT, PACKET_KEEP_ALIVE } from "./packet.js";
 import { NO_ROOM, RECORD_BYTES, RECORD_MESSAGE, ringPush } from "./ring.js";
 import { sequenceExpand16 } from "./sequence.js";
@@ -167,14 +178,6 @@ function payloadReceive(
     }
   }
   const eliciting = reader.offset < end;
-  const pool = shared.outlet.pool;
-  const isShort = pool.messagesFree < MESSAGES_PER_PACKET_MAX || pool.chunksFree < HOLD_CHUNKS;
-  const held = !eliciting || !isShort;
-  if (held) {
-    receivedAdd(connection.received, number, receivedUs, eliciting, sent.nextNumber);
-  }
-  // The acks count even when the rest finds no memory: what they release may be what is missing,
-  // and two ends that refused each other's acks would wait until everything expired.
   if (ackHeader.present) {
     acksReceive(
       sent,
@@ -189,10 +192,24 @@ function payloadReceive(
     );
     connectionVerdicts(connection, shared, nowUs);
   }
-  if (!held) {
+  // What finds its place takes effect even when something of the packet does not: acks, skips and
+  // messages in their turn release the memory that is missing, and ends that refused them to each
+  // other would wait until everything expired, or for ever.
+  if (!framesReceive(connection, shared, reader, frame, nowUs)) {
     return REJECT_MEMORY;
   }
-  return framesReceive(connection, shared, reader, frame, nowUs);
+  receivedAdd(connection.received, number, receivedUs, eliciting, sent.nextNumber);
+  return REJECT_NONE;
+}
+
+/** Whether what comes before its turn may be held: some memory stays for sending, whoever sends gaps. */
+function mayHold(shared: Shared): boolean {
+  const { messageCount, chunkCount } = shared.config;
+  const { messagesFree, chunksFree } = shared.outlet.pool;
+  return (
+    messagesFree >= MESSAGES_PER_PACKET_MAX + Math.trunc(messageCount / HOLD_RESERVE_PART) &&
+    chunksFree >= HOLD_CHUNKS + Math.trunc(chunkCount / HOLD_RESERVE_PART)
+  );
 }
 
 function framesReceive(
@@ -201,13 +218,15 @@ function framesReceive(
   reader: Reader,
   frame: Frame,
   nowUs: number,
-): number {
+): boolean {
+  const holds = mayHold(shared);
+  let held = true;
   // An ack can end a drain, and then nothing of the packet comes after the end: what it still
   // carried once reached the user behind the end's report (test/lockstep).
   while (connection.state !== CONNECTION_CLOSING) {
     const kind = frameNext(reader, frame);
     if (kind === FRAME_END) {
-      return REJECT_NONE;
+      return held;
     }
     if (kind === FRAME_HELLO) {
       helloReceive(connection, shared, reader, frame, nowUs);
@@ -222,23 +241,25 @@ function framesReceive(
         nowUs,
       );
     } else if (kind === FRAME_MESSAGE || kind === FRAME_SKIP) {
-      channelFrame(connection, shared, reader, kind, frame, nowUs);
+      held = channelFrame(connection, shared, reader, kind, frame, holds, nowUs) && held;
     }
   }
-  return REJECT_NONE;
+  return held;
 }
 
+/** False when a message found no memory to be held in. */
 function channelFrame(
   connection: Connection,
   shared: Shared,
   reader: Reader,
   kind: number,
   frame: Frame,
+  holds: boolean,
   nowUs: number,
-): void {
+): boolean {
   if (connection.state === CONNECTION_GREETING) {
     violate(connection, shared, TEXT_HELLO, REJECT_PAYLOAD, nowUs);
-    return;
+    return true;
   }
   const channel = connection.channels[frame.channel];
   const outlet = shared.outlet;
@@ -253,11 +274,13 @@ function channelFrame(
           reader.bytes,
           frame.offset,
           frame.bytes,
+          holds,
         );
   connection.heldUp = connection.heldUp || result === RECEIVE_HELD;
   if (result === RECEIVE_VIOLATION) {
     violate(connection, shared, TEXT_MESSAGE, REJECT_PAYLOAD, nowUs);
   }
+  return result !== RECEIVE_REFUSED;
 }
 
 /** Compares the peer's protocol with ours; a difference is named and refused. */

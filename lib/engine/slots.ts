@@ -213,6 +213,8 @@ function clientEnded(host: Host, connection: Connection): void {
   const event =
     connection.closeReason === REASON_TIMED_OUT ? CLIENT_EVENT_TIMEOUT : CLIENT_EVENT_END;
   host.client.state = clientNext(host.client.state, event);
+  // Started again with the same token, it must not use a number twice under the same key.
+  host.client.nextNumber = connection.sent.nextNumber;
   sealKeyClear(host.clientKey);
   hostReportState(host);
 }

@@ -55,7 +55,14 @@ import {
   packetAssociatedData,
   packetHeaderWrite,
 } from "./packet.js";
-import { channelPlanCopies, channelPlanFresh, channelPlanResends, planReset } from "./plan.js";
+import {
+  channelPlanCopies,
+  channelPlanFresh,
+  channelPlanHead,
+  channelPlanResends,
+  channelStuck,
+  planReset,
+} from "./plan.js";
 import { ORDER_SEQUENCED } from "./policy.js";
 import { bodyCopy, carriedCreate, type Message } from "./queue.js";
 import { sealPacket } from "./seal.js";
@@ -320,6 +327,21 @@ function messagesAdd(
       channelPlanFresh(channels[index], plan);
     }
   }
+  if (channels.some(channelStuck)) {
+    for (const index of order) {
+      channelPlanHead(channels[index], plan);
+    }
+  } else {
+    ranksPlan(connection, shared);
+  }
+  planWrite(connection, shared, packet, nowUs);
+}
+
+/** What rides in the room that the newest real-time messages leave. */
+function ranksPlan(connection: Connection, shared: Shared): void {
+  const plan = shared.plan;
+  const channels = connection.channels;
+  const order = shared.config.channelOrder;
   for (const index of order) {
     if (channels[index].policy.copiesForced) {
       channelPlanCopies(channels[index], plan);
@@ -336,7 +358,6 @@ function messagesAdd(
   for (const index of order) {
     channelPlanCopies(channels[index], plan);
   }
-  planWrite(connection, shared, packet, nowUs);
 }
 
 function planWrite(

@@ -206,8 +206,7 @@ napi_value turn(napi_env env, napi_callback_info info) {
   if (tenant == nullptr || !argumentWord(arguments, 1, "flags: TURN_ bits", TURN_ALL, flags)) {
     return nullptr;
   }
-  const Host& host = tenant->engine.host;
-  if (!checkSubmission(host.submission, host.config.channelCount)) {
+  if (!checkSubmission(tenant->engine.host.submission)) {
     argumentRefuse(env, CODE_ARGUMENT, "submission: the ring holds no whole records");
     return nullptr;
   }

@@ -63,14 +63,13 @@ uint32_t publishedLoad(const uint32_t* word) { return __atomic_load_n(word, __AT
 
 // Whether a record lies within the `left` bytes that belong to it at most. A padding may be too
 // short for a header, so nothing but its first word is read.
-bool recordFits(const uint32_t* record, uint32_t left, uint32_t channels) {
+bool recordFits(const uint32_t* record, uint32_t left) {
   const uint32_t size = record[0] & 0xffffff;
   const uint32_t kind = record[0] >> 24;
   if (size < 8 || size % 8 != 0 || size > left) return false;
   if (kind == RECORD_PAD) return true;
-  if (size < RECORD_BYTES || record[3] > size - RECORD_BYTES) return false;
-  return kind == RECORD_CLOSE ||
-         (within(kind, RECORD_SEND, RECORD_BROADCAST) && (record[2] & 0xff) < channels);
+  return within(kind, RECORD_SEND, RECORD_CLOSE) && size >= RECORD_BYTES &&
+         record[3] <= size - RECORD_BYTES;
 }
 
 }  // namespace
@@ -104,7 +103,7 @@ bool checkRing(const uint8_t* memory, size_t bytes, size_t capacityLeast) {
   return control[0] % 8 == 0 && used % 8 == 0 && used <= capacity;
 }
 
-bool checkSubmission(const Ring& ring, uint32_t channels) {
+bool checkSubmission(const Ring& ring) {
   const uint32_t head = publishedLoad(ring.control);
   uint32_t position = ring.tail;
   if (head - position > ring.capacity || head % 8 != 0) return false;
@@ -113,7 +112,7 @@ bool checkSubmission(const Ring& ring, uint32_t channels) {
     const uint32_t contiguous = ring.capacity - index;
     const uint32_t left = head - position < contiguous ? head - position : contiguous;
     const uint32_t* record = ring.words + index / 4;
-    if (!recordFits(record, left, channels)) return false;
+    if (!recordFits(record, left)) return false;
     position += record[0] & 0xffffff;
   }
   return true;

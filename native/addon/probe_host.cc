@@ -1,7 +1,7 @@
-// Owns the probe of a whole host: the sans-IO verbs of the core as plain calls over typed arrays, for
-// test/hosts.ts, which gives the TypeScript engine the same shape.
-// Never opens a socket, reads a clock or checks what a test passes.
-// Invariant: the rings and the page of a host outlive it: they are referenced until hostClose.
+// Owns the probe of a whole host: the sans-IO verbs of the core as plain calls over typed arrays,
+// for test/hosts.ts, which gives the TypeScript engine the same shape. Never opens a socket, reads
+// a clock or checks what a test passes. Invariant: the rings and the page of a host outlive it:
+// they are referenced until hostClose.
 #include <cstring>
 
 #include "addon/probe.h"
@@ -75,7 +75,8 @@ void receive(const Info& info) {
               probeBytes(info, 5), probeU32(info, 6), probeU32(info, 7));
 }
 
-// (host, nowUs, batchBytes, lengths, addressWords): the count. The packets stand BATCH_STRIDE apart.
+// (host, nowUs, batchBytes, lengths, addressWords): the count. The packets stand BATCH_STRIDE
+// apart.
 Value transmit(const Info& info) {
   ProbeHost& probe = hostIn(info);
   const uint32_t count = hostTransmit(probe.host, timeIn(info, 1), probe.batch);
@@ -92,7 +93,8 @@ Value transmit(const Info& info) {
   return Number::New(info.Env(), count);
 }
 
-// (host, words): the free chunks, messages, records of what packets carried, pending entries, slots.
+// (host, words): the free chunks, messages, records of what packets carried, pending entries,
+// slots.
 void memory(const Info& info) {
   const Host& host = hostIn(info).host;
   uint32_t* words = probeWords(info, 1);

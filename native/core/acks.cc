@@ -245,7 +245,8 @@ uint64_t acksTimeoutUs(const Sent& sent, const Rtt& rtt) {
 
 uint64_t acksDeadlineUs(const Sent& sent, const Rtt& rtt) {
   const uint64_t timeoutUs = acksTimeoutUs(sent, rtt);
-  if (sent.verdictNext < sent.ackedLatest) {
+  // The latest acked itself is among them when its verdict found no room in the user's ring.
+  if (sent.verdictNext <= sent.ackedLatest) {
     const uint64_t overtakenUs = recordOf(sent, sent.verdictNext)->sentUs + rttReorderUs(rtt);
     return overtakenUs < timeoutUs ? overtakenUs : timeoutUs;
   }

@@ -243,6 +243,7 @@ void channelVerdict(Channel& channel, Outlet& outlet, uint32_t peer, Message& me
     expire(channel, outlet, peer, message);
   } else if ((channel.policy->repair & REPAIR_ACK) != 0) {
     message.resend = true;
+    if (message.losses < UINT8_MAX) message.losses += 1;
     channel.resends += 1;
   } else if (message.copiesLeft == 0) {
     finish(channel, outlet, peer, message, FATE_LOST);

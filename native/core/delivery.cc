@@ -11,8 +11,8 @@ namespace netrt {
 
 namespace {
 
-void hold(Channel& channel, Outlet& outlet, int64_t id, const uint8_t* source, size_t offset,
-          uint32_t bytes);
+bool hold(Channel& channel, Outlet& outlet, int64_t id, const uint8_t* source, size_t offset,
+          uint32_t bytes, bool holds);
 bool releaseFirst(Channel& channel, Outlet& outlet, uint32_t peer);
 
 void count(Outlet& outlet, const Channel& channel, uint32_t counter, uint32_t amount) {
@@ -44,7 +44,7 @@ bool deliverBytes(const Channel& channel, Outlet& outlet, uint32_t peer, int64_t
 }  // namespace
 
 uint32_t deliveryReceive(Channel& channel, Outlet& outlet, uint32_t peer, uint16_t id16,
-                         const uint8_t* source, size_t offset, uint32_t bytes) {
+                         const uint8_t* source, size_t offset, uint32_t bytes, bool holds) {
   const int64_t id = sequenceExpand16(id16, static_cast<uint64_t>(channel.expectedId));
   if (id < channel.expectedId) {
     const bool late = channel.policy->order == ORDER_SEQUENCED && id != channel.expectedId - 1;
@@ -61,23 +61,24 @@ uint32_t deliveryReceive(Channel& channel, Outlet& outlet, uint32_t peer, uint16
       id == channel.expectedId && (channel.heldFirst == nullptr || channel.heldFirst->id != id);
   if (turn && deliverBytes(channel, outlet, peer, id, source, offset, bytes)) {
     channel.expectedId = id + 1;
-  } else {
-    hold(channel, outlet, id, source, offset, bytes);
+  } else if (!hold(channel, outlet, id, source, offset, bytes, holds)) {
+    return RECEIVE_REFUSED;
   }
   return deliveryRelease(channel, outlet, peer);
 }
 
 namespace {
 
-// Keeps a message that came before its turn, in the order of ids.
-void hold(Channel& channel, Outlet& outlet, int64_t id, const uint8_t* source, size_t offset,
-          uint32_t bytes) {
+// Keeps a message that came before its turn, in the order of ids; false when it must not.
+bool hold(Channel& channel, Outlet& outlet, int64_t id, const uint8_t* source, size_t offset,
+          uint32_t bytes, bool holds) {
   Message* before = channel.heldLast;
   while (before != nullptr && before->id > id) before = before->previous;
   if (before != nullptr && before->id == id) {
     count(outlet, channel, CHANNEL_DUPLICATES, 1);
-    return;
+    return true;
   }
+  if (!holds) return false;
   Message* message = messageCreate(outlet.pool);
   NETRT_ASSERT(message != nullptr);
   message->id = id;
@@ -95,6 +96,7 @@ void hold(Channel& channel, Outlet& outlet, int64_t id, const uint8_t* source, s
   } else {
     before->next = message;
   }
+  return true;
 }
 
 }  // namespace

@@ -18,10 +18,12 @@ constexpr uint32_t RECEIVE_OK = 0;
 constexpr uint32_t RECEIVE_VIOLATION = 1;
 // The user's ring is full; what is held comes with a later deliveryRelease.
 constexpr uint32_t RECEIVE_HELD = 2;
+// It came before its turn and nothing more may be held: it was not taken.
+constexpr uint32_t RECEIVE_REFUSED = 3;
 
-// Takes a message from the wire. The caller made sure that the pool has memory to hold it.
+// Takes a message from the wire. Where it `holds`, the pool has memory to hold a packet's messages.
 uint32_t deliveryReceive(Channel& channel, Outlet& outlet, uint32_t peer, uint16_t id16,
-                         const uint8_t* source, size_t offset, uint32_t bytes);
+                         const uint8_t* source, size_t offset, uint32_t bytes, bool holds);
 
 // Nothing below the id will come any more: gaps below it are passed.
 uint32_t deliverySkip(Channel& channel, Outlet& outlet, uint32_t peer, uint16_t id16);

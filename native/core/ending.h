@@ -28,9 +28,9 @@ void connectionPeerClosed(Connection& connection, Shared& shared, uint32_t reaso
 // Frees the slot: the peer's disconnect came (then `reason` is reported), or ours are all sent.
 void connectionDone(Connection& connection, Shared& shared, uint32_t reason);
 
-// Ends a drain when nothing is left to wait for: no message, and no skip. What came behind a hole is
-// acked, but the receiver delivers it only once it knows of the hole; a close that went ahead of the
-// skip once made it drop what had been reported delivered (test/lockstep).
+// Ends a drain when nothing is left to wait for: no message, and no skip. What came behind a hole
+// is acked, but the receiver delivers it only once it knows of the hole; a close that went ahead of
+// the skip once made it drop what had been reported delivered (test/lockstep).
 void connectionDrained(Connection& connection, Shared& shared, uint64_t nowUs);
 
 }  // namespace netrt

@@ -193,11 +193,16 @@ constexpr uint64_t COPY_DELAY_MIN_US = 10000;
 constexpr uint64_t COPY_DELAY_MAX_US = 100000;
 // The same for a message that isn't part of a steady stream.
 constexpr uint64_t COPY_DELAY_LONE_US = 20000;
+// A message that was lost so often rides without later ones of its kind, which need memory to be
+// held.
+constexpr uint32_t LOSSES_ALONE = 3;
 // Bytes of one piece of message memory: one holds most inputs and states.
 constexpr size_t CHUNK_BYTES = 256;
 // Pieces that holding the messages of one packet may take: its bytes, and one begun for each
 // message.
 constexpr uint32_t HOLD_CHUNKS = 69;
+// Of the memory for messages, one part in so many is not for what waits for its turn on the way in.
+constexpr uint32_t HOLD_RESERVE_PART = 4;
 // Peers of one host: 16 bits of a handle.
 constexpr uint32_t PEERS_MAX = 65536;
 // Challenges and refusals that wait to be sent; more are dropped, a stranger asks again.

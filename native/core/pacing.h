@@ -1,4 +1,4 @@
-// Owns the budget of a connection: how many bytes it may send now, as a token bucket.
+// Owns the budget of a connection: how many bytes it may send now, as a token bucket.
 // Never drops or delays anything itself: it answers, the connection waits.
 // The rate is fixed (bytes per second); the bucket holds PACING_BURST_US of it, but always a few
 // full packets so that a slow rate can still send one.

@@ -59,6 +59,16 @@ void channelPlanResends(Channel& channel, Plan& plan) {
   }
 }
 
+bool channelStuck(const Channel& channel) {
+  const Message* first = channel.first;
+  return first != nullptr && first->resend && first->losses >= LOSSES_ALONE;
+}
+
+void channelPlanHead(Channel& channel, Plan& plan) {
+  Message* first = channel.first;
+  if (first != nullptr && first->resend && !first->planned) planAdd(plan, *first);
+}
+
 void channelPlanCopies(Channel& channel, Plan& plan) {
   uint32_t left = channel.copying;
   Message* message = channel.fresh == nullptr ? channel.last : channel.fresh->previous;

@@ -30,6 +30,14 @@ void channelPlanFresh(Channel& channel, Plan& plan);
 // Plans messages whose packets are all lost, oldest first.
 void channelPlanResends(Channel& channel, Plan& plan);
 
+// Whether the oldest message was lost again and again. The receiver may be short of memory: it
+// takes a packet of which it can't hold something but doesn't ack it, and the next packet would
+// hold the same again.
+bool channelStuck(const Channel& channel);
+
+// Plans the oldest message, if its packets are all lost: it is the one that need not be held.
+void channelPlanHead(Channel& channel, Plan& plan);
+
 // Plans copies of sent messages, newest first, so that what is left out is the oldest.
 void channelPlanCopies(Channel& channel, Plan& plan);
 

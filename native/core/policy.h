@@ -1,4 +1,5 @@
-// Owns the form in which a channel's policy (how it delivers, as data) reaches the core.
+// Owns the form in which a channel's policy (how it delivers, as data) reaches the core
+//
 // Never decides which combinations are lawful (that is the strategies' rule, checked where the user
 // states them); here they only run.
 #ifndef NETRT_CORE_POLICY_H_

@@ -30,6 +30,8 @@ struct Message {
   uint16_t inFlight = 0;
   uint8_t channel = 0;
   uint8_t copiesLeft = 0;
+  // How often all its packets were lost, up to 255.
+  uint8_t losses = 0;
   // In the channel's list (not yet delivered, expired or given up).
   bool listed = false;
   // Was in a packet at least once.

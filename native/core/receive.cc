@@ -28,10 +28,10 @@ int rawReceive(Connection& connection, Shared& shared, const uint8_t* bytes, siz
                size_t bodyBytes);
 int payloadReceive(Connection& connection, Shared& shared, int64_t number, const uint8_t* bytes,
                    size_t offset, size_t bodyBytes, uint64_t receivedUs, uint64_t nowUs);
-int framesReceive(Connection& connection, Shared& shared, Reader& reader, Frame& frame,
-                  uint64_t nowUs);
-void channelFrame(Connection& connection, Shared& shared, const Reader& reader, uint8_t kind,
-                  const Frame& frame, uint64_t nowUs);
+bool framesReceive(Connection& connection, Shared& shared, Reader& reader, Frame& frame,
+                   uint64_t nowUs);
+bool channelFrame(Connection& connection, Shared& shared, const Reader& reader, uint8_t kind,
+                  const Frame& frame, bool holds, uint64_t nowUs);
 void helloReceive(Connection& connection, Shared& shared, Reader& reader, const Frame& frame,
                   uint64_t nowUs);
 size_t helloDifference(const Shared& shared, Reader& reader, const Frame& frame, char* text);
@@ -116,58 +116,67 @@ int payloadReceive(Connection& connection, Shared& shared, int64_t number, const
     }
   }
   const bool eliciting = reader.offset < end;
-  const Pool& pool = shared.outlet->pool;
-  const bool isShort = pool.messagesFree < MESSAGES_PER_PACKET_MAX || pool.chunksFree < HOLD_CHUNKS;
-  const bool held = !eliciting || !isShort;
-  if (held) {
-    receivedAdd(connection.received, number, receivedUs, eliciting, sent.nextNumber);
-  }
-  // The acks count even when the rest finds no memory: what they release may be what is missing,
-  // and two ends that refused each other's acks would wait until everything expired.
   if (ackHeader.present) {
     acksReceive(sent, connection.received, connection.rtt, latest, ackHeader.delay, bytes,
                 ackHeader.bitsOffset, ackHeader.bitBytes, receivedUs);
     connectionVerdicts(connection, shared, nowUs);
   }
-  if (!held) return REJECT_MEMORY;
-  return framesReceive(connection, shared, reader, frame, nowUs);
+  // What finds its place takes effect even when something of the packet does not: acks, skips and
+  // messages in their turn release the memory that is missing, and ends that refused them to each
+  // other would wait until everything expired, or for ever.
+  if (!framesReceive(connection, shared, reader, frame, nowUs)) return REJECT_MEMORY;
+  receivedAdd(connection.received, number, receivedUs, eliciting, sent.nextNumber);
+  return REJECT_NONE;
 }
 
-int framesReceive(Connection& connection, Shared& shared, Reader& reader, Frame& frame,
-                  uint64_t nowUs) {
+// Whether what comes before its turn may be held: some memory stays for sending, whoever sends
+// gaps.
+bool mayHold(const Shared& shared) {
+  const HostConfig& config = *shared.config;
+  const Pool& pool = shared.outlet->pool;
+  return pool.messagesFree >= MESSAGES_PER_PACKET_MAX + config.messageCount / HOLD_RESERVE_PART &&
+         pool.chunksFree >= HOLD_CHUNKS + config.chunkCount / HOLD_RESERVE_PART;
+}
+
+bool framesReceive(Connection& connection, Shared& shared, Reader& reader, Frame& frame,
+                   uint64_t nowUs) {
+  const bool holds = mayHold(shared);
+  bool held = true;
   // An ack can end a drain, and then nothing of the packet comes after the end: what it
   // still carried once reached the user behind the end's report (test/lockstep).
   while (connection.state != CONNECTION_CLOSING) {
     const uint8_t kind = frameNext(reader, frame);
-    if (kind == FRAME_END) return REJECT_NONE;
+    if (kind == FRAME_END) return held;
     if (kind == FRAME_HELLO) {
       helloReceive(connection, shared, reader, frame, nowUs);
     } else if (kind == FRAME_CLOSE) {
       connectionPeerClosed(connection, shared, frame.code, reader.bytes, frame.offset, frame.bytes,
                            nowUs);
     } else if (kind == FRAME_MESSAGE || kind == FRAME_SKIP) {
-      channelFrame(connection, shared, reader, kind, frame, nowUs);
+      held = channelFrame(connection, shared, reader, kind, frame, holds, nowUs) && held;
     }
   }
-  return REJECT_NONE;
+  return held;
 }
 
-void channelFrame(Connection& connection, Shared& shared, const Reader& reader, uint8_t kind,
-                  const Frame& frame, uint64_t nowUs) {
+// False when a message found no memory to be held in.
+bool channelFrame(Connection& connection, Shared& shared, const Reader& reader, uint8_t kind,
+                  const Frame& frame, bool holds, uint64_t nowUs) {
   if (connection.state == CONNECTION_GREETING) {
     violate(connection, shared, TEXT_HELLO, REJECT_PAYLOAD, nowUs);
-    return;
+    return true;
   }
   Channel& channel = connection.channels[frame.channel];
   Outlet& outlet = *shared.outlet;
   const uint32_t result = kind == FRAME_SKIP
                               ? deliverySkip(channel, outlet, connection.handle, frame.id)
                               : deliveryReceive(channel, outlet, connection.handle, frame.id,
-                                                reader.bytes, frame.offset, frame.bytes);
+                                                reader.bytes, frame.offset, frame.bytes, holds);
   connection.heldUp = connection.heldUp || result == RECEIVE_HELD;
   if (result == RECEIVE_VIOLATION) {
     violate(connection, shared, TEXT_MESSAGE, REJECT_PAYLOAD, nowUs);
   }
+  return result != RECEIVE_REFUSED;
 }
 
 // Compares the peer's protocol with ours; a difference is named and refused.

@@ -3,7 +3,7 @@
 // in the order in which they stand.
 // Never sees unauthenticated bytes.
 // Invariants: a refused payload changed nothing but counters and, as a violation, the state;
-// a packet that could not be held is not acked, so its messages ride again.
+// a packet of which something could not be held is not acked, so its messages ride again.
 #ifndef NETRT_CORE_RECEIVE_H_
 #define NETRT_CORE_RECEIVE_H_
 

@@ -23,6 +23,7 @@ void ackWrite(Connection& connection, Shared& shared, uint64_t nowUs);
 void helloAdd(Connection& connection, Shared& shared, SentPacket& packet);
 void skipsAdd(Connection& connection, Shared& shared, SentPacket& packet);
 void messagesAdd(Connection& connection, Shared& shared, SentPacket& packet, uint64_t nowUs);
+void ranksPlan(Connection& connection, Shared& shared);
 void planWrite(Connection& connection, Shared& shared, SentPacket& packet, uint64_t nowUs);
 bool messageAdd(Connection& connection, Shared& shared, SentPacket& packet, Message& message);
 void copiesSchedule(Connection& connection, bool first, uint64_t nowUs);
@@ -216,6 +217,26 @@ void messagesAdd(Connection& connection, Shared& shared, SentPacket& packet, uin
   for (const uint32_t* index = order; index < end; index++) {
     if (channels[*index].policy->order == ORDER_SEQUENCED) channelPlanFresh(channels[*index], plan);
   }
+  bool stuck = false;
+  for (const uint32_t* index = order; index < end; index++) {
+    stuck = stuck || channelStuck(channels[*index]);
+  }
+  if (stuck) {
+    for (const uint32_t* index = order; index < end; index++) {
+      channelPlanHead(channels[*index], plan);
+    }
+  } else {
+    ranksPlan(connection, shared);
+  }
+  planWrite(connection, shared, packet, nowUs);
+}
+
+// What rides in the room that the newest real-time messages leave.
+void ranksPlan(Connection& connection, Shared& shared) {
+  Plan& plan = shared.plan;
+  Channel* channels = connection.channels;
+  const uint32_t* order = shared.config->channelOrder;
+  const uint32_t* end = order + connection.channelCount;
   for (const uint32_t* index = order; index < end; index++) {
     if (channels[*index].policy->copiesForced) channelPlanCopies(channels[*index], plan);
   }
@@ -228,7 +249,6 @@ void messagesAdd(Connection& connection, Shared& shared, SentPacket& packet, uin
   for (const uint32_t* index = order; index < end; index++) {
     channelPlanCopies(channels[*index], plan);
   }
-  planWrite(connection, shared, packet, nowUs);
 }
 
 void planWrite(Connection& connection, Shared& shared, SentPacket& packet, uint64_t nowUs) {

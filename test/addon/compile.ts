@@ -1,7 +1,7 @@
 /*
  * Owns the way by which tests run programs that are written in TypeScript in processes and threads
- * of their own: lib/ and test/addon/ translated into a temporary package, file by file, unchecked
- * (`npm test` has checked them). The addon in it is the checkout's.
+ * of their own: lib/ and a folder of tests translated into a temporary package, file by file,
+ * unchecked (`npm test` has checked them). The addon in it is the checkout's.
  */
 import fs from "node:fs";
 import os from "node:os";
@@ -9,14 +9,14 @@ import path from "node:path";
 import ts from "typescript";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
-const FOLDERS = ["lib", "test/addon"];
 const COMPILER_OPTIONS: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2023,
   module: ts.ModuleKind.ESNext,
   verbatimModuleSyntax: true,
 };
 
-function translate(folder: string, target: string): void {
+/** Translates a folder of the checkout to the same place below `target`. */
+export function translate(folder: string, target: string): void {
   for (const entry of fs.readdirSync(path.join(ROOT, folder), {
     recursive: true,
     withFileTypes: true,
@@ -32,10 +32,10 @@ function translate(folder: string, target: string): void {
   }
 }
 
-/** The folder of the translated package; the caller removes it. */
-export function compilePackage(): string {
+/** The folder of a package with lib/ and this folder, translated; the caller removes it. */
+export function compilePackage(tests = "test/addon"): string {
   const target = fs.mkdtempSync(path.join(os.tmpdir(), "netrt-addon-"));
-  for (const folder of FOLDERS) translate(folder, target);
+  for (const folder of ["lib", tests]) translate(folder, target);
   fs.copyFileSync(path.join(ROOT, "package.json"), path.join(target, "package.json"));
   fs.symlinkSync(path.join(ROOT, "build"), path.join(target, "build"), "junction");
   return target;

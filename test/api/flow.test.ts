@@ -3,6 +3,7 @@
  * told of messages that will not arrive.
  */
 import { describe, expect, test } from "vitest";
+import { MessageQueue } from "../../lib/channel.js";
 import type { Undelivered } from "../../lib/index.js";
 import { engines, pairings } from "../engines.js";
 import {
@@ -14,6 +15,7 @@ import {
   openLinkedPair,
   openPair,
   openServer,
+  refusal,
   testEach,
   until,
 } from "./harness.js";
@@ -71,6 +73,25 @@ test("an unread iterator of a RealTime channel keeps the newest 64", async () =>
   const kept: number[] = [];
   for (let index = 0; index < 64; index++) kept.push((await states.next()).value[0]);
   expect(kept).toEqual(Array.from({ length: 64 }, (_, index) => index + 37));
+});
+
+test("an unread iterator of an ordered channel keeps 65,536, and says when that was not enough", async () => {
+  let done = 0;
+  const queue = new MessageQueue(false, () => {
+    done += 1;
+  });
+  const count = 65_536;
+  for (let index = 0; index <= count; index++) queue.push(Uint8Array.of(index & 255));
+  queue.push(Uint8Array.of(0));
+  expect(done).toBe(1);
+  for (let index = 0; index <= count; index++) {
+    const { value } = await queue.next();
+    if (value[0] !== (index & 255)) expect.unreachable(`message ${index} is ${value[0]}`);
+  }
+  const error = await refusal(() => queue.next());
+  expect(error.code).toBe("ERR_NETRT_BACKPRESSURE");
+  expect(error.message).toMatch(/65536 messages unread/);
+  expect(await queue.next()).toEqual({ done: true, value: undefined });
 });
 
 // --- what takes its time ---

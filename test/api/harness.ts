@@ -214,14 +214,24 @@ export async function openSocket(): Promise<Socket> {
   return socket;
 }
 
-/** A port of 127.0.0.1 that nobody has. */
+/**
+ * A port of 127.0.0.1 that nobody has, to be bound a moment later: from below those that systems
+ * give to sockets that ask for any.
+ */
 export async function freePort(): Promise<number> {
-  const socket = createSocket("udp4");
-  socket.bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(() => resolve()));
-  return port;
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const socket = createSocket("udp4");
+    try {
+      socket.bind(port, "127.0.0.1");
+      await once(socket, "listening");
+      return port;
+    } catch {
+      // Somebody has it: another.
+    } finally {
+      socket.close();
+    }
+  }
 }
 
 export interface LinkedServer {

@@ -5,7 +5,14 @@
 import type { Socket } from "node:dgram";
 import { describe, expect, test } from "vitest";
 import { ConnectToken, requestWrite, tokenPublicRead } from "../../lib/engine/token.js";
-import type { Client, PeerStats, Server, ServerStats } from "../../lib/index.js";
+import {
+  type Client,
+  connect,
+  type PeerStats,
+  type Server,
+  type ServerStats,
+} from "../../lib/index.js";
+import { insecureKey } from "../../lib/insecure.js";
 import { generateKey, mintToken } from "../../lib/token.js";
 import { engines, pairings } from "../engines.js";
 import {
@@ -73,6 +80,9 @@ describe.each(pairings)("server on $server, client on $client", (pairing) => {
     // Its packet tells the client that all 50 arrived.
     peer.send("state", encode("world"));
     await next(client.channel("state"), "message");
+    // A round more, so that both have measured the link.
+    client.send("input", encode("input"));
+    await next(server.channel("input"), "message");
     const { hostStats, stats: clientStats } = client;
     const { stats: serverStats } = server;
     const peerStats = peer.stats;
@@ -176,15 +186,15 @@ describe.each(engines)("on %s", (engine) => {
     const key = secret;
     const servers = [server.address];
     const token = mintToken({ protocol: arena, key, clientId: 5n, servers });
-    const { connect } = await import("../../lib/index.js");
     const client = await connect(arena, token, { engine });
     await settle(server, client);
     const before = still(server);
+    const events: string[] = [];
     for (const event of ["connect", "disconnect"] as const) {
-      server.on(event, () => expect.unreachable(`nobody has anything to ${event}`));
+      server.once(event, () => events.push(event));
     }
     const stranger = await openSocket();
-    stranger.on("message", () => expect.unreachable("a stranger gets no answer"));
+    stranger.once("message", () => events.push("an answer"));
     const good = { key, servers };
     const cases: [keyof ServerStats<Arena>["rejected"], Uint8Array[]][] = [
       ["size", [new Uint8Array(0), packet(0x15, 1), packet(0x15, 17), packet(0x15, 1226)]],
@@ -200,17 +210,16 @@ describe.each(engines)("on %s", (engine) => {
       ["clientConnected", [request({ ...good, clientId: 5n })]],
     ];
     for (const [reason, datagrams] of cases) {
-      const { rejected, datagramsOut } = server.stats;
+      const { rejected } = server.stats;
       for (const bytes of datagrams) await send(stranger, bytes, server.address);
       const after = await settle(server, client);
       expect(after.rejected).toEqual({
         ...rejected,
         [reason]: rejected[reason] + datagrams.length,
       });
-      // The honest client's own packets, and acks for them.
-      expect(after.datagramsOut - datagramsOut).toBeLessThanOrEqual(2);
       expect(still(server)).toEqual(before);
     }
+    expect(events).toEqual([]);
     await client.close();
   });
 
@@ -218,7 +227,8 @@ describe.each(engines)("on %s", (engine) => {
     const front = await openSocket();
     const back = await openSocket();
     const address = `127.0.0.1:${front.address().port}`;
-    const server = await openServer(arena, engine, { publicAddresses: [address], maxPeers: 2 });
+    const publicAddresses = [address, "127.0.0.1:0"];
+    const server = await openServer(arena, engine, { publicAddresses, maxPeers: 2 });
     let client = 0;
     let last = new Uint8Array(0);
     let first = new Uint8Array(0);
@@ -253,7 +263,6 @@ describe.each(engines)("on %s", (engine) => {
     await joinSoon(server, engine);
     const { denied } = server.stats;
     const answer = next(stranger, "message");
-    const { insecureKey } = await import("../../lib/insecure.js");
     const late = request({ key: insecureKey(), servers: [address] });
     await send(stranger, late, server.address);
     const [bytes] = await answer;

@@ -155,7 +155,10 @@ describe.skipIf(process.platform === "win32")("a run ends", () => {
 
   test("on Ctrl-C before it began", async () => {
     const { child, ended } = start(["--engine", ENGINE, "--loss", "100"]);
-    setTimeout(() => process.kill(-(child.pid as number), "SIGINT"), 1000);
+    // Node has started by then, and clients that nobody answers give up 5 s after that.
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    expect(groupLives(child)).toBe(true);
+    process.kill(-(child.pid as number), "SIGINT");
     const { code, stdout, stderr } = await ended;
     expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
     expect(stderr).toMatch(/interrupted before all clients were connected/);

@@ -1,0 +1,245 @@
+/*
+ * Owns the TypeScript engine in the shape of `EngineProbe`, which native/addon/probe_engine.cc and
+ * probe_line.cc give the C++ one.
+ * Never adds behaviour: each call is one call of lib/engine, or a struct filled and emptied around one.
+ */
+import * as acks from "../lib/engine/acks.js";
+import { Reader, Writer, writeBytes, writerSet, writeU32 } from "../lib/engine/bytes.js";
+import { configRead, HostConfig } from "../lib/engine/config.js";
+import * as frame from "../lib/engine/frame.js";
+import * as pacing from "../lib/engine/pacing.js";
+import * as ring from "../lib/engine/ring.js";
+import * as rtt from "../lib/engine/rtt.js";
+import { clientNext, connectionNext } from "../lib/engine/state.js";
+import * as stats from "../lib/engine/stats.js";
+import * as table from "../lib/engine/table.js";
+import * as timers from "../lib/engine/timers.js";
+import {
+  ACK_WORDS,
+  ACKS_FIELDS,
+  type EndHandle,
+  type EngineProbe,
+  FRAME_WORDS,
+  type PacingHandle,
+  RTT_FIELDS,
+  type RingHandle,
+  type TableHandle,
+  type TimersHandle,
+} from "./engine-probe.js";
+import { jsLine } from "./engine-probe-line.js";
+
+/** The engines' structs are the handles. */
+class End {
+  readonly received = new acks.Received();
+  readonly sent = new acks.Sent();
+  readonly rtt = new rtt.Rtt();
+}
+
+const asRing = (handle: RingHandle) => handle as unknown as ring.Ring;
+const asTimers = (handle: TimersHandle) => handle as unknown as timers.Timers;
+const asTable = (handle: TableHandle) => handle as unknown as table.Table;
+const asPacing = (handle: PacingHandle) => handle as unknown as pacing.Pacing;
+const asEnd = (handle: EndHandle) => handle as unknown as End;
+
+type Machines = Pick<
+  EngineProbe,
+  Extract<keyof EngineProbe, `${"ring" | "timers" | "table" | "pacing"}${string}`>
+>;
+
+const machines: Machines = {
+  ringBytes: ring.ringBytes,
+  ringOpen(memory) {
+    const opened = new ring.Ring();
+    ring.ringSet(opened, memory);
+    return opened as unknown as RingHandle;
+  },
+  ringRoom: (handle) => ring.ringRoom(asRing(handle)),
+  ringPush: (handle, kind, bytes) => ring.ringPush(asRing(handle), kind, bytes),
+  ringPublish: (handle) => ring.ringPublish(asRing(handle)),
+  ringPeek: (handle) => ring.ringPeek(asRing(handle)),
+  ringNext: (handle, word) => ring.ringNext(asRing(handle), word),
+  ringRelease: (handle) => ring.ringRelease(asRing(handle)),
+  timersOpen: (slots) => new timers.Timers(slots) as unknown as TimersHandle,
+  timersSet: (handle, slot, deadlineUs) => timers.timersSet(asTimers(handle), slot, deadlineUs),
+  timersNext: (handle) => timers.timersNext(asTimers(handle)),
+  timersFirst: (handle) => timers.timersFirst(asTimers(handle)),
+  tableOpen: (capacity) => new table.Table(capacity) as unknown as TableHandle,
+  tableInsert: (handle, hash, index) => table.tableInsert(asTable(handle), hash, index),
+  tableRemove: (handle, index) => table.tableRemove(asTable(handle), index),
+  tableFirst: (handle, hash) => table.tableFirst(asTable(handle), hash),
+  tableNext: (handle, index) => table.tableNext(asTable(handle), index),
+  pacingOpen(rate, nowUs) {
+    const opened = new pacing.Pacing();
+    pacing.pacingReset(opened, rate, nowUs);
+    return opened as unknown as PacingHandle;
+  },
+  pacingReady: (handle, nowUs) => pacing.pacingReady(asPacing(handle), nowUs),
+  pacingSpend: (handle, bytes) => pacing.pacingSpend(asPacing(handle), bytes),
+  pacingNextUs: (handle, nowUs) => pacing.pacingNextUs(asPacing(handle), nowUs),
+};
+
+type Ends = Pick<
+  EngineProbe,
+  Extract<keyof EngineProbe, `${"end" | "rtt" | "received" | "sent" | "acks"}${string}`>
+>;
+
+const ends: Ends = {
+  endOpen(nextNumber) {
+    const end = new End();
+    acks.receivedReset(end.received);
+    acks.sentReset(end.sent, nextNumber);
+    return end as unknown as EndHandle;
+  },
+  rttReset: (end) => rtt.rttReset(asEnd(end).rtt),
+  rttSample: (end, rawUs, nowUs) => rtt.rttSample(asEnd(end).rtt, rawUs, nowUs),
+  rttTimeoutUs: (end) => rtt.rttTimeoutUs(asEnd(end).rtt),
+  rttBackOff: (end) => rtt.rttBackOff(asEnd(end).rtt),
+  rttReorderUs: (end) => rtt.rttReorderUs(asEnd(end).rtt),
+  rttRead(end, out) {
+    out.set(RTT_FIELDS.map((field) => asEnd(end).rtt[field]));
+  },
+  receivedAdd(end, number, receivedUs, eliciting) {
+    const { received, sent } = asEnd(end);
+    acks.receivedAdd(received, number, receivedUs, eliciting, sent.nextNumber);
+  },
+  receivedBitBytes: (end) => acks.receivedBitBytes(asEnd(end).received),
+  receivedBitByte: (end, index) => acks.receivedBitByte(asEnd(end).received, index),
+  receivedDelay: (end, nowUs) => acks.receivedDelay(asEnd(end).received, nowUs),
+  receivedDueUs: (end) => acks.receivedDueUs(asEnd(end).received),
+  receivedAnswered(end) {
+    asEnd(end).received.owed = 0;
+  },
+  sentReset: (end, nextNumber) => acks.sentReset(asEnd(end).sent, nextNumber),
+  sentAdd(end, nowUs, bytes, eliciting) {
+    const { sent, received } = asEnd(end);
+    const packet = acks.sentAdd(sent, nowUs, bytes, eliciting);
+    packet.reported = received.latest;
+    return packet.number;
+  },
+  sentUnrecorded: (end) => acks.sentUnrecorded(asEnd(end).sent),
+  sentReady: (end) => acks.sentReady(asEnd(end).sent),
+  sentInFlight: (end) => acks.sentInFlight(asEnd(end).sent),
+  acksReceive(end, latest, delay, bits, offset, bitBytes, receivedUs) {
+    const { sent, received, rtt: its } = asEnd(end);
+    acks.acksReceive(sent, received, its, latest, delay, bits, offset, bitBytes, receivedUs);
+  },
+  acksVerdict(end, nowUs) {
+    const packet = acks.acksVerdict(asEnd(end).sent, asEnd(end).rtt, nowUs);
+    if (packet === null) return null;
+    return packet.state === acks.SENT_ACKED ? packet.number : -1 - packet.number;
+  },
+  acksTimeoutUs: (end) => acks.acksTimeoutUs(asEnd(end).sent, asEnd(end).rtt),
+  acksDeadlineUs: (end) => acks.acksDeadlineUs(asEnd(end).sent, asEnd(end).rtt),
+  acksExpire: (end, nowUs) => acks.acksExpire(asEnd(end).sent, asEnd(end).rtt, nowUs),
+  acksRead(end, out) {
+    const { received, sent } = asEnd(end);
+    const all = { ...received, ...sent };
+    out.set(ACKS_FIELDS.map((field) => all[field]));
+  },
+};
+
+/** Writes with the engine's writer; the offset behind it, or -1. */
+function write(out: Uint8Array, offset: number, calls: (writer: Writer) => void): number {
+  const writer = new Writer();
+  writerSet(writer, out, offset, out.length);
+  calls(writer);
+  return writer.failed ? -1 : writer.offset;
+}
+
+type Frames = Pick<
+  EngineProbe,
+  | Extract<keyof EngineProbe, `${"payload" | "skip" | "ping" | "hello" | "close"}${string}`>
+  | "messageFrameBytes"
+  | "ackHeaderWrite"
+  | "messageWrite"
+  | "messageShorten"
+>;
+
+const frames: Frames = {
+  payloadCheck(bytes, offset, end, channelCount) {
+    const header = new frame.AckHeader();
+    const read = new frame.Frame();
+    return frame.payloadCheck(new Reader(), header, read, bytes, offset, end, channelCount);
+  },
+  payloadRead(bytes, offset, end, words) {
+    const reader = new Reader();
+    Object.assign(reader, { bytes, offset, end });
+    const header = new frame.AckHeader();
+    if (!frame.ackHeaderRead(reader, header)) return -1;
+    const { present, latest, delay, bitsOffset, bitBytes } = header;
+    words.set([present ? 1 : 0, latest, delay, bitsOffset, bitBytes]);
+    const read = new frame.Frame();
+    for (let count = 0; ; count++) {
+      const kind = frame.frameNext(reader, read);
+      if (kind === frame.FRAME_END) return count;
+      if (kind === frame.FRAME_INVALID) return -1;
+      const { channel, id, offset: start, bytes: size, code, nameHash, channelCount } = read;
+      const fields = [kind, channel, id, start, size, code, nameHash, channelCount];
+      words.set(fields, ACK_WORDS + count * FRAME_WORDS);
+    }
+  },
+  messageFrameBytes: frame.messageFrameBytes,
+  ackHeaderWrite(out, offset, present, latest, delay, bits) {
+    const header = new frame.AckHeader();
+    Object.assign(header, { present, latest, delay, bitBytes: bits.length });
+    return write(out, offset, (writer) => {
+      frame.ackHeaderWrite(writer, header);
+      if (present) writeBytes(writer, bits, 0, bits.length);
+    });
+  },
+  messageWrite: (out, offset, channel, id, body) =>
+    write(out, offset, (writer) => {
+      frame.messageHeadWrite(writer, channel, id, body.length);
+      writeBytes(writer, body, 0, body.length);
+    }),
+  messageShorten: (out, offset, start, bodyBytes) =>
+    write(out, offset, (writer) => frame.messageShorten(writer, start, bodyBytes)),
+  skipWrite: (out, offset, channel, id) =>
+    write(out, offset, (writer) => frame.skipWrite(writer, channel, id)),
+  pingWrite: (out, offset) => write(out, offset, frame.pingWrite),
+  helloWrite: (out, offset, version, nameHash, hashes) =>
+    write(out, offset, (writer) => {
+      frame.helloWrite(writer, version, nameHash, hashes.length);
+      for (const hash of hashes) writeU32(writer, hash);
+    }),
+  closeWrite: (out, offset, reason, text) =>
+    write(out, offset, (writer) => frame.closeWrite(writer, reason, text, text.length)),
+};
+
+/** All that was read, in the order of the class, 64-bit numbers as low and high half. */
+function configNumbers(config: HostConfig): number[] {
+  const addresses = config.addresses.flatMap(({ type, port, a, b, c, d }) => [
+    type,
+    port,
+    a,
+    b,
+    c,
+    d,
+  ]);
+  const policies = config.policies.flatMap((policy) => Object.values(policy).map(Number));
+  const { addresses: _a, policies: _p, channelOrder, ...plain } = config;
+  const count = config.addresses.length;
+  return [...Object.values(plain).map(Number), count, ...addresses, ...channelOrder, ...policies];
+}
+
+export const jsEngine: EngineProbe = {
+  ...machines,
+  ...ends,
+  ...frames,
+  ...jsLine,
+  clientNext,
+  connectionNext,
+  statsWords: stats.statsWords,
+  statsHostWord: stats.statsHostWord,
+  statsRejectWord: stats.statsRejectWord,
+  statsChannelWord: stats.statsChannelWord,
+  statsPeerWord: stats.statsPeerWord,
+  statsAdd: stats.statsAdd,
+  configRead(words, out) {
+    const config = new HostConfig();
+    configRead(config, words);
+    const numbers = configNumbers(config);
+    out.set(numbers);
+    return numbers.length;
+  },
+};
