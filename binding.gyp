@@ -26,6 +26,7 @@
       "native/core/ending.cc",
       "native/core/evp.cc",
       "native/core/frame.cc",
+      "native/core/gap.cc",
       "native/core/handshake.cc",
       "native/core/hash.cc",
       "native/core/host.cc",
@@ -35,6 +36,7 @@
       "native/core/policy.cc",
       "native/core/queue.cc",
       "native/core/receive.cc",
+      "native/core/repair.cc",
       "native/core/replay.cc",
       "native/core/ring.cc",
       "native/core/rtt.cc",
@@ -69,7 +71,9 @@
     "probe_sources": [
       "native/addon/probe.cc",
       "native/addon/probe_codec.cc",
-      "native/addon/probe_host.cc"
+      "native/addon/probe_engine.cc",
+      "native/addon/probe_host.cc",
+      "native/addon/probe_line.cc"
     ]
   },
   "target_defaults": {

@@ -18,7 +18,6 @@ import {
 } from "./configure.js";
 import { Driver, type DriverEvents, type EngineChoice } from "./driver.js";
 import { ADDRESS_IPV6, type Address } from "./engine/address.js";
-import { FATE_EXPIRED } from "./engine/channel.js";
 import { ROLE_CLIENT } from "./engine/config.js";
 import {
   CLIENT_CONNECTED,
@@ -201,14 +200,6 @@ export class Client<P extends Protocol = Protocol> extends Peer<P> {
     }
   }
 
-  /** @internal */
-  undelivered(channel: number, fate: number): void {
-    this.emit("undelivered", {
-      channel: this.#protocol.channelNames[channel] as ChannelName<P>,
-      fate: fate === FATE_EXPIRED ? "expired" : "dropped",
-    });
-  }
-
   /** @internal The connection is over; the socket still says goodbye. */
   override ended(end: Disconnect): void {
     if (this.disconnected !== null) return;
@@ -288,8 +279,8 @@ class Connecting<P extends Protocol> implements DriverEvents {
     this.#client?.received(channel, bytes);
   }
 
-  fate(_handle: number, channel: number, _tag: number, fate: number): void {
-    this.#client?.undelivered(channel, fate);
+  fate(_handle: number, channel: number, tag: number, fate: number): void {
+    this.#client?.fated(channel, tag, fate);
   }
 
   /** Only the end of all is of interest here; the standard's states are `netrt/netcode`'s to show. */

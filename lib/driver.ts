@@ -133,6 +133,7 @@ export class Driver {
   readonly #paced: boolean;
   /** Turns so far: what was submitted before the last one is counted on the page. */
   turns = 1;
+  #waitingCloses: (() => void)[] = [];
   #draining = false;
   #held = false;
   #flushAsked = false;
@@ -229,7 +230,11 @@ export class Driver {
   /** Submits the end of a peer. */
   closePeer(peer: number, reason: number, text: Uint8Array, drain: boolean): void {
     const word = this.push(RECORD_CLOSE, text.length);
-    if (word === NO_ROOM) return;
+    if (word === NO_ROOM) {
+      // Once the user's own ring is read there is room: an end is never forgotten.
+      this.#waitingCloses.push(() => this.closePeer(peer, reason, text, drain));
+      return;
+    }
     const { words, bytes } = this.submission;
     words[word + 1] = peer;
     words[word + 2] = 0;
@@ -369,6 +374,7 @@ export class Driver {
     } finally {
       ringRelease(ring);
       this.#draining = false;
+      for (const close of this.#waitingCloses.splice(0)) close();
     }
   }
 

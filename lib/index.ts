@@ -23,8 +23,10 @@ export {
   type CloseOptions,
   type Disconnect,
   type DisconnectReason,
+  type Fate,
   Peer,
   type PeerEvents,
+  type Receipt,
   type SendOptions,
   type Undelivered,
 } from "./peer.js";

@@ -9,6 +9,13 @@ import { EventEmitter } from "node:events";
 import { formatAddress } from "./address.js";
 import { QUEUE_MESSAGES_MAX } from "./configure.js";
 import type { Driver } from "./driver.js";
+import {
+  FATE_DELIVERED,
+  FATE_DROPPED,
+  FATE_EXPIRED,
+  FATE_LOST,
+  FATE_SUPERSEDED,
+} from "./engine/channel.js";
 import { CLOSE_TEXT_BYTES_MAX } from "./engine/limits.js";
 import { NO_ROOM, RECORD_BYTES, RECORD_SEND, TTL_DEFAULT } from "./engine/ring.js";
 import {
@@ -17,6 +24,7 @@ import {
   REASON_MISMATCH,
   REASON_SHUTDOWN,
   REASON_TIMED_OUT,
+  REASON_UNDELIVERED,
   REASON_VIOLATION,
 } from "./engine/state.js";
 import {
@@ -27,7 +35,7 @@ import {
   statsPeerWord,
 } from "./engine/stats.js";
 import { argumentError, checkBoolean, checkInteger, checkOptions, NetrtError } from "./errors.js";
-import { EXPIRY_MS_MAX } from "./policy.js";
+import { EXPIRY_LONG_MS, EXPIRY_MS_MAX } from "./policy.js";
 import type { ChannelName, MessageOf, Protocol } from "./protocol.js";
 import { type PeerStats, readPeerStats } from "./stats.js";
 
@@ -44,7 +52,9 @@ export type DisconnectReason =
   /** The peer broke the protocol; `text` says how. */
   | "violation"
   /** The peer left without a reason, as a bare NETCODE peer does. */
-  | "disconnected";
+  | "disconnected"
+  /** A message of a Critical channel could not be delivered. */
+  | "undelivered";
 
 const REASONS = new Map<number, DisconnectReason>([
   [REASON_CLOSED, "closed"],
@@ -53,6 +63,7 @@ const REASONS = new Map<number, DisconnectReason>([
   [REASON_MISMATCH, "mismatch"],
   [REASON_VIOLATION, "violation"],
   [REASON_DISCONNECTED, "disconnected"],
+  [REASON_UNDELIVERED, "undelivered"],
 ]);
 
 /** How a connection ended. */
@@ -62,6 +73,29 @@ export interface Disconnect {
   readonly text: string;
   /** Whether this side ended it. */
   readonly local: boolean;
+}
+
+/**
+ * What became of a message (R-45). `delivered`: a packet with it is known to have arrived. `expired`:
+ * its time ran out. `superseded`: a newer one took its place unsent. `lost`: every packet with it
+ * counts as lost, which is probable, not certain. `dropped`: no room, or the connection ended.
+ */
+export type Fate = "delivered" | "expired" | "superseded" | "lost" | "dropped";
+
+const FATES = new Map<number, Fate>([
+  [FATE_DELIVERED, "delivered"],
+  [FATE_EXPIRED, "expired"],
+  [FATE_SUPERSEDED, "superseded"],
+  [FATE_LOST, "lost"],
+  [FATE_DROPPED, "dropped"],
+]);
+
+/** The fate of a message that was sent with `receipt: true`. */
+export interface Receipt<Name extends string = string> {
+  /** What `send` returned for the message. */
+  readonly receipt: number;
+  readonly channel: Name;
+  readonly fate: Fate;
 }
 
 /** A message that was promised and will not arrive. */
@@ -74,10 +108,13 @@ export interface Undelivered<Name extends string = string> {
 /** Options of one message. */
 export interface SendOptions {
   /**
-   * How long the message is of interest, in ms, 1 to 600,000; instead of the channel's expiry.
+   * How long the message is of interest, in ms, 1 to 600,000 (TimeSensitive: 9,999); instead of the
+   * channel's expiry.
    * Only on channels that repair: on RealTime a newer message ends an older one's interest.
    */
   readonly ttl?: number;
+  /** Asks for the message's fate: `send` returns a number, and a `fate` event comes with it. */
+  readonly receipt?: boolean;
 }
 
 /** Options of `close`. */
@@ -92,6 +129,8 @@ export interface CloseOptions {
 export interface PeerEvents<P extends Protocol> {
   /** A message on any channel. The bytes are a view into the ring: copy what you keep. */
   message: [channel: ChannelName<P>, bytes: Uint8Array];
+  /** What became of a message that was sent with `receipt: true`; exactly one for each. */
+  fate: [receipt: Receipt<ChannelName<P>>];
   /** A message of a channel that repairs will not arrive. */
   undelivered: [message: Undelivered<ChannelName<P>>];
   /** After `send` answered false: there is room again. */
@@ -142,7 +181,9 @@ export function readTtl(protocol: Protocol, channel: string, options: SendOption
       `channel "${channel}" doesn't repair, so a message has no ttl there: a newer one ends it`,
     );
   }
-  return checkInteger("ttl", ttl, 1, EXPIRY_MS_MAX, "ms");
+  // What only a nack repairs is bounded: without one, time alone tells that it is lost.
+  const most = protocol.channels[channel].repair === "nack" ? EXPIRY_LONG_MS - 1 : EXPIRY_MS_MAX;
+  return checkInteger("ttl", ttl, 1, most, "ms");
 }
 
 /** Checks the bytes of a message against its channel. */
@@ -178,6 +219,7 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
   #pendingBytes = 0;
   #pendingMessages = 0;
   #pendingTurn = 0;
+  #receipts = 0;
   #end: Disconnect | null = null;
   #closing = false;
   /** The row on the page is another peer's soon. */
@@ -262,7 +304,7 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
    * @param channel a channel of the protocol
    * @param bytes   up to the channel's `messageBytesMax`
    * @returns true when it was taken; false when the queue is full: nothing happened, `drain` tells
-   *          when there is room
+   *          when there is room. With `receipt: true` the number of the receipt, or 0
    * @throws NetrtError `ERR_NETRT_UNKNOWN_CHANNEL`, `ERR_NETRT_MESSAGE_TOO_LARGE`,
    * `ERR_NETRT_ARGUMENT`, `ERR_NETRT_STRATEGY` for a ttl that the channel can't have, or
    * `ERR_NETRT_CLOSED` after the connection ended or `close` was called
@@ -270,28 +312,51 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
   send<C extends ChannelName<P>>(
     channel: C,
     bytes: MessageOf<P, C>,
+    options: SendOptions & { readonly receipt: true },
+  ): number;
+  send<C extends ChannelName<P>>(
+    channel: C,
+    bytes: MessageOf<P, C>,
+    options?: SendOptions & { readonly receipt?: false },
+  ): boolean;
+  send<C extends ChannelName<P>>(
+    channel: C,
+    bytes: MessageOf<P, C>,
+    options?: SendOptions,
+  ): boolean | number;
+  send<C extends ChannelName<P>>(
+    channel: C,
+    bytes: MessageOf<P, C>,
     options: SendOptions = {},
-  ): boolean {
+  ): boolean | number {
     const index = this.#protocol.channelIndex(channel);
     const message = checkMessage(this.#protocol, channel, bytes);
     const ttl = readTtl(this.#protocol, channel, options);
     if (!this.connected) throw this.#closedError();
+    const wanted = options.receipt === true;
     const word = this.#hasRoom(message.length)
       ? this.#driver.push(RECORD_SEND, message.length)
       : NO_ROOM;
     if (word === NO_ROOM) {
       this.#driver.waiters.add(this);
-      return false;
+      return wanted ? 0 : false;
     }
+    const receipt = wanted ? this.#nextReceipt() : 0;
     const { words, bytes: memory } = this.#driver.submission;
     words[word + 1] = this.#handle;
     words[word + 2] = index;
     words[word + 4] = ttl;
-    words[word + 5] = 0;
+    words[word + 5] = receipt;
     memory.set(message, word * 4 + RECORD_BYTES);
     this.#pend(message.length);
     this.#driver.submitted();
-    return true;
+    return wanted ? receipt : true;
+  }
+
+  /** 1 to 2^32 - 1, then again: far more than can be without a fate at a time. */
+  #nextReceipt(): number {
+    this.#receipts = (this.#receipts % 0xffffffff) + 1;
+    return this.#receipts;
   }
 
   #pend(bytes: number): void {
@@ -327,6 +392,17 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
     if (this.#end !== null) return;
     this.#closing = true;
     this.#driver.closePeer(this.#handle, reason, text, drain);
+  }
+
+  /** @internal What became of a message: `tag` is its receipt, or 0. */
+  fated(channelIndex: number, tag: number, fateNumber: number): void {
+    const channel = this.#protocol.channelNames[channelIndex] as ChannelName<P>;
+    const fate = FATES.get(fateNumber) ?? "dropped";
+    if (tag !== 0) this.emit("fate", { receipt: tag, channel, fate });
+    const promised = this.#protocol.channels[channel].repair !== "none";
+    if (promised && fate !== "delivered") {
+      this.emit("undelivered", { channel, fate: fate === "expired" ? "expired" : "dropped" });
+    }
   }
 
   /** @internal Whether half of the queue is free again, or nothing can be sent any more. */

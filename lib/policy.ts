@@ -7,7 +7,7 @@
  * Invariants: a policy is frozen and lawful from the moment it exists. What is lawful but not in
  * this release throws: a channel never silently behaves as something else.
  */
-import { MESSAGE_BYTES_MAX } from "./engine/limits.js";
+import { COPIES_ADAPTIVE, MESSAGE_BYTES_MAX } from "./engine/limits.js";
 import {
   EXPIRY_NEVER,
   EXPIRY_SUPERSEDED,
@@ -18,7 +18,7 @@ import {
   REPAIR_NACK,
   REPAIR_NONE,
 } from "./engine/policy.js";
-import { describeGiven, NetrtError } from "./errors.js";
+import { NetrtError } from "./errors.js";
 
 /** `none`: as it comes. `sequenced`: the newest wins. `ordered`: a gap waits until it is filled or
  * has expired. */
@@ -111,28 +111,13 @@ export type ChannelPolicy = RealTimePolicy | TimeSensitivePolicy | ReliablePolic
  * @throws NetrtError `ERR_NETRT_NOT_SUPPORTED`
  */
 export function checkSupported(policy: ChannelPolicy): void {
-  const { strategy, redundancy } = policy;
-  if (strategy === "timeSensitive" || strategy === "critical") {
-    throw notSupported(`${strategy} channels are not supported yet; use realTime() or reliable()`);
-  }
-  if (policy.order === "none") {
-    throw notSupported(`${strategy} without order is not supported yet; use order "ordered"`);
-  }
-  if (redundancy !== "low" && redundancy !== "high") {
-    throw notSupported(
-      `${strategy} redundancy ${describeGiven(redundancy)} is not supported yet; use "low" or "high"`,
-    );
-  }
   if (policy.messageBytesMax > MESSAGE_BYTES_MAX) {
-    throw notSupported(
+    throw new NetrtError(
+      "ERR_NETRT_NOT_SUPPORTED",
       `messages beyond one packet are not supported yet; messageBytesMax may be up to ` +
         `${MESSAGE_BYTES_MAX} (bytes), but ${policy.messageBytesMax} was given`,
     );
   }
-}
-
-function notSupported(message: string): NetrtError {
-  return new NetrtError("ERR_NETRT_NOT_SUPPORTED", message);
 }
 
 const ORDER_WORD: Record<Order, number> = {
@@ -145,6 +130,12 @@ const REPAIR_BITS: Record<Repair, number> = {
   nack: REPAIR_NACK,
   ack: REPAIR_ACK,
   "ack+nack": REPAIR_ACK | REPAIR_NACK,
+};
+const COPIES: Record<Extract<Redundancy, string>, number> = {
+  none: 0,
+  low: REDUNDANCY_LOW_COPIES,
+  high: REDUNDANCY_HIGH_COPIES,
+  adaptive: COPIES_ADAPTIVE,
 };
 const EXPIRY_MS: Record<Extract<Expiry, string>, number> = {
   immediate: EXPIRY_SUPERSEDED,
@@ -167,8 +158,8 @@ const ENCODED_WORDS = 8;
  * | --- | --- |
  * | 0 | order: 0 none, 1 sequenced, 2 ordered |
  * | 1 | repair bits: 1 nack, 2 ack |
- * | 2 | most extra copies of a message: low 1, high 7 |
- * | 3 | 1 if copies make room for themselves (high), 0 if they take what is left over (low) |
+ * | 2 | most extra copies of a message: low 1, high 7, a number as it is, adaptive 255 |
+ * | 3 | 1 if copies make room for themselves, 0 if they take what is left over (low) |
  * | 4 | expiry in ms: 0 superseded by the newest, 0xffffffff never |
  * | 5 | priority, 1 to 255 |
  * | 6 | longest message in bytes |
@@ -179,12 +170,11 @@ const ENCODED_WORDS = 8;
 export function encodePolicy(policy: ChannelPolicy): Uint32Array {
   checkSupported(policy);
   const { order, repair, redundancy, expiry, priority, messageBytesMax, strategy } = policy;
-  const high = redundancy === "high";
   const words = new Uint32Array(ENCODED_WORDS);
   words[0] = ORDER_WORD[order];
   words[1] = REPAIR_BITS[repair];
-  words[2] = high ? REDUNDANCY_HIGH_COPIES : REDUNDANCY_LOW_COPIES;
-  words[3] = high ? 1 : 0;
+  words[2] = typeof redundancy === "number" ? redundancy : COPIES[redundancy];
+  words[3] = redundancy === "low" || words[2] === 0 ? 0 : 1;
   words[4] = typeof expiry === "number" ? expiry : EXPIRY_MS[expiry];
   words[5] = priority;
   words[6] = messageBytesMax;

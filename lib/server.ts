@@ -20,7 +20,6 @@ import {
   socketAddress,
 } from "./configure.js";
 import { Driver, type EngineChoice } from "./driver.js";
-import { FATE_EXPIRED } from "./engine/channel.js";
 import { ROLE_SERVER } from "./engine/config.js";
 import { KEY_BYTES } from "./engine/limits.js";
 import { NO_ROOM, RECORD_BROADCAST, RECORD_BYTES } from "./engine/ring.js";
@@ -161,7 +160,7 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
         disconnected: (handle, reason, local, text) =>
           this.#disconnected(handle, readDisconnect(reason, local, text)),
         message: (handle, channel, bytes) => this.#message(handle, channel, bytes),
-        fate: (handle, channel, _tag, fate) => this.#fate(handle, channel, fate),
+        fate: (handle, channel, tag, fate) => this.#peers.get(handle)?.fated(channel, tag, fate),
         clientState: () => undefined,
         turned: () => this.#turned(),
         tick: (tick) => {
@@ -351,14 +350,6 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
     if (peer.listenerCount("message") > 0) {
       peer.emit("message", this.protocol.channelNames[channel] as ChannelName<P>, bytes);
     }
-  }
-
-  #fate(handle: number, channel: number, fate: number): void {
-    const name = this.protocol.channelNames[channel] as ChannelName<P>;
-    this.#peers.get(handle)?.emit("undelivered", {
-      channel: name,
-      fate: fate === FATE_EXPIRED ? "expired" : "dropped",
-    });
   }
 
   #turned(): void {

@@ -21,8 +21,8 @@ import {
   type EngineProbe,
   FRAME_WORDS,
   type PacingHandle,
-  RTT_FIELDS,
   type RingHandle,
+  RTT_FIELDS,
   type TableHandle,
   type TimersHandle,
 } from "./engine-probe.js";

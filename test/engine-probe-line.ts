@@ -8,6 +8,7 @@ import * as delivery from "../lib/engine/delivery.js";
 import * as plans from "../lib/engine/plan.js";
 import { POLICY_WORDS, Policy, policyRead } from "../lib/engine/policy.js";
 import * as queue from "../lib/engine/queue.js";
+import * as repair from "../lib/engine/repair.js";
 import { Ring, ringSet } from "../lib/engine/ring.js";
 import { CHANNEL_FIELDS, type EngineProbe, type LineHandle } from "./engine-probe.js";
 
@@ -16,6 +17,7 @@ class Line {
   readonly channels: channels.Channel[] = [];
   readonly plan = new plans.Plan();
   readonly seen: unknown[] = [];
+  readonly #names = new Map<unknown, number>();
 
   constructor(policies: Uint32Array, pool: queue.Pool, completion: Uint8Array, page: Uint32Array) {
     const ring = new Ring();
@@ -32,8 +34,10 @@ class Line {
 
   nameOf(value: unknown): number {
     if (value === null) return -1;
-    const known = this.seen.indexOf(value);
-    return known >= 0 ? known : this.seen.push(value) - 1;
+    const known = this.#names.get(value);
+    if (known !== undefined) return known;
+    this.#names.set(value, this.seen.length);
+    return this.seen.push(value) - 1;
   }
 
   message(name: number): queue.Message {
@@ -93,9 +97,7 @@ const queues: Queue = {
 
 type Plans = Pick<
   EngineProbe,
-  | Extract<keyof EngineProbe, `${"plan" | "channelPlan"}${string}`>
-  | "channelStuck"
-  | "carryPlan"
+  Extract<keyof EngineProbe, `${"plan" | "channelPlan"}${string}`> | "channelStuck" | "carryPlan"
 >;
 
 const planning: Plans = {
@@ -118,7 +120,7 @@ const planning: Plans = {
       const { bytes, tag } = message;
       queue.bodyCopy(outlet.pool, message.body, bytes, bodies, end);
       end += bytes;
-      const ride = channels.channelCarried(all[message.channel], outlet, message);
+      const ride = channels.channelCarried(all[message.channel], outlet, message, 0, 0);
       const name = asLine(line).nameOf(message);
       out.set([message.channel, message.id, ride, name, bytes, tag], index * 6);
     }
@@ -166,20 +168,20 @@ const machines: Channels = {
     return its.skipping;
   },
   channelSkipVerdict: (line, channel, skipId, acked) =>
-    channels.channelSkipVerdict(channelOf(line, channel), skipId, acked),
+    repair.channelSkipVerdict(channelOf(line, channel), skipId, acked),
   channelTrim: (line, channel, peer) =>
     channels.channelTrim(channelOf(line, channel), outletOf(line), peer),
   channelPass: (line, channel, peer) =>
     channels.channelPass(channelOf(line, channel), outletOf(line), peer),
   channelVerdict(line, channel, peer, name, acked, nowUs) {
     const message = asLine(line).message(name);
-    channels.channelVerdict(channelOf(line, channel), outletOf(line), peer, message, acked, nowUs);
+    repair.channelVerdict(channelOf(line, channel), outletOf(line), peer, message, acked, nowUs, nowUs);
   },
-  channelForget: (line, name) => channels.channelForget(outletOf(line), asLine(line).message(name)),
+  channelForget: (line, name) => repair.channelForget(outletOf(line), asLine(line).message(name)),
   channelExpire: (line, channel, peer, nowUs) =>
-    channels.channelExpire(channelOf(line, channel), outletOf(line), peer, nowUs),
+    repair.channelExpire(channelOf(line, channel), outletOf(line), peer, nowUs),
   channelDrop: (line, channel, peer) =>
-    channels.channelDrop(channelOf(line, channel), outletOf(line), peer),
+    repair.channelDrop(channelOf(line, channel), outletOf(line), peer),
   deliveryReceive(line, channel, peer, id16, source, offset, bytes, holds) {
     const its = channelOf(line, channel);
     const outlet = outletOf(line);

@@ -124,7 +124,7 @@ export interface EngineProbe {
     bitBytes: number,
     receivedUs: number,
   ): void;
-  /** The next verdict: the packet's number, less than 0 (as ~number) when it is lost; null for none yet. */
+  /** The next verdict: the packet's number when it is acked, -1 - number when it is lost; null for none yet. */
   acksVerdict(end: EndHandle, nowUs: number): number | null;
   acksTimeoutUs(end: EndHandle): number;
   acksDeadlineUs(end: EndHandle): number;
@@ -191,13 +191,7 @@ export interface EngineProbe {
   bodyChunks(bytes: number): number;
   /** The body, or -1. */
   bodyCreate(line: LineHandle, source: Uint8Array, offset: number, bytes: number): number;
-  bodyCopy(
-    line: LineHandle,
-    body: number,
-    bytes: number,
-    target: Uint8Array,
-    offset: number,
-  ): void;
+  bodyCopy(line: LineHandle, body: number, bytes: number, target: Uint8Array, offset: number): void;
   bodyRetain(line: LineHandle, body: number): void;
   bodyRelease(line: LineHandle, body: number): void;
   /** A message that holds the body; a number that names it, or -1. */

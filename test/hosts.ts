@@ -23,7 +23,15 @@ import {
   hostTransmit,
 } from "../lib/engine/host.js";
 import { BATCH_PACKETS } from "../lib/engine/limits.js";
-import { NO_ROOM, Ring, ringBytes, ringPublish, ringPush, ringSet } from "../lib/engine/ring.js";
+import {
+  NO_ROOM,
+  RECORD_BYTES,
+  Ring,
+  ringBytes,
+  ringPublish,
+  ringPush,
+  ringSet,
+} from "../lib/engine/ring.js";
 import { Host } from "../lib/engine/slots.js";
 import { statsWords } from "../lib/engine/stats.js";
 import { hostSubmit } from "../lib/engine/submit.js";
@@ -330,7 +338,7 @@ export function simPush(
   ring.words[word + 2] = words[1];
   ring.words[word + 4] = words[2];
   ring.words[word + 5] = words[3];
-  ring.bytes.set(payload, word * 4 + 24);
+  ring.bytes.set(payload, word * 4 + RECORD_BYTES);
   ringPublish(ring);
   return true;
 }

@@ -5,6 +5,8 @@
  */
 import { createRequire } from "node:module";
 import path from "node:path";
+import type { EngineProbe } from "./engine-probe.js";
+import { jsEngine } from "./engine-probe-js.js";
 import type { CoreProbe } from "./probe.js";
 import { jsProbe } from "./probe-js.js";
 
@@ -17,19 +19,27 @@ export const PROBE_FILE = path.resolve(
   NETRT_PROBE ?? "build/Release/netrt_probe.node",
 );
 
-function loadProbe(): CoreProbe {
-  return createRequire(import.meta.url)(PROBE_FILE) as CoreProbe;
+function loadProbe(): CoreProbe & EngineProbe {
+  return createRequire(import.meta.url)(PROBE_FILE) as CoreProbe & EngineProbe;
 }
 
 export interface Twin {
   readonly name: "js" | "native";
+  /** The codec half. */
   readonly core: CoreProbe;
+  /** The engine half. */
+  readonly engine: EngineProbe;
 }
 
-const js: Twin = { name: "js", core: jsProbe };
+function native(): Twin {
+  const probe = loadProbe();
+  return { name: "native", core: probe, engine: probe };
+}
+
+const js: Twin = { name: "js", core: jsProbe, engine: jsEngine };
 
 /** Both engines, TypeScript first. */
-export const twins: readonly Twin[] =
-  NETRT_TEST_TWINS === "js" ? [js] : [js, { name: "native", core: loadProbe() }];
+export const twins: readonly Twin[] = NETRT_TEST_TWINS === "js" ? [js] : [js, native()];
 
+export * from "./engine-probe.js";
 export * from "./probe.js";

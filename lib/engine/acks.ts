@@ -147,6 +147,9 @@ function receivedReported(received: Received, number: number, reported: number):
 
 // --- what was sent ---
 
+const LOSS_WHOLE = 65536;
+const LOSS_SMOOTHING = 32;
+
 export const SENT_UNDECIDED = 0;
 export const SENT_ACKED = 1;
 export const SENT_LOST = 2;
@@ -179,6 +182,8 @@ export class Sent {
   acked = 0;
   lost = 0;
   late = 0;
+  /** Share of packets lost of late, in 65536ths: a moving average over some 32 verdicts. */
+  lossShare = 0;
 
   constructor() {
     this.packets = [];
@@ -202,6 +207,7 @@ export function sentReset(sent: Sent, nextNumber: number): void {
   sent.acked = 0;
   sent.lost = 0;
   sent.late = 0;
+  sent.lossShare = 0;
 }
 
 export function sentInFlight(sent: Sent): number {
@@ -264,12 +270,11 @@ function ackNumber(sent: Sent, received: Received, number: number): boolean {
   if (packet.state === SENT_LOST) {
     packet.state = SENT_LATE;
     sent.late += 1;
+  } else if (packet.state === SENT_UNDECIDED) {
+    packet.state = SENT_ACKED;
+  } else {
     return false;
   }
-  if (packet.state !== SENT_UNDECIDED) {
-    return false;
-  }
-  packet.state = SENT_ACKED;
   receivedReported(received, number, packet.reported);
   return true;
 }
@@ -343,6 +348,8 @@ export function acksVerdict(sent: Sent, rtt: Rtt, nowUs: number): SentPacket | n
   } else {
     sent.acked += 1;
   }
+  const outcome = packet.state === SENT_LOST ? LOSS_WHOLE : 0;
+  sent.lossShare += Math.trunc((outcome - sent.lossShare) / LOSS_SMOOTHING);
   if (packet.eliciting) {
     sent.eliciting -= 1;
   }

@@ -4,11 +4,17 @@
 // Invariant: verdicts reach the channels in the order of packet numbers.
 
 import { acksExpire, acksVerdict, SENT_ACKED } from "./acks.js";
-import { channelExpire, channelSkipVerdict, channelVerdict } from "./channel.js";
-import { type Connection, connectionRoom, type Shared } from "./connection.js";
+import {
+  type Connection,
+  connectionNackDelayUs,
+  connectionRoom,
+  type Shared,
+} from "./connection.js";
 import { deliveryRelease, RECEIVE_HELD } from "./delivery.js";
-import { connectionClose, connectionDone, connectionDrained } from "./ending.js";
+import { connectionBroken, connectionClose, connectionDone, connectionDrained } from "./ending.js";
+import { gapExpire, gapUpdate } from "./gap.js";
 import { carriedRelease } from "./queue.js";
+import { channelExpire, channelSkipVerdict, channelVerdict } from "./repair.js";
 import { rttBackOff } from "./rtt.js";
 import { CONNECTION_CLOSING, CONNECTION_FREE, REASON_TIMED_OUT } from "./state.js";
 
@@ -16,6 +22,7 @@ const NO_TEXT = new Uint8Array(0);
 
 /** Hands every verdict that is due to the channels, in the order of packet numbers. */
 export function connectionVerdicts(connection: Connection, shared: Shared, nowUs: number): void {
+  const arrivalUs = nowUs + Math.trunc(connection.rtt.smoothedUs / 2);
   while (connectionRoom(shared)) {
     const packet = acksVerdict(connection.sent, connection.rtt, nowUs);
     if (packet === null) {
@@ -36,12 +43,21 @@ export function connectionVerdicts(connection: Connection, shared: Shared, nowUs
       if (carried.message === null) {
         channelSkipVerdict(channel, carried.skipId, acked);
       } else {
-        channelVerdict(channel, shared.outlet, connection.handle, carried.message, acked, nowUs);
+        channelVerdict(
+          channel,
+          shared.outlet,
+          connection.handle,
+          carried.message,
+          acked,
+          nowUs,
+          arrivalUs,
+        );
       }
       carriedRelease(shared.outlet.pool, carried);
       carried = next;
     }
   }
+  connectionBroken(connection, shared, nowUs);
   connectionDrained(connection, shared, nowUs);
 }
 
@@ -66,8 +82,13 @@ export function connectionAdvance(connection: Connection, shared: Shared, nowUs:
   connectionVerdicts(connection, shared, nowUs);
   for (const channel of connection.channels) {
     channelExpire(channel, shared.outlet, connection.handle, nowUs);
+    gapExpire(channel, nowUs);
   }
+  connectionBroken(connection, shared, nowUs);
   connectionRelease(connection, shared);
+  for (const channel of connection.channels) {
+    gapUpdate(channel, nowUs, connectionNackDelayUs(connection));
+  }
   connectionDrained(connection, shared, nowUs);
 }
 

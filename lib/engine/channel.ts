@@ -8,15 +8,14 @@
 // sends an id CHANNEL_WINDOW or more above the lowest that the receiver may still wait for;
 // a message leaves the list exactly once, with one fate.
 
-import { CHANNEL_WINDOW, SEQUENCED_KEPT_MAX } from "./limits.js";
+import { CHANNEL_ACCEPT, CHANNEL_WINDOW, COPIES_ADAPTIVE, SEQUENCED_KEPT_MAX } from "./limits.js";
 import {
   EXPIRY_NEVER,
   EXPIRY_SUPERSEDED,
-  ORDER_ORDERED,
   ORDER_SEQUENCED,
   type Policy,
-  REPAIR_ACK,
   REPAIR_NONE,
+  STRATEGY_CRITICAL,
 } from "./policy.js";
 import {
   type Message,
@@ -84,6 +83,8 @@ export class Channel {
   holeLast = NO_ID;
   /** The skip that a packet carries now, or NO_ID. */
   skipping = NO_ID;
+  /** A critical channel gave a message up: the connection must end. */
+  broken = false;
 
   // --- receiving ---
   /** Ordered: the id to deliver next. Sequenced: the id behind the newest delivered. */
@@ -92,6 +93,14 @@ export class Channel {
   passId = 0;
   heldFirst: Message | null = null;
   heldLast: Message | null = null;
+  /** Unordered: the id behind the highest received, and which of the last CHANNEL_ACCEPT came. */
+  newestId = 0;
+  seen = new Uint32Array(CHANNEL_ACCEPT / 32);
+  /** The id that everything behind it waits for, and since when (µs); NO_ID for none. */
+  gapId = NO_ID;
+  gapUs = 0;
+  /** When what is missing is named next. */
+  nackDueUs = NO_DEADLINE;
 
   constructor(policy: Policy) {
     this.policy = policy;
@@ -116,9 +125,16 @@ export function channelReset(channel: Channel): void {
   channel.passId = 0;
   channel.heldFirst = null;
   channel.heldLast = null;
+  channel.broken = false;
+  channel.newestId = 0;
+  channel.seen.fill(0);
+  channel.gapId = NO_ID;
+  channel.gapUs = 0;
+  channel.nackDueUs = NO_DEADLINE;
 }
 
-function repaired(channel: Channel): boolean {
+/** Whether what is lost rides again. */
+export function channelRepaired(channel: Channel): boolean {
   return channel.policy.repair !== REPAIR_NONE;
 }
 
@@ -154,8 +170,10 @@ export function channelEnqueue(
   message.tag = tag;
   message.listed = true;
   const expiryMs = ttlMs === TTL_DEFAULT ? channel.policy.expiryMs : ttlMs;
-  const bounded = expiryMs !== EXPIRY_NEVER && expiryMs !== EXPIRY_SUPERSEDED;
-  message.expiresUs = bounded ? nowUs + expiryMs * 1000 : NO_DEADLINE;
+  const bounded =
+    expiryMs !== EXPIRY_NEVER && (expiryMs !== EXPIRY_SUPERSEDED || channelRepaired(channel));
+  // What is of interest for this flush only must see it.
+  message.expiresUs = bounded ? nowUs + Math.max(expiryMs * 1000, 1) : NO_DEADLINE;
   channel.earliestExpiryUs = Math.min(channel.earliestExpiryUs, message.expiresUs);
   channel.nextPlace += 1;
   message.previous = channel.last;
@@ -177,7 +195,7 @@ function supersede(channel: Channel, outlet: Outlet, peer: number): void {
   let message = channel.fresh;
   while (message !== null && message.place < channel.stalePlace) {
     const next: Message | null = message.next;
-    finish(channel, outlet, peer, message, FATE_SUPERSEDED);
+    channelFinish(channel, outlet, peer, message, FATE_SUPERSEDED);
     message = next;
   }
 }
@@ -223,7 +241,7 @@ const FATE_COUNTERS = [
 ];
 
 /** Takes a message out of the list with its fate; the record goes once no packet points at it. */
-function finish(
+export function channelFinish(
   channel: Channel,
   outlet: Outlet,
   peer: number,
@@ -233,9 +251,16 @@ function finish(
   unlink(channel, message);
   messageForgetBody(outlet.pool, message);
   channelReport(outlet, channel, peer, message.tag, message.bytes, fate);
+  channelBreak(channel, fate);
   if (message.inFlight === 0) {
     messageRelease(outlet.pool, message);
   }
+}
+
+/** A critical channel doesn't outlive a message that it could not deliver. */
+export function channelBreak(channel: Channel, fate: number): void {
+  channel.broken =
+    channel.broken || (channel.policy.strategy === STRATEGY_CRITICAL && fate !== FATE_DELIVERED);
 }
 
 /** Counts a message that left the queue, for the user's back-pressure. */
@@ -257,7 +282,7 @@ export function channelReport(
 ): void {
   count(outlet, channel, FATE_COUNTERS[fate], 1);
   released(outlet, peer, bytes);
-  const broken = repaired(channel) && fate !== FATE_DELIVERED;
+  const broken = channelRepaired(channel) && fate !== FATE_DELIVERED;
   if (tag === 0 && !broken) {
     return;
   }
@@ -286,7 +311,7 @@ export function channelSkipId(channel: Channel): number {
 
 /** Whether an id may be on the wire now. */
 export function channelInWindow(channel: Channel, id: number): boolean {
-  if (channel.policy.order !== ORDER_ORDERED) {
+  if (!channelRepaired(channel)) {
     return true;
   }
   const first = channelSkipId(channel);
@@ -309,19 +334,38 @@ export const RIDE_FIRST = 0;
 export const RIDE_RESEND = 1;
 export const RIDE_COPY = 2;
 
+/** Copies for so much loss, in 65536ths: one always, more from 5, 15 and 30 % on. */
+function adaptiveCopies(lossShare: number): number {
+  let copies = 1;
+  for (const least of [3277, 9830, 19661]) {
+    if (lossShare >= least) {
+      copies += 2;
+    }
+  }
+  return copies;
+}
+
 /** A planned message went into a packet; answers which kind of ride it was. */
-export function channelCarried(channel: Channel, outlet: Outlet, message: Message): number {
+export function channelCarried(
+  channel: Channel,
+  outlet: Outlet,
+  message: Message,
+  lossShare: number,
+  nowUs: number,
+): number {
   message.planned = false;
   message.inFlight += 1;
+  message.rodeUs = nowUs;
   if (!message.sent) {
     message.sent = true;
     message.id = channel.nextId;
     channel.nextId += 1;
     channel.fresh = message.next;
-    message.copiesLeft = channel.policy.copies;
+    const copies = channel.policy.copies;
+    message.copiesLeft = copies === COPIES_ADAPTIVE ? adaptiveCopies(lossShare) : copies;
     if (message.copiesLeft > 0) {
       channel.copying += 1;
-    } else if (!repaired(channel)) {
+    } else if (!channelRepaired(channel)) {
       messageForgetBody(outlet.pool, message);
     }
     count(outlet, channel, CHANNEL_SENT, 1);
@@ -335,7 +379,7 @@ export function channelCarried(channel: Channel, outlet: Outlet, message: Messag
   message.copiesLeft -= 1;
   if (message.copiesLeft === 0) {
     channel.copying -= 1;
-    if (!repaired(channel)) {
+    if (!channelRepaired(channel)) {
       messageForgetBody(outlet.pool, message);
     }
   }
@@ -361,104 +405,6 @@ export function channelTrim(channel: Channel, outlet: Outlet, peer: number): voi
     channel.listed > SEQUENCED_KEPT_MAX &&
     channel.first?.sent
   ) {
-    finish(channel, outlet, peer, channel.first, FATE_LOST);
-  }
-}
-
-// --- verdicts ---
-
-/** A packet that carried the message has its verdict. */
-export function channelVerdict(
-  channel: Channel,
-  outlet: Outlet,
-  peer: number,
-  message: Message,
-  acked: boolean,
-  nowUs: number,
-): void {
-  message.inFlight -= 1;
-  if (!message.listed) {
-    if (message.inFlight === 0) {
-      messageRelease(outlet.pool, message);
-    }
-    return;
-  }
-  if (acked) {
-    finish(channel, outlet, peer, message, FATE_DELIVERED);
-    return;
-  }
-  if (message.inFlight > 0 || message.resend) {
-    return;
-  }
-  if (message.expiresUs <= nowUs) {
-    expire(channel, outlet, peer, message);
-  } else if ((channel.policy.repair & REPAIR_ACK) !== 0) {
-    message.resend = true;
-    message.losses = Math.min(message.losses + 1, 255);
-    channel.resends += 1;
-  } else if (message.copiesLeft === 0) {
-    finish(channel, outlet, peer, message, FATE_LOST);
-  }
-}
-
-/** A packet that carried a skip has its verdict. */
-export function channelSkipVerdict(channel: Channel, skipId: number, acked: boolean): void {
-  channel.skipping = NO_ID;
-  if (!acked) {
-    return;
-  }
-  if (skipId > channel.holeLast) {
-    channel.holeFirst = NO_ID;
-    channel.holeLast = NO_ID;
-  } else if (skipId > channel.holeFirst) {
-    channel.holeFirst = skipId;
-  }
-}
-
-/** A packet that carried the message is forgotten without a verdict, because the connection ended. */
-export function channelForget(outlet: Outlet, message: Message): void {
-  message.inFlight -= 1;
-  if (message.inFlight === 0) {
-    messageRelease(outlet.pool, message);
-  }
-}
-
-// --- expiry (R-44) ---
-
-function expire(channel: Channel, outlet: Outlet, peer: number, message: Message): void {
-  if (message.sent && channel.policy.order === ORDER_ORDERED) {
-    const known = channel.holeFirst !== NO_ID;
-    channel.holeFirst = known ? Math.min(channel.holeFirst, message.id) : message.id;
-    channel.holeLast = Math.max(channel.holeLast, message.id);
-  }
-  finish(channel, outlet, peer, message, FATE_EXPIRED);
-}
-
-/**
- * Ends what is past its time. A message that a packet still carries waits for the verdict: it may
- * have arrived, and then it is delivered, not expired.
- */
-export function channelExpire(channel: Channel, outlet: Outlet, peer: number, nowUs: number): void {
-  if (nowUs < channel.earliestExpiryUs) {
-    return;
-  }
-  let earliestUs = NO_DEADLINE;
-  let message = channel.first;
-  while (message !== null) {
-    const next: Message | null = message.next;
-    if (message.expiresUs > nowUs) {
-      earliestUs = Math.min(earliestUs, message.expiresUs);
-    } else if (message.inFlight === 0) {
-      expire(channel, outlet, peer, message);
-    }
-    message = next;
-  }
-  channel.earliestExpiryUs = earliestUs;
-}
-
-/** Gives up everything unsent and unacked, because the connection ends. */
-export function channelDrop(channel: Channel, outlet: Outlet, peer: number): void {
-  while (channel.first !== null) {
-    finish(channel, outlet, peer, channel.first, FATE_DROPPED);
+    channelFinish(channel, outlet, peer, channel.first, FATE_LOST);
   }
 }

@@ -21,10 +21,13 @@ import { Reader, Writer } from "./bytes.js";
 import { Channel, channelFlushed, channelReset, channelWants, type Outlet } from "./channel.js";
 import type { HostConfig } from "./config.js";
 import { AckHeader, Frame } from "./frame.js";
+import { gapDeadlineUs } from "./gap.js";
 import {
   CLOSE_TEXT_BYTES_MAX,
   COMPLETION_RESERVE_BYTES,
   KEEP_ALIVE_US,
+  NACK_BITS_BYTES_MAX,
+  NACK_DELAY_MAX_US,
   PACKET_ASSOCIATED_BYTES,
   USER_DATA_BYTES,
 } from "./limits.js";
@@ -70,6 +73,7 @@ export class Shared {
   ackHeader = new AckHeader();
   frame = new Frame();
   associated = new Uint8Array(PACKET_ASSOCIATED_BYTES);
+  nackBits = new Uint8Array(NACK_BITS_BYTES_MAX);
 
   constructor(config: HostConfig, outlet: Outlet) {
     this.config = config;
@@ -247,7 +251,7 @@ export function connectionDeadlineUs(connection: Connection, nowUs: number): num
     acksDeadlineUs(connection.sent, connection.rtt),
   );
   for (const channel of connection.channels) {
-    deadlineUs = Math.min(deadlineUs, channel.earliestExpiryUs);
+    deadlineUs = Math.min(deadlineUs, channel.earliestExpiryUs, gapDeadlineUs(channel));
   }
   if (!sentReady(connection.sent)) {
     return deadlineUs;
@@ -269,7 +273,11 @@ export function connectionDueUs(connection: Connection): number {
   const wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
   const ackDueUs = receivedDueUs(connection.received);
   const keepAliveDueUs = connection.spokenUs + connection.keepAliveUs;
-  return Math.min(wantsUs, ackDueUs, keepAliveDueUs, connection.copyDueUs);
+  let dueUs = Math.min(wantsUs, ackDueUs, keepAliveDueUs, connection.copyDueUs);
+  for (const channel of connection.channels) {
+    dueUs = Math.min(dueUs, channel.nackDueUs);
+  }
+  return dueUs;
 }
 
 /** Whether a channel has something for a packet now. */
@@ -280,6 +288,11 @@ export function connectionWants(connection: Connection): boolean {
     }
   }
   return false;
+}
+
+/** How long a message may be overtaken before it is named as missing. */
+export function connectionNackDelayUs(connection: Connection): number {
+  return Math.min(Math.trunc(connection.rtt.smoothedUs / 8), NACK_DELAY_MAX_US);
 }
 
 /** Whether a packet may go out now: something is due, and number and budget allow it. */

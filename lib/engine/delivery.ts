@@ -7,7 +7,7 @@
 
 import type { Channel, Outlet } from "./channel.js";
 import { CHANNEL_ACCEPT, COMPLETION_END_BYTES } from "./limits.js";
-import { ORDER_ORDERED, ORDER_SEQUENCED } from "./policy.js";
+import { ORDER_NONE, ORDER_SEQUENCED, REPAIR_NONE } from "./policy.js";
 import { bodyCopy, bodyCreate, messageCreate, messageRelease } from "./queue.js";
 import { NO_ROOM, RECORD_BYTES, RECORD_MESSAGE, ringPush, ringRoom } from "./ring.js";
 import { sequenceExpand16 } from "./sequence.js";
@@ -97,6 +97,10 @@ export function deliveryReceive(
   if (id >= channel.expectedId + CHANNEL_ACCEPT) {
     return RECEIVE_VIOLATION;
   }
+  if (channel.policy.order === ORDER_NONE) {
+    receiveUnordered(channel, outlet, peer, id, source, offset, bytes);
+    return RECEIVE_OK;
+  }
   const turn =
     id === channel.expectedId && (channel.heldFirst === null || channel.heldFirst.id !== id);
   if (turn && deliverBytes(channel, outlet, peer, id, source, offset, bytes)) {
@@ -105,6 +109,47 @@ export function deliveryReceive(
     return RECEIVE_REFUSED;
   }
   return deliveryRelease(channel, outlet, peer);
+}
+
+/** Whether an unordered channel has this id, which lies in its window. */
+export function deliverySeen(channel: Channel, id: number): boolean {
+  const bit = id & (CHANNEL_ACCEPT - 1);
+  return (channel.seen[bit >>> 5] & (1 << (bit & 31))) !== 0;
+}
+
+function setSeen(channel: Channel, id: number, seen: boolean): void {
+  const bit = id & (CHANNEL_ACCEPT - 1);
+  const mask = 1 << (bit & 31);
+  const word = channel.seen[bit >>> 5];
+  channel.seen[bit >>> 5] = (seen ? word | mask : word & ~mask) >>> 0;
+}
+
+/** An unordered channel hands over at once what it has not seen. */
+function receiveUnordered(
+  channel: Channel,
+  outlet: Outlet,
+  peer: number,
+  id: number,
+  source: Uint8Array,
+  offset: number,
+  bytes: number,
+): void {
+  if (deliverySeen(channel, id)) {
+    count(outlet, channel, CHANNEL_DUPLICATES, 1);
+    return;
+  }
+  deliverBytes(channel, outlet, peer, id, source, offset, bytes);
+  setSeen(channel, id, true);
+  channel.newestId = Math.max(channel.newestId, id + 1);
+  passSeen(channel);
+}
+
+/** Moves on over what came, and forgets it: its numbers come again. */
+function passSeen(channel: Channel): void {
+  while (deliverySeen(channel, channel.expectedId)) {
+    setSeen(channel, channel.expectedId, false);
+    channel.expectedId += 1;
+  }
 }
 
 /** Keeps a message that came before its turn, in the order of ids; false when it must not. */
@@ -150,11 +195,27 @@ function hold(
 /** Nothing below the id will come any more: gaps below it are passed. */
 export function deliverySkip(channel: Channel, outlet: Outlet, peer: number, id16: number): number {
   const id = sequenceExpand16(id16, channel.expectedId);
-  if (channel.policy.order !== ORDER_ORDERED || id > channel.expectedId + CHANNEL_ACCEPT) {
+  const repaired = channel.policy.repair !== REPAIR_NONE;
+  if (!repaired || id > channel.expectedId + CHANNEL_ACCEPT) {
     return RECEIVE_VIOLATION;
   }
   channel.passId = Math.max(channel.passId, id);
+  if (channel.policy.order === ORDER_NONE) {
+    skipUnordered(channel, outlet);
+    return RECEIVE_OK;
+  }
   return deliveryRelease(channel, outlet, peer);
+}
+
+function skipUnordered(channel: Channel, outlet: Outlet): void {
+  for (; channel.expectedId < channel.passId; channel.expectedId++) {
+    if (!deliverySeen(channel, channel.expectedId)) {
+      count(outlet, channel, CHANNEL_SKIPPED, 1);
+    }
+    setSeen(channel, channel.expectedId, false);
+  }
+  channel.newestId = Math.max(channel.newestId, channel.expectedId);
+  passSeen(channel);
 }
 
 /** Delivers what is held and due, and passes gaps up to passId, as far as the user's ring has room. */

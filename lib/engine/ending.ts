@@ -5,11 +5,12 @@
 // Invariant: after the end was reported, nothing more is.
 
 import { sentTakeCarried } from "./acks.js";
-import { channelDrop, channelForget, NO_ID } from "./channel.js";
+import { NO_ID } from "./channel.js";
 import type { Connection, Shared } from "./connection.js";
 import { deliveryDrop } from "./delivery.js";
 import { CLOSE_TEXT_BYTES_MAX, FAREWELL_ANSWERS, FAREWELL_PACKETS } from "./limits.js";
 import { carriedRelease } from "./queue.js";
+import { channelDrop, channelForget } from "./repair.js";
 import { NO_ROOM, RECORD_BYTES, RECORD_DISCONNECT, ringPush } from "./ring.js";
 import { sealKeyClear } from "./seal.js";
 import {
@@ -21,8 +22,11 @@ import {
   CONNECTION_EVENT_PEER_CLOSE,
   CONNECTION_FREE,
   connectionNext,
+  REASON_UNDELIVERED,
 } from "./state.js";
 import { PEER_HANDLE, statsPeerWord } from "./stats.js";
+
+const NO_TEXT = new Uint8Array(0);
 
 function report(connection: Connection, shared: Shared, local: boolean): void {
   if (!connection.announced) {
@@ -171,4 +175,14 @@ export function connectionDrained(connection: Connection, shared: Shared, nowUs:
   }
   const { closeReason, closeText, closeTextBytes } = connection;
   connectionClose(connection, shared, closeReason, closeText, 0, closeTextBytes, nowUs);
+}
+
+/** Ends a connection whose critical channel gave a message up. */
+export function connectionBroken(connection: Connection, shared: Shared, nowUs: number): void {
+  for (const channel of connection.channels) {
+    if (channel.broken) {
+      connectionClose(connection, shared, REASON_UNDELIVERED, NO_TEXT, 0, 0, nowUs);
+      return;
+    }
+  }
 }

@@ -27,6 +27,7 @@ import {
   CLOSE_TEXT_BYTES_MAX,
   MESSAGE_HEADER_BYTES_MAX,
   MESSAGES_PER_PACKET_MAX,
+  NACK_BITS_BYTES_MAX,
 } from "./limits.js";
 
 // --- the ack header (R-21) ---
@@ -81,7 +82,8 @@ export const FRAME_HELLO = 1;
 export const FRAME_SKIP = 2;
 export const FRAME_CLOSE = 3;
 export const FRAME_PING = 4;
-export const FRAME_MESSAGE = 5;
+export const FRAME_NACK = 5;
+export const FRAME_MESSAGE = 128;
 export const FRAME_INVALID = 255;
 
 /** First byte of a message that runs to the end of the payload, or'ed with its channel. */
@@ -92,7 +94,7 @@ const MESSAGE_CHANNEL = 0x3f;
 
 export class Frame {
   channel = 0;
-  /** Message id, or skip's first id that still matters; modulo 65536. */
+  /** Message id, skip's first id that still matters, or nack's first missing id; modulo 65536. */
   id = 0;
   /** Where the body, the text or the channel hashes start. */
   offset = 0;
@@ -139,6 +141,19 @@ function closeNext(reader: Reader, frame: Frame): number {
   return reader.failed || frame.bytes > CLOSE_TEXT_BYTES_MAX ? FRAME_INVALID : FRAME_CLOSE;
 }
 
+function nackNext(reader: Reader, frame: Frame): number {
+  frame.channel = readU8(reader);
+  frame.id = readU16(reader);
+  frame.bytes = readU8(reader);
+  frame.offset = reader.offset;
+  readSkip(reader, frame.bytes);
+  const lawful = frame.channel < CHANNELS_MAX && frame.bytes <= NACK_BITS_BYTES_MAX;
+  if (reader.failed || !lawful) {
+    return FRAME_INVALID;
+  }
+  return frame.bytes > 0 && reader.bytes[reader.offset - 1] === 0 ? FRAME_INVALID : FRAME_NACK;
+}
+
 /** Reads the next frame. FRAME_END at the end, FRAME_INVALID for anything that isn't canonical. */
 export function frameNext(reader: Reader, frame: Frame): number {
   if (reader.offset === reader.end) {
@@ -159,6 +174,8 @@ export function frameNext(reader: Reader, frame: Frame): number {
       return closeNext(reader, frame);
     case FRAME_PING:
       return FRAME_PING;
+    case FRAME_NACK:
+      return nackNext(reader, frame);
     default:
       return FRAME_INVALID;
   }
@@ -196,7 +213,8 @@ export function payloadCheck(
         return false;
       }
     }
-    if ((kind === FRAME_MESSAGE || kind === FRAME_SKIP) && frame.channel >= channelCount) {
+    const named = kind === FRAME_MESSAGE || kind === FRAME_SKIP || kind === FRAME_NACK;
+    if (named && frame.channel >= channelCount) {
       return false;
     }
   }
@@ -233,6 +251,14 @@ export function skipWrite(writer: Writer, channel: number, id: number): void {
   writeU8(writer, FRAME_SKIP);
   writeU8(writer, channel);
   writeU16(writer, id & 0xffff);
+}
+
+/** Writes a nack up to its bitmap, which the caller writes next. */
+export function nackWrite(writer: Writer, channel: number, id: number, bitsBytes: number): void {
+  writeU8(writer, FRAME_NACK);
+  writeU8(writer, channel);
+  writeU16(writer, id & 0xffff);
+  writeU8(writer, bitsBytes);
 }
 
 export function pingWrite(writer: Writer): void {

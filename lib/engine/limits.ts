@@ -150,6 +150,8 @@ export const CHANNEL_WINDOW = 256;
 export const CHANNEL_ACCEPT = 512;
 /** Sent messages of a sequenced channel that are kept for copies and verdicts. */
 export const SEQUENCED_KEPT_MAX = 32;
+/** The number of copies that says: as many as the measured loss asks for. */
+export const COPIES_ADAPTIVE = 255;
 /** Extra copies of one message at most. */
 export const COPIES_MAX = 15;
 /** A copy that found no packet to ride in gets its own after this long at least, */
@@ -162,6 +164,14 @@ export const COPY_DELAY_LONE_US = 20000;
 export const LOSSES_ALONE = 3;
 /** Bytes of one piece of message memory: one holds most inputs and states. */
 export const CHUNK_BYTES = 256;
+/** A hole is named by a nack after RTT/8, and after this long (µs) at the latest. */
+export const NACK_DELAY_MAX_US = 5000;
+/** A hole that stays is named again after a round trip, and after this long (µs) at least. */
+export const NACK_REPEAT_MIN_US = 10000;
+/** Bytes of a nack's bitmap: all of a channel's window. */
+export const NACK_BITS_BYTES_MAX = 32;
+/** Bytes of the longest nack frame: type, channel, id, length, bitmap. */
+export const NACK_BYTES_MAX = 5 + 32;
 /** Pieces that holding the messages of one packet may take: its bytes, and one begun for each message. */
 export const HOLD_CHUNKS = 69;
 /** Of the memory for messages, one part in so many is not for what waits for its turn on the way in. */

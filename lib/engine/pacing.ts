@@ -29,9 +29,11 @@ export function pacingReset(pacing: Pacing, rate: number, nowUs: number): void {
 }
 
 function refill(pacing: Pacing, nowUs: number): void {
-  // Longer than a second fills every bucket; the bound keeps the product far below 2^53.
-  const elapsedUs = Math.min(Math.max(nowUs - pacing.updatedUs, 0), MICROSECONDS * 8);
-  pacing.credit = Math.min(pacing.credit + elapsedUs * pacing.rate, pacing.burst);
+  // What is longer than the bucket takes to fill says no more; the bound keeps the product within 53 bits.
+  // A fixed bound of 8 s once left the slowest rates short of their burst.
+  const elapsedUs = Math.max(nowUs - pacing.updatedUs, 0);
+  const fullUs = Math.ceil((pacing.burst - pacing.credit) / pacing.rate);
+  pacing.credit = elapsedUs < fullUs ? pacing.credit + elapsedUs * pacing.rate : pacing.burst;
   pacing.updatedUs = Math.max(nowUs, pacing.updatedUs);
 }
 

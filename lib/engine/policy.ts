@@ -16,6 +16,9 @@ export const REPAIR_ACK = 2;
 export const EXPIRY_NEVER = 0xffffffff;
 export const EXPIRY_SUPERSEDED = 0;
 
+/** The strategy whose messages arrive, or the connection ends. */
+export const STRATEGY_CRITICAL = 4;
+
 /** The words of one channel in the configuration. */
 export const POLICY_WORDS = 10;
 
@@ -23,7 +26,7 @@ export class Policy {
   order = ORDER_NONE;
   /** REPAIR_NACK and REPAIR_ACK as bits. */
   repair = REPAIR_NONE;
-  /** Extra copies of each message, 0..15. */
+  /** Extra copies of each message, 0..15 or COPIES_ADAPTIVE. */
   copies = 0;
   /** True: copies get room made for them. False: they ride in room left over, and back the tail. */
   copiesForced = false;

@@ -29,6 +29,8 @@ export class Message {
   losses = 0;
   tag = 0;
   expiresUs = 0;
+  /** When it last rode in a packet (µs). */
+  rodeUs = 0;
   /** In the channel's list (not yet delivered, expired or given up). */
   listed = false;
   /** Was in a packet at least once. */

@@ -8,26 +8,40 @@
 import { acksReceive, receivedAdd } from "./acks.js";
 import { connectionRelease, connectionVerdicts } from "./advance.js";
 import { type Reader, readerSet, readU32 } from "./bytes.js";
-import { type Connection, connectionOpen, type Shared } from "./connection.js";
+import type { Channel } from "./channel.js";
+import {
+  type Connection,
+  connectionNackDelayUs,
+  connectionOpen,
+  type Shared,
+} from "./connection.js";
 import {
   deliveryReceive,
   deliverySkip,
   RECEIVE_HELD,
+  RECEIVE_OK,
   RECEIVE_REFUSED,
   RECEIVE_VIOLATION,
 } from "./delivery.js";
-import { connectionClose, connectionDone, connectionPeerClosed } from "./ending.js";
+import {
+  connectionBroken,
+  connectionClose,
+  connectionDone,
+  connectionPeerClosed,
+} from "./ending.js";
 import {
   ackHeaderRead,
   FRAME_CLOSE,
   FRAME_END,
   FRAME_HELLO,
-  FRAME_MESSAGE,
+  FRAME_NACK,
+  FRAME_PING,
   FRAME_SKIP,
   type Frame,
   frameNext,
   payloadCheck,
 } from "./frame.js";
+import { gapUpdate } from "./gap.js";
 import {
   HOLD_CHUNKS,
   HOLD_RESERVE_PART,
@@ -35,6 +49,7 @@ import {
   NETRT_VERSION,
 } from "./limits.js";
 import { PACKET_DISCONNECT, PACKET_KEEP_ALIVE } from "./packet.js";
+import { channelNacked } from "./repair.js";
 import { NO_ROOM, RECORD_BYTES, RECORD_MESSAGE, ringPush } from "./ring.js";
 import { sequenceExpand16 } from "./sequence.js";
 import {
@@ -240,7 +255,7 @@ function framesReceive(
         frame.bytes,
         nowUs,
       );
-    } else if (kind === FRAME_MESSAGE || kind === FRAME_SKIP) {
+    } else if (kind !== FRAME_PING) {
       held = channelFrame(connection, shared, reader, kind, frame, holds, nowUs) && held;
     }
   }
@@ -264,23 +279,49 @@ function channelFrame(
   const channel = connection.channels[frame.channel];
   const outlet = shared.outlet;
   const result =
-    kind === FRAME_SKIP
-      ? deliverySkip(channel, outlet, connection.handle, frame.id)
-      : deliveryReceive(
-          channel,
-          outlet,
-          connection.handle,
-          frame.id,
-          reader.bytes,
-          frame.offset,
-          frame.bytes,
-          holds,
-        );
+    kind === FRAME_NACK
+      ? nackReceive(connection, shared, channel, reader, frame, nowUs)
+      : kind === FRAME_SKIP
+        ? deliverySkip(channel, outlet, connection.handle, frame.id)
+        : deliveryReceive(
+            channel,
+            outlet,
+            connection.handle,
+            frame.id,
+            reader.bytes,
+            frame.offset,
+            frame.bytes,
+            holds,
+          );
+  gapUpdate(channel, nowUs, connectionNackDelayUs(connection));
   connection.heldUp = connection.heldUp || result === RECEIVE_HELD;
   if (result === RECEIVE_VIOLATION) {
     violate(connection, shared, TEXT_MESSAGE, REJECT_PAYLOAD, nowUs);
   }
   return result !== RECEIVE_REFUSED;
+}
+
+function nackReceive(
+  connection: Connection,
+  shared: Shared,
+  channel: Channel,
+  reader: Reader,
+  frame: Frame,
+  nowUs: number,
+): number {
+  const lawful = channelNacked(
+    channel,
+    shared.outlet,
+    connection.handle,
+    frame.id,
+    reader.bytes,
+    frame.offset,
+    frame.bytes,
+    nowUs,
+    connection.rtt.smoothedUs,
+  );
+  connectionBroken(connection, shared, nowUs);
+  return lawful ? RECEIVE_OK : RECEIVE_VIOLATION;
 }
 
 /** Compares the peer's protocol with ours; a difference is named and refused. */

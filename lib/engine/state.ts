@@ -111,3 +111,5 @@ export const REASON_MISMATCH = 4;
 export const REASON_VIOLATION = 5;
 /** A bare NETCODE disconnect: the peer gave no reason. */
 export const REASON_DISCONNECTED = 6;
+/** A message of a critical channel could not be delivered. */
+export const REASON_UNDELIVERED = 7;

@@ -4,9 +4,9 @@
 // Invariant: every message that is taken from the ring is queued or reported dropped; so what
 // has no room to be reported in the user's ring is not taken.
 
-import { channelEnqueue, channelReport, FATE_DROPPED } from "./channel.js";
+import { channelBreak, channelEnqueue, channelReport, FATE_DROPPED } from "./channel.js";
 import type { Connection } from "./connection.js";
-import { connectionClose, connectionDrain } from "./ending.js";
+import { connectionBroken, connectionClose, connectionDrain } from "./ending.js";
 import { COMPLETION_RESERVE_BYTES } from "./limits.js";
 import { bodyCreate, bodyRelease, bodyRetain, NO_CHUNK } from "./queue.js";
 import {
@@ -139,6 +139,11 @@ function enqueue(
     bodyRelease(host.outlet.pool, body);
   }
   channelReport(host.outlet, channel, handle, tag, bytes, FATE_DROPPED);
+  channelBreak(channel, FATE_DROPPED);
+  if (channel.broken) {
+    connectionBroken(connection, host.shared, nowUs);
+    slotSettle(host, connection, nowUs);
+  }
 }
 
 function submitClose(host: Host, word: number, nowUs: number): void {

@@ -13,7 +13,7 @@ import {
   sentAdd,
   sentUnrecorded,
 } from "./acks.js";
-import { writerSet, writeU8, writeU32 } from "./bytes.js";
+import { writeBytes, writerSet, writeU8, writeU32 } from "./bytes.js";
 import {
   channelCarried,
   channelPass,
@@ -31,9 +31,11 @@ import {
   helloWrite,
   messageHeadWrite,
   messageShorten,
+  nackWrite,
   pingWrite,
   skipWrite,
 } from "./frame.js";
+import { gapMissing } from "./gap.js";
 import {
   CHANNELS_MAX,
   COPY_DELAY_LONE_US,
@@ -44,6 +46,8 @@ import {
   KEEP_ALIVE_IDLE_US,
   KEEP_ALIVE_US,
   MESSAGES_PER_PACKET_MAX,
+  NACK_BYTES_MAX,
+  NACK_REPEAT_MIN_US,
   NETRT_VERSION,
   STALL_RETRY_US,
 } from "./limits.js";
@@ -65,6 +69,7 @@ import {
 } from "./plan.js";
 import { ORDER_SEQUENCED } from "./policy.js";
 import { bodyCopy, carriedCreate, type Message } from "./queue.js";
+import { rttReorderUs } from "./rtt.js";
 import { sealPacket } from "./seal.js";
 import { CONNECTION_CLOSING, CONNECTION_FREE } from "./state.js";
 import {
@@ -241,6 +246,7 @@ function payloadTransmit(
   packet.reported = connection.received.latest;
   helloAdd(connection, shared, packet);
   skipsAdd(connection, shared, packet);
+  nacksAdd(connection, shared, nowUs);
   messagesAdd(connection, shared, packet, nowUs);
   if (packet.carried === null && connectionWants(connection)) {
     // A message that does not fit beside a hello, or a pool that is empty: packets without it would
@@ -304,6 +310,21 @@ function skipsAdd(connection: Connection, shared: Shared, packet: SentPacket): v
     packet.carried = carried;
     channel.skipping = carried.skipId;
     skipWrite(shared.writer, channel.index, carried.skipId);
+  }
+}
+
+/** Names what is missing. A nack that is lost is followed by the next. */
+function nacksAdd(connection: Connection, shared: Shared, nowUs: number): void {
+  const writer = shared.writer;
+  for (const channel of connection.channels) {
+    if (nowUs < channel.nackDueUs || writer.end - writer.offset < NACK_BYTES_MAX) {
+      continue;
+    }
+    const bytes = gapMissing(channel, shared.nackBits, 0);
+    nackWrite(writer, channel.index, channel.expectedId, bytes);
+    writeBytes(writer, shared.nackBits, 0, bytes);
+    const repeatUs = Math.max(rttReorderUs(connection.rtt), NACK_REPEAT_MIN_US);
+    channel.nackDueUs = nowUs + repeatUs;
   }
 }
 
@@ -376,7 +397,7 @@ function planWrite(
     plan.messages[index] = null;
     last = writer.offset;
     lastBytes = message.bytes;
-    first = messageAdd(connection, shared, packet, message) || first;
+    first = messageAdd(connection, shared, packet, message, nowUs) || first;
   }
   if (plan.count > 0) {
     messageShorten(writer, last, lastBytes);
@@ -395,6 +416,7 @@ function messageAdd(
   shared: Shared,
   packet: SentPacket,
   message: Message,
+  nowUs: number,
 ): boolean {
   const outlet = shared.outlet;
   const writer = shared.writer;
@@ -413,7 +435,7 @@ function messageAdd(
   messageHeadWrite(writer, channel.index, id, bytes);
   bodyCopy(outlet.pool, body, bytes, writer.bytes, writer.offset);
   writer.offset += bytes;
-  const ride = channelCarried(channel, outlet, message);
+  const ride = channelCarried(channel, outlet, message, connection.sent.lossShare, nowUs);
   statsAdd(outlet.page, statsChannelWord(channel.index, CHANNEL_BYTES_SENT), bytes);
   const row = statsPeerWord(connection.slot);
   if (ride === RIDE_RESEND) {

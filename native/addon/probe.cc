@@ -6,6 +6,8 @@ namespace {
 
 Napi::Object init(Napi::Env, Napi::Object exports) {
   netrt::probeCodecInit(exports);
+  netrt::probeEngineInit(exports);
+  netrt::probeLineInit(exports);
   netrt::probeHostInit(exports);
   return exports;
 }

@@ -8,6 +8,8 @@ namespace netrt {
 namespace {
 
 constexpr uint32_t ACK_WORDS = ACK_BITS_MAX / 32;
+constexpr int32_t LOSS_WHOLE = 65536;
+constexpr int32_t LOSS_SMOOTHING = 32;
 
 // ---- What arrived ----
 
@@ -121,10 +123,11 @@ bool ackNumber(Sent& sent, Received& received, int64_t number) {
   if (packet->state == SENT_LOST) {
     packet->state = SENT_LATE;
     sent.late += 1;
+  } else if (packet->state == SENT_UNDECIDED) {
+    packet->state = SENT_ACKED;
+  } else {
     return false;
   }
-  if (packet->state != SENT_UNDECIDED) return false;
-  packet->state = SENT_ACKED;
   receivedReported(received, number, packet->reported);
   return true;
 }
@@ -233,6 +236,8 @@ SentPacket* acksVerdict(Sent& sent, const Rtt& rtt, uint64_t nowUs) {
   } else {
     sent.acked += 1;
   }
+  const int32_t outcome = packet->state == SENT_LOST ? LOSS_WHOLE : 0;
+  sent.lossShare += (outcome - sent.lossShare) / LOSS_SMOOTHING;
   if (packet->eliciting) sent.eliciting -= 1;
   sent.verdictNext += 1;
   return packet;

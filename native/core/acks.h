@@ -99,6 +99,8 @@ struct Sent {
   uint32_t acked = 0;
   uint32_t lost = 0;
   uint32_t late = 0;
+  // Share of packets lost of late, in 65536ths: a moving average over some 32 verdicts.
+  int32_t lossShare = 0;
 };
 
 // Takes memory for SENT_PACKETS records, which stays the caller's. sentReset comes before use: here

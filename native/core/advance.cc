@@ -3,6 +3,8 @@
 
 #include "core/delivery.h"
 #include "core/ending.h"
+#include "core/gap.h"
+#include "core/repair.h"
 
 namespace netrt {
 
@@ -14,6 +16,7 @@ constexpr uint8_t NO_TEXT[1] = {};
 
 void connectionVerdicts(Connection& connection, Shared& shared, uint64_t nowUs) {
   Outlet& outlet = *shared.outlet;
+  const uint64_t arrivalUs = nowUs + connection.rtt.smoothedUs / 2;
   while (connectionRoom(shared)) {
     SentPacket* packet = acksVerdict(connection.sent, connection.rtt, nowUs);
     if (packet == nullptr) break;
@@ -32,12 +35,14 @@ void connectionVerdicts(Connection& connection, Shared& shared, uint64_t nowUs) 
       if (carried->message == nullptr) {
         channelSkipVerdict(channel, carried->skipId, acked);
       } else {
-        channelVerdict(channel, outlet, connection.handle, *carried->message, acked, nowUs);
+        channelVerdict(channel, outlet, connection.handle, *carried->message, acked, nowUs,
+                       arrivalUs);
       }
       carriedRelease(outlet.pool, carried);
       carried = next;
     }
   }
+  connectionBroken(connection, shared, nowUs);
   connectionDrained(connection, shared, nowUs);
 }
 
@@ -57,8 +62,13 @@ void connectionAdvance(Connection& connection, Shared& shared, uint64_t nowUs) {
   connectionVerdicts(connection, shared, nowUs);
   for (uint32_t index = 0; index < connection.channelCount; index++) {
     channelExpire(connection.channels[index], *shared.outlet, connection.handle, nowUs);
+    gapExpire(connection.channels[index], nowUs);
   }
+  connectionBroken(connection, shared, nowUs);
   connectionRelease(connection, shared);
+  for (uint32_t index = 0; index < connection.channelCount; index++) {
+    gapUpdate(connection.channels[index], nowUs, connectionNackDelayUs(connection));
+  }
   connectionDrained(connection, shared, nowUs);
 }
 

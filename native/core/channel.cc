@@ -2,6 +2,7 @@
 #include "core/channel.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "core/stats.h"
 
@@ -10,8 +11,6 @@ namespace netrt {
 namespace {
 
 void supersede(Channel& channel, Outlet& outlet, uint32_t peer);
-void finish(Channel& channel, Outlet& outlet, uint32_t peer, Message& message, uint32_t fate);
-void expire(Channel& channel, Outlet& outlet, uint32_t peer, Message& message);
 
 }  // namespace
 
@@ -33,17 +32,23 @@ void channelReset(Channel& channel) {
   channel.passId = 0;
   channel.heldFirst = nullptr;
   channel.heldLast = nullptr;
+  channel.broken = false;
+  channel.newestId = 0;
+  std::fill(std::begin(channel.seen), std::end(channel.seen), 0);
+  channel.gapId = NO_ID;
+  channel.gapUs = 0;
+  channel.nackDueUs = NO_DEADLINE;
 }
 
 namespace {
-
-bool repaired(const Channel& channel) { return channel.policy->repair != REPAIR_NONE; }
 
 void count(Outlet& outlet, const Channel& channel, uint32_t counter, uint32_t amount) {
   statsAdd(outlet.page, statsChannelWord(channel.index, counter), amount);
 }
 
 }  // namespace
+
+bool channelRepaired(const Channel& channel) { return channel.policy->repair != REPAIR_NONE; }
 
 // ---- The way out ----
 
@@ -60,8 +65,11 @@ bool channelEnqueue(Channel& channel, Outlet& outlet, uint32_t peer, uint32_t bo
   message->tag = tag;
   message->listed = true;
   const uint32_t expiryMs = ttlMs == TTL_DEFAULT ? channel.policy->expiryMs : ttlMs;
-  const bool bounded = expiryMs != EXPIRY_NEVER && expiryMs != EXPIRY_SUPERSEDED;
-  message->expiresUs = bounded ? nowUs + uint64_t{expiryMs} * 1000 : NO_DEADLINE;
+  const bool bounded =
+      expiryMs != EXPIRY_NEVER && (expiryMs != EXPIRY_SUPERSEDED || channelRepaired(channel));
+  // What is of interest for this flush only must see it.
+  const uint64_t lifeUs = std::max(uint64_t{expiryMs} * 1000, uint64_t{1});
+  message->expiresUs = bounded ? nowUs + lifeUs : NO_DEADLINE;
   channel.earliestExpiryUs = std::min(channel.earliestExpiryUs, message->expiresUs);
   channel.nextPlace += 1;
   message->previous = channel.last;
@@ -83,7 +91,7 @@ void supersede(Channel& channel, Outlet& outlet, uint32_t peer) {
   Message* message = channel.fresh;
   while (message != nullptr && message->place < channel.stalePlace) {
     Message* next = message->next;
-    finish(channel, outlet, peer, *message, FATE_SUPERSEDED);
+    channelFinish(channel, outlet, peer, *message, FATE_SUPERSEDED);
     message = next;
   }
 }
@@ -122,14 +130,6 @@ constexpr uint32_t FATE_COUNTERS[] = {
     0, CHANNEL_ACKED, CHANNEL_EXPIRED, CHANNEL_SUPERSEDED, CHANNEL_LOST, CHANNEL_DROPPED,
 };
 
-// Takes a message out of the list with its fate; the record goes once no packet points at it.
-void finish(Channel& channel, Outlet& outlet, uint32_t peer, Message& message, uint32_t fate) {
-  unlink(channel, message);
-  messageForgetBody(outlet.pool, &message);
-  channelReport(outlet, channel, peer, message.tag, message.bytes, fate);
-  if (message.inFlight == 0) messageRelease(outlet.pool, &message);
-}
-
 // Counts a message that left the queue, for the user's back-pressure.
 void released(Outlet& outlet, uint32_t peer, uint32_t bytes) {
   uint32_t* row = outlet.page + statsPeerWord(peer & 0xffff);
@@ -139,11 +139,25 @@ void released(Outlet& outlet, uint32_t peer, uint32_t bytes) {
 
 }  // namespace
 
+void channelFinish(Channel& channel, Outlet& outlet, uint32_t peer, Message& message,
+                   uint32_t fate) {
+  unlink(channel, message);
+  messageForgetBody(outlet.pool, &message);
+  channelReport(outlet, channel, peer, message.tag, message.bytes, fate);
+  channelBreak(channel, fate);
+  if (message.inFlight == 0) messageRelease(outlet.pool, &message);
+}
+
+void channelBreak(Channel& channel, uint32_t fate) {
+  channel.broken =
+      channel.broken || (channel.policy->strategy == STRATEGY_CRITICAL && fate != FATE_DELIVERED);
+}
+
 void channelReport(Outlet& outlet, const Channel& channel, uint32_t peer, uint32_t tag,
                    uint32_t bytes, uint32_t fate) {
   count(outlet, channel, FATE_COUNTERS[fate], 1);
   released(outlet, peer, bytes);
-  const bool broken = repaired(channel) && fate != FATE_DELIVERED;
+  const bool broken = channelRepaired(channel) && fate != FATE_DELIVERED;
   if (tag == 0 && !broken) return;
   const int32_t word = ringPush(outlet.completion, RECORD_FATE, 0);
   if (word != NO_ROOM) {
@@ -165,7 +179,7 @@ int64_t channelSkipId(const Channel& channel) {
 }
 
 bool channelInWindow(const Channel& channel, int64_t id) {
-  if (channel.policy->order != ORDER_ORDERED) return true;
+  if (!channelRepaired(channel)) return true;
   const int64_t first = channelSkipId(channel);
   const int64_t base = channel.holeFirst == NO_ID ? first : std::min(first, channel.holeFirst);
   return id < base + CHANNEL_WINDOW;
@@ -178,18 +192,36 @@ bool channelSkipDue(const Channel& channel) {
 
 // ---- Riding ----
 
-uint32_t channelCarried(Channel& channel, Outlet& outlet, Message& message) {
+namespace {
+
+// Copies for so much loss, in 65536ths: one always, more from 5, 15 and 30 % on.
+uint8_t adaptiveCopies(int32_t lossShare) {
+  constexpr int32_t STEPS[] = {3277, 9830, 19661};
+  uint8_t copies = 1;
+  for (const int32_t least : STEPS) {
+    if (lossShare >= least) copies += 2;
+  }
+  return copies;
+}
+
+}  // namespace
+
+uint32_t channelCarried(Channel& channel, Outlet& outlet, Message& message, int32_t lossShare,
+                        uint64_t nowUs) {
   message.planned = false;
   message.inFlight += 1;
+  message.rodeUs = nowUs;
   if (!message.sent) {
     message.sent = true;
     message.id = channel.nextId;
     channel.nextId += 1;
     channel.fresh = message.next;
-    message.copiesLeft = static_cast<uint8_t>(channel.policy->copies);
+    const uint32_t copies = channel.policy->copies;
+    message.copiesLeft =
+        copies == COPIES_ADAPTIVE ? adaptiveCopies(lossShare) : static_cast<uint8_t>(copies);
     if (message.copiesLeft > 0) {
       channel.copying += 1;
-    } else if (!repaired(channel)) {
+    } else if (!channelRepaired(channel)) {
       messageForgetBody(outlet.pool, &message);
     }
     count(outlet, channel, CHANNEL_SENT, 1);
@@ -203,7 +235,7 @@ uint32_t channelCarried(Channel& channel, Outlet& outlet, Message& message) {
   message.copiesLeft -= 1;
   if (message.copiesLeft == 0) {
     channel.copying -= 1;
-    if (!repaired(channel)) messageForgetBody(outlet.pool, &message);
+    if (!channelRepaired(channel)) messageForgetBody(outlet.pool, &message);
   }
   return RIDE_COPY;
 }
@@ -221,84 +253,8 @@ void channelPass(Channel& channel, Outlet& outlet, uint32_t peer) {
 void channelTrim(Channel& channel, Outlet& outlet, uint32_t peer) {
   while (channel.policy->order == ORDER_SEQUENCED && channel.listed > SEQUENCED_KEPT_MAX &&
          channel.first != nullptr && channel.first->sent) {
-    finish(channel, outlet, peer, *channel.first, FATE_LOST);
+    channelFinish(channel, outlet, peer, *channel.first, FATE_LOST);
   }
-}
-
-// ---- Verdicts ----
-
-void channelVerdict(Channel& channel, Outlet& outlet, uint32_t peer, Message& message, bool acked,
-                    uint64_t nowUs) {
-  message.inFlight -= 1;
-  if (!message.listed) {
-    if (message.inFlight == 0) messageRelease(outlet.pool, &message);
-    return;
-  }
-  if (acked) {
-    finish(channel, outlet, peer, message, FATE_DELIVERED);
-    return;
-  }
-  if (message.inFlight > 0 || message.resend) return;
-  if (message.expiresUs <= nowUs) {
-    expire(channel, outlet, peer, message);
-  } else if ((channel.policy->repair & REPAIR_ACK) != 0) {
-    message.resend = true;
-    if (message.losses < UINT8_MAX) message.losses += 1;
-    channel.resends += 1;
-  } else if (message.copiesLeft == 0) {
-    finish(channel, outlet, peer, message, FATE_LOST);
-  }
-}
-
-void channelSkipVerdict(Channel& channel, int64_t skipId, bool acked) {
-  channel.skipping = NO_ID;
-  if (!acked) return;
-  if (skipId > channel.holeLast) {
-    channel.holeFirst = NO_ID;
-    channel.holeLast = NO_ID;
-  } else if (skipId > channel.holeFirst) {
-    channel.holeFirst = skipId;
-  }
-}
-
-void channelForget(Outlet& outlet, Message& message) {
-  message.inFlight -= 1;
-  if (message.inFlight == 0) messageRelease(outlet.pool, &message);
-}
-
-// ---- Expiry (R-44) ----
-
-namespace {
-
-void expire(Channel& channel, Outlet& outlet, uint32_t peer, Message& message) {
-  if (message.sent && channel.policy->order == ORDER_ORDERED) {
-    const bool known = channel.holeFirst != NO_ID;
-    channel.holeFirst = known ? std::min(channel.holeFirst, message.id) : message.id;
-    channel.holeLast = std::max(channel.holeLast, message.id);
-  }
-  finish(channel, outlet, peer, message, FATE_EXPIRED);
-}
-
-}  // namespace
-
-void channelExpire(Channel& channel, Outlet& outlet, uint32_t peer, uint64_t nowUs) {
-  if (nowUs < channel.earliestExpiryUs) return;
-  uint64_t earliestUs = NO_DEADLINE;
-  Message* message = channel.first;
-  while (message != nullptr) {
-    Message* next = message->next;
-    if (message->expiresUs > nowUs) {
-      earliestUs = std::min(earliestUs, message->expiresUs);
-    } else if (message->inFlight == 0) {
-      expire(channel, outlet, peer, *message);
-    }
-    message = next;
-  }
-  channel.earliestExpiryUs = earliestUs;
-}
-
-void channelDrop(Channel& channel, Outlet& outlet, uint32_t peer) {
-  while (channel.first != nullptr) finish(channel, outlet, peer, *channel.first, FATE_DROPPED);
 }
 
 }  // namespace netrt

@@ -64,6 +64,8 @@ struct Channel {
   int64_t holeLast = NO_ID;
   // The skip that a packet carries now, or NO_ID.
   int64_t skipping = NO_ID;
+  // A critical channel gave a message up: the connection must end.
+  bool broken = false;
 
   // ---- Receiving ----
 
@@ -73,6 +75,14 @@ struct Channel {
   int64_t passId = 0;
   Message* heldFirst = nullptr;
   Message* heldLast = nullptr;
+  // Unordered: the id behind the highest received, and which of the last CHANNEL_ACCEPT came.
+  int64_t newestId = 0;
+  uint32_t seen[CHANNEL_ACCEPT / 32] = {};
+  // The id that everything behind it waits for, and since when (µs); NO_ID for none.
+  int64_t gapId = NO_ID;
+  uint64_t gapUs = 0;
+  // When what is missing is named next.
+  uint64_t nackDueUs = NO_DEADLINE;
 };
 
 void channelReset(Channel& channel);
@@ -86,6 +96,16 @@ bool channelEnqueue(Channel& channel, Outlet& outlet, uint32_t peer, uint32_t bo
 
 // At the end of a flush: what is unsent now will be superseded by the next message.
 void channelFlushed(Channel& channel);
+
+// Whether what is lost rides again.
+bool channelRepaired(const Channel& channel);
+
+// Takes a message out of the list with its fate; the record goes once no packet points at it.
+void channelFinish(Channel& channel, Outlet& outlet, uint32_t peer, Message& message,
+                   uint32_t fate);
+
+// A critical channel doesn't outlive a message that it could not deliver.
+void channelBreak(Channel& channel, uint32_t fate);
 
 // Counts a fate and tells the user when it was asked for, or when a promise was not kept.
 void channelReport(Outlet& outlet, const Channel& channel, uint32_t peer, uint32_t tag,
@@ -110,34 +130,14 @@ constexpr uint32_t RIDE_RESEND = 1;
 constexpr uint32_t RIDE_COPY = 2;
 
 // A planned message went into a packet; answers which kind of ride it was.
-uint32_t channelCarried(Channel& channel, Outlet& outlet, Message& message);
+uint32_t channelCarried(Channel& channel, Outlet& outlet, Message& message, int32_t lossShare,
+                        uint64_t nowUs);
 
 // Bare NETCODE: the oldest unsent message went out, and that is all that is ever known of it.
 void channelPass(Channel& channel, Outlet& outlet, uint32_t peer);
 
 // Keeps the list of a sequenced channel short: the oldest sent message is given up as lost.
 void channelTrim(Channel& channel, Outlet& outlet, uint32_t peer);
-
-// ---- Verdicts ----
-
-// A packet that carried the message has its verdict.
-void channelVerdict(Channel& channel, Outlet& outlet, uint32_t peer, Message& message, bool acked,
-                    uint64_t nowUs);
-
-// A packet that carried a skip has its verdict.
-void channelSkipVerdict(Channel& channel, int64_t skipId, bool acked);
-
-// A packet that carried the message is forgotten without a verdict, because the connection ended.
-void channelForget(Outlet& outlet, Message& message);
-
-// ---- Expiry (R-44) ----
-
-// Ends what is past its time. A message that a packet still carries waits for the verdict: it may
-// have arrived, and then it is delivered, not expired.
-void channelExpire(Channel& channel, Outlet& outlet, uint32_t peer, uint64_t nowUs);
-
-// Gives up everything unsent and unacked, because the connection ends.
-void channelDrop(Channel& channel, Outlet& outlet, uint32_t peer);
 
 }  // namespace netrt
 

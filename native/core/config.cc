@@ -21,8 +21,7 @@ void configRead(HostConfig& config, const uint32_t* words) {
   NETRT_ASSERT(words[CONFIG_ADDRESSES] <= CONFIG_ADDRESSES_MAX);
   config.role = words[CONFIG_ROLE];
   config.raw = words[CONFIG_RAW] != 0;
-  config.protocolId =
-      (uint64_t{words[CONFIG_PROTOCOL_HIGH]} << 32) | words[CONFIG_PROTOCOL_LOW];
+  config.protocolId = (uint64_t{words[CONFIG_PROTOCOL_HIGH]} << 32) | words[CONFIG_PROTOCOL_LOW];
   config.peersMax = words[CONFIG_PEERS_MAX];
   config.channelCount = words[CONFIG_CHANNELS];
   config.payloadBytesMax = words[CONFIG_PAYLOAD_BYTES_MAX];

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/gap.h"
 #include "core/stats.h"
 
 namespace netrt {
@@ -90,7 +91,8 @@ uint64_t connectionDeadlineUs(const Connection& connection, uint64_t nowUs) {
   uint64_t deadlineUs = std::min(connection.heardUs + connection.timeoutUs,
                                  acksDeadlineUs(connection.sent, connection.rtt));
   for (uint32_t index = 0; index < connection.channelCount; index++) {
-    deadlineUs = std::min(deadlineUs, connection.channels[index].earliestExpiryUs);
+    deadlineUs = std::min({deadlineUs, connection.channels[index].earliestExpiryUs,
+                           gapDeadlineUs(connection.channels[index])});
   }
   if (!sentReady(connection.sent)) return deadlineUs;
   const uint64_t sendUs =
@@ -106,7 +108,11 @@ uint64_t connectionDueUs(const Connection& connection) {
   const uint64_t wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
   const uint64_t ackDueUs = receivedDueUs(connection.received);
   const uint64_t keepAliveDueUs = connection.spokenUs + connection.keepAliveUs;
-  return std::min({wantsUs, ackDueUs, keepAliveDueUs, connection.copyDueUs});
+  uint64_t dueUs = std::min({wantsUs, ackDueUs, keepAliveDueUs, connection.copyDueUs});
+  for (uint32_t index = 0; index < connection.channelCount; index++) {
+    dueUs = std::min(dueUs, connection.channels[index].nackDueUs);
+  }
+  return dueUs;
 }
 
 bool connectionWants(const Connection& connection) {
@@ -114,6 +120,10 @@ bool connectionWants(const Connection& connection) {
     if (channelWants(connection.channels[index], connection.flushing)) return true;
   }
   return false;
+}
+
+uint64_t connectionNackDelayUs(const Connection& connection) {
+  return std::min(uint64_t{connection.rtt.smoothedUs} / 8, NACK_DELAY_MAX_US);
 }
 
 bool connectionReady(Connection& connection, uint64_t nowUs) {

@@ -37,6 +37,7 @@ struct Shared {
   AckHeader ackHeader;
   Frame frame;
   uint8_t associated[PACKET_ASSOCIATED_BYTES] = {};
+  uint8_t nackBits[NACK_BITS_BYTES_MAX] = {};
 };
 
 struct Connection {
@@ -120,6 +121,9 @@ uint64_t connectionDueUs(const Connection& connection);
 
 // Whether a channel has something for a packet now.
 bool connectionWants(const Connection& connection);
+
+// How long a message may be overtaken before it is named as missing.
+uint64_t connectionNackDelayUs(const Connection& connection);
 
 // Whether a packet may go out now: something is due, and number and budget allow it.
 bool connectionReady(Connection& connection, uint64_t nowUs);

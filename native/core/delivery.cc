@@ -13,6 +13,9 @@ namespace {
 
 bool hold(Channel& channel, Outlet& outlet, int64_t id, const uint8_t* source, size_t offset,
           uint32_t bytes, bool holds);
+void receiveUnordered(Channel& channel, Outlet& outlet, uint32_t peer, int64_t id,
+                      const uint8_t* source, size_t offset, uint32_t bytes);
+void skipUnordered(Channel& channel, Outlet& outlet);
 bool releaseFirst(Channel& channel, Outlet& outlet, uint32_t peer);
 
 void count(Outlet& outlet, const Channel& channel, uint32_t counter, uint32_t amount) {
@@ -57,6 +60,10 @@ uint32_t deliveryReceive(Channel& channel, Outlet& outlet, uint32_t peer, uint16
     return RECEIVE_OK;
   }
   if (id >= channel.expectedId + CHANNEL_ACCEPT) return RECEIVE_VIOLATION;
+  if (channel.policy->order == ORDER_NONE) {
+    receiveUnordered(channel, outlet, peer, id, source, offset, bytes);
+    return RECEIVE_OK;
+  }
   const bool turn =
       id == channel.expectedId && (channel.heldFirst == nullptr || channel.heldFirst->id != id);
   if (turn && deliverBytes(channel, outlet, peer, id, source, offset, bytes)) {
@@ -101,12 +108,61 @@ bool hold(Channel& channel, Outlet& outlet, int64_t id, const uint8_t* source, s
 
 }  // namespace
 
+bool deliverySeen(const Channel& channel, int64_t id) {
+  const uint32_t bit = static_cast<uint32_t>(id) & (CHANNEL_ACCEPT - 1);
+  return (channel.seen[bit >> 5] & (uint32_t{1} << (bit & 31))) != 0;
+}
+
+namespace {
+
+void setSeen(Channel& channel, int64_t id, bool seen) {
+  const uint32_t bit = static_cast<uint32_t>(id) & (CHANNEL_ACCEPT - 1);
+  const uint32_t mask = uint32_t{1} << (bit & 31);
+  uint32_t& word = channel.seen[bit >> 5];
+  word = seen ? word | mask : word & ~mask;
+}
+
+// Moves on over what came, and forgets it: its numbers come again.
+void passSeen(Channel& channel) {
+  while (deliverySeen(channel, channel.expectedId)) {
+    setSeen(channel, channel.expectedId, false);
+    channel.expectedId += 1;
+  }
+}
+
+// An unordered channel hands over at once what it has not seen.
+void receiveUnordered(Channel& channel, Outlet& outlet, uint32_t peer, int64_t id,
+                      const uint8_t* source, size_t offset, uint32_t bytes) {
+  if (deliverySeen(channel, id)) {
+    count(outlet, channel, CHANNEL_DUPLICATES, 1);
+    return;
+  }
+  deliverBytes(channel, outlet, peer, id, source, offset, bytes);
+  setSeen(channel, id, true);
+  channel.newestId = std::max(channel.newestId, id + 1);
+  passSeen(channel);
+}
+
+void skipUnordered(Channel& channel, Outlet& outlet) {
+  for (; channel.expectedId < channel.passId; channel.expectedId++) {
+    if (!deliverySeen(channel, channel.expectedId)) count(outlet, channel, CHANNEL_SKIPPED, 1);
+    setSeen(channel, channel.expectedId, false);
+  }
+  channel.newestId = std::max(channel.newestId, channel.expectedId);
+  passSeen(channel);
+}
+
+}  // namespace
+
 uint32_t deliverySkip(Channel& channel, Outlet& outlet, uint32_t peer, uint16_t id16) {
   const int64_t id = sequenceExpand16(id16, static_cast<uint64_t>(channel.expectedId));
-  if (channel.policy->order != ORDER_ORDERED || id > channel.expectedId + CHANNEL_ACCEPT) {
-    return RECEIVE_VIOLATION;
-  }
+  const bool repaired = channel.policy->repair != REPAIR_NONE;
+  if (!repaired || id > channel.expectedId + CHANNEL_ACCEPT) return RECEIVE_VIOLATION;
   channel.passId = std::max(channel.passId, id);
+  if (channel.policy->order == ORDER_NONE) {
+    skipUnordered(channel, outlet);
+    return RECEIVE_OK;
+  }
   return deliveryRelease(channel, outlet, peer);
 }
 

@@ -25,6 +25,9 @@ constexpr uint32_t RECEIVE_REFUSED = 3;
 uint32_t deliveryReceive(Channel& channel, Outlet& outlet, uint32_t peer, uint16_t id16,
                          const uint8_t* source, size_t offset, uint32_t bytes, bool holds);
 
+// Whether an unordered channel has this id, which lies in its window.
+bool deliverySeen(const Channel& channel, int64_t id);
+
 // Nothing below the id will come any more: gaps below it are passed.
 uint32_t deliverySkip(Channel& channel, Outlet& outlet, uint32_t peer, uint16_t id16);
 

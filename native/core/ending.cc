@@ -5,11 +5,14 @@
 #include <cstring>
 
 #include "core/delivery.h"
+#include "core/repair.h"
 #include "core/stats.h"
 
 namespace netrt {
 
 namespace {
+
+constexpr uint8_t NO_TEXT[1] = {};
 
 void releaseCarried(Connection& connection, Shared& shared);
 
@@ -121,6 +124,15 @@ void connectionDrained(Connection& connection, Shared& shared, uint64_t nowUs) {
   }
   connectionClose(connection, shared, connection.closeReason, connection.closeText, 0,
                   connection.closeTextBytes, nowUs);
+}
+
+void connectionBroken(Connection& connection, Shared& shared, uint64_t nowUs) {
+  for (uint32_t index = 0; index < connection.channelCount; index++) {
+    if (connection.channels[index].broken) {
+      connectionClose(connection, shared, REASON_UNDELIVERED, NO_TEXT, 0, 0, nowUs);
+      return;
+    }
+  }
 }
 
 }  // namespace netrt

@@ -33,6 +33,9 @@ void connectionDone(Connection& connection, Shared& shared, uint32_t reason);
 // the skip once made it drop what had been reported delivered (test/lockstep).
 void connectionDrained(Connection& connection, Shared& shared, uint64_t nowUs);
 
+// Ends a connection whose critical channel gave a message up.
+void connectionBroken(Connection& connection, Shared& shared, uint64_t nowUs);
+
 }  // namespace netrt
 
 #endif  // NETRT_CORE_ENDING_H_

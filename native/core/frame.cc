@@ -62,6 +62,18 @@ uint8_t skipNext(Reader& reader, Frame& frame) {
   return reader.failed || frame.channel >= CHANNELS_MAX ? FRAME_INVALID : FRAME_SKIP;
 }
 
+uint8_t nackNext(Reader& reader, Frame& frame) {
+  frame.channel = readU8(reader);
+  frame.id = readU16(reader);
+  frame.bytes = readU8(reader);
+  frame.offset = reader.offset;
+  readSkip(reader, frame.bytes);
+  const bool lawful = frame.channel < CHANNELS_MAX && frame.bytes <= NACK_BITS_BYTES_MAX;
+  if (reader.failed || !lawful) return FRAME_INVALID;
+  const bool padded = frame.bytes > 0 && reader.bytes[reader.offset - 1] == 0;
+  return padded ? FRAME_INVALID : FRAME_NACK;
+}
+
 }  // namespace
 
 bool ackHeaderRead(Reader& reader, AckHeader& header) {
@@ -101,6 +113,8 @@ uint8_t frameNext(Reader& reader, Frame& frame) {
       return closeNext(reader, frame);
     case FRAME_PING:
       return FRAME_PING;
+    case FRAME_NACK:
+      return nackNext(reader, frame);
     default:
       return FRAME_INVALID;
   }
@@ -119,7 +133,8 @@ bool payloadCheck(Reader& reader, AckHeader& header, Frame& frame, const uint8_t
       messages += 1;
       if (messages > MESSAGES_PER_PACKET_MAX) return false;
     }
-    if ((kind == FRAME_MESSAGE || kind == FRAME_SKIP) && frame.channel >= channelCount) {
+    const bool named = kind == FRAME_MESSAGE || kind == FRAME_SKIP || kind == FRAME_NACK;
+    if (named && frame.channel >= channelCount) {
       return false;
     }
   }
@@ -148,6 +163,13 @@ void skipWrite(Writer& writer, uint32_t channel, int64_t id) {
   writeU8(writer, FRAME_SKIP);
   writeU8(writer, static_cast<uint8_t>(channel));
   writeU16(writer, static_cast<uint16_t>(id));
+}
+
+void nackWrite(Writer& writer, uint32_t channel, int64_t id, uint32_t bitsBytes) {
+  writeU8(writer, FRAME_NACK);
+  writeU8(writer, static_cast<uint8_t>(channel));
+  writeU16(writer, static_cast<uint16_t>(id));
+  writeU8(writer, static_cast<uint8_t>(bitsBytes));
 }
 
 void pingWrite(Writer& writer) { writeU8(writer, FRAME_PING); }

@@ -39,12 +39,13 @@ constexpr uint8_t FRAME_HELLO = 1;
 constexpr uint8_t FRAME_SKIP = 2;
 constexpr uint8_t FRAME_CLOSE = 3;
 constexpr uint8_t FRAME_PING = 4;
-constexpr uint8_t FRAME_MESSAGE = 5;
+constexpr uint8_t FRAME_NACK = 5;
+constexpr uint8_t FRAME_MESSAGE = 128;
 constexpr uint8_t FRAME_INVALID = 255;
 
 struct Frame {
   uint32_t channel = 0;
-  // Message id, or skip's first id that still matters; modulo 65536.
+  // Message id, skip's first id that still matters, or nack's first missing id; modulo 65536.
   uint16_t id = 0;
   // Where the body, the text or the channel hashes start.
   size_t offset = 0;
@@ -77,6 +78,9 @@ void messageHeadWrite(Writer& writer, uint32_t channel, int64_t id, uint32_t bod
 void messageShorten(Writer& writer, size_t start, uint32_t bodyBytes);
 
 void skipWrite(Writer& writer, uint32_t channel, int64_t id);
+
+// Writes a nack up to its bitmap, which the caller writes next.
+void nackWrite(Writer& writer, uint32_t channel, int64_t id, uint32_t bitsBytes);
 
 void pingWrite(Writer& writer);
 

@@ -185,6 +185,8 @@ constexpr uint32_t CHANNEL_WINDOW = 256;
 constexpr uint32_t CHANNEL_ACCEPT = 512;
 // Sent messages of a sequenced channel that are kept for copies and verdicts.
 constexpr uint32_t SEQUENCED_KEPT_MAX = 32;
+// The number of copies that says: as many as the measured loss asks for.
+constexpr uint32_t COPIES_ADAPTIVE = 255;
 // Extra copies of one message at most.
 constexpr uint32_t COPIES_MAX = 15;
 // A copy that found no packet to ride in gets its own after this long at least,
@@ -198,6 +200,14 @@ constexpr uint64_t COPY_DELAY_LONE_US = 20000;
 constexpr uint32_t LOSSES_ALONE = 3;
 // Bytes of one piece of message memory: one holds most inputs and states.
 constexpr size_t CHUNK_BYTES = 256;
+// A hole is named by a nack after RTT/8, and after this long (µs) at the latest.
+constexpr uint64_t NACK_DELAY_MAX_US = 5000;
+// A hole that stays is named again after a round trip, and after this long (µs) at least.
+constexpr uint64_t NACK_REPEAT_MIN_US = 10000;
+// Bytes of a nack's bitmap: all of a channel's window.
+constexpr uint32_t NACK_BITS_BYTES_MAX = 32;
+// Bytes of the longest nack frame: type, channel, id, length, bitmap.
+constexpr uint32_t NACK_BYTES_MAX = 5 + 32;
 // Pieces that holding the messages of one packet may take: its bytes, and one begun for each
 // message.
 constexpr uint32_t HOLD_CHUNKS = 69;

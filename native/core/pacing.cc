@@ -10,11 +10,12 @@ namespace {
 constexpr int64_t MICROSECONDS = 1000000;
 
 void refill(Pacing& pacing, uint64_t nowUs) {
-  // Longer than a second fills every bucket; the bound keeps the product far below 2^53.
-  int64_t elapsedUs = nowUs > pacing.updatedUs ? static_cast<int64_t>(nowUs - pacing.updatedUs) : 0;
-  if (elapsedUs > MICROSECONDS * 8) elapsedUs = MICROSECONDS * 8;
-  pacing.credit += elapsedUs * pacing.rate;
-  if (pacing.credit > pacing.burst) pacing.credit = pacing.burst;
+  // What is longer than the bucket takes to fill says no more; the bound keeps the product within
+  // 53 bits. A fixed bound of 8 s once left the slowest rates short of their burst.
+  const int64_t elapsedUs =
+      nowUs > pacing.updatedUs ? static_cast<int64_t>(nowUs - pacing.updatedUs) : 0;
+  const int64_t fullUs = (pacing.burst - pacing.credit + pacing.rate - 1) / pacing.rate;
+  pacing.credit = elapsedUs < fullUs ? pacing.credit + elapsedUs * pacing.rate : pacing.burst;
   if (nowUs > pacing.updatedUs) pacing.updatedUs = nowUs;
 }
 

@@ -22,6 +22,9 @@ constexpr uint32_t REPAIR_ACK = 2;
 constexpr uint32_t EXPIRY_NEVER = 0xffffffff;
 constexpr uint32_t EXPIRY_SUPERSEDED = 0;
 
+// The strategy whose messages arrive, or the connection ends.
+constexpr uint32_t STRATEGY_CRITICAL = 4;
+
 // The words of one channel in the configuration.
 constexpr uint32_t POLICY_WORDS = 10;
 
@@ -29,7 +32,7 @@ struct Policy {
   uint32_t order = ORDER_NONE;
   // REPAIR_NACK and REPAIR_ACK as bits.
   uint32_t repair = REPAIR_NONE;
-  // Extra copies of each message, 0 to COPIES_MAX.
+  // Extra copies of each message, 0 to COPIES_MAX or COPIES_ADAPTIVE.
   uint32_t copies = 0;
   // True: copies get room made for them. False: they ride in room left over, and back the tail.
   bool copiesForced = false;

@@ -23,6 +23,8 @@ struct Message {
   // Place in the channel's line, counted from 0; given when it is enqueued.
   int64_t place = 0;
   uint64_t expiresUs = 0;
+  // When it last rode in a packet (µs).
+  uint64_t rodeUs = 0;
   uint32_t body = NO_CHUNK;
   uint32_t bytes = 0;
   uint32_t tag = 0;

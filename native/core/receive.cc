@@ -6,7 +6,9 @@
 #include "core/advance.h"
 #include "core/delivery.h"
 #include "core/ending.h"
+#include "core/gap.h"
 #include "core/packet.h"
+#include "core/repair.h"
 #include "core/sequence.h"
 #include "core/stats.h"
 
@@ -32,6 +34,8 @@ bool framesReceive(Connection& connection, Shared& shared, Reader& reader, Frame
                    uint64_t nowUs);
 bool channelFrame(Connection& connection, Shared& shared, const Reader& reader, uint8_t kind,
                   const Frame& frame, bool holds, uint64_t nowUs);
+uint32_t nackReceive(Connection& connection, Shared& shared, Channel& channel, const Reader& reader,
+                     const Frame& frame, uint64_t nowUs);
 void helloReceive(Connection& connection, Shared& shared, Reader& reader, const Frame& frame,
                   uint64_t nowUs);
 size_t helloDifference(const Shared& shared, Reader& reader, const Frame& frame, char* text);
@@ -152,7 +156,7 @@ bool framesReceive(Connection& connection, Shared& shared, Reader& reader, Frame
     } else if (kind == FRAME_CLOSE) {
       connectionPeerClosed(connection, shared, frame.code, reader.bytes, frame.offset, frame.bytes,
                            nowUs);
-    } else if (kind == FRAME_MESSAGE || kind == FRAME_SKIP) {
+    } else if (kind != FRAME_PING) {
       held = channelFrame(connection, shared, reader, kind, frame, holds, nowUs) && held;
     }
   }
@@ -168,15 +172,30 @@ bool channelFrame(Connection& connection, Shared& shared, const Reader& reader, 
   }
   Channel& channel = connection.channels[frame.channel];
   Outlet& outlet = *shared.outlet;
-  const uint32_t result = kind == FRAME_SKIP
-                              ? deliverySkip(channel, outlet, connection.handle, frame.id)
-                              : deliveryReceive(channel, outlet, connection.handle, frame.id,
-                                                reader.bytes, frame.offset, frame.bytes, holds);
+  uint32_t result;
+  if (kind == FRAME_NACK) {
+    result = nackReceive(connection, shared, channel, reader, frame, nowUs);
+  } else if (kind == FRAME_SKIP) {
+    result = deliverySkip(channel, outlet, connection.handle, frame.id);
+  } else {
+    result = deliveryReceive(channel, outlet, connection.handle, frame.id, reader.bytes,
+                             frame.offset, frame.bytes, holds);
+  }
+  gapUpdate(channel, nowUs, connectionNackDelayUs(connection));
   connection.heldUp = connection.heldUp || result == RECEIVE_HELD;
   if (result == RECEIVE_VIOLATION) {
     violate(connection, shared, TEXT_MESSAGE, REJECT_PAYLOAD, nowUs);
   }
   return result != RECEIVE_REFUSED;
+}
+
+uint32_t nackReceive(Connection& connection, Shared& shared, Channel& channel, const Reader& reader,
+                     const Frame& frame, uint64_t nowUs) {
+  const bool lawful =
+      channelNacked(channel, *shared.outlet, connection.handle, frame.id, reader.bytes,
+                    frame.offset, frame.bytes, nowUs, connection.rtt.smoothedUs);
+  connectionBroken(connection, shared, nowUs);
+  return lawful ? RECEIVE_OK : RECEIVE_VIOLATION;
 }
 
 // Compares the peer's protocol with ours; a difference is named and refused.

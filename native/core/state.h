@@ -102,6 +102,8 @@ constexpr uint8_t REASON_MISMATCH = 4;
 constexpr uint8_t REASON_VIOLATION = 5;
 // A bare NETCODE disconnect: the peer gave no reason.
 constexpr uint8_t REASON_DISCONNECTED = 6;
+// A message of a critical channel could not be delivered.
+constexpr uint8_t REASON_UNDELIVERED = 7;
 
 }  // namespace netrt
 

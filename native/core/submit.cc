@@ -109,6 +109,11 @@ void enqueue(Host& host, Connection& connection, int32_t word, uint32_t body, ui
   }
   if (body != NO_CHUNK) bodyRelease(host.outlet.pool, body);
   channelReport(host.outlet, channel, handle, tag, bytes, FATE_DROPPED);
+  channelBreak(channel, FATE_DROPPED);
+  if (channel.broken) {
+    connectionBroken(connection, host.shared, nowUs);
+    slotSettle(host, connection, nowUs);
+  }
 }
 
 void submitClose(Host& host, int32_t word, uint64_t nowUs) {

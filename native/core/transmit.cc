@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/gap.h"
 #include "core/packet.h"
 #include "core/plan.h"
 #include "core/stats.h"
@@ -22,10 +23,12 @@ size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, u
 void ackWrite(Connection& connection, Shared& shared, uint64_t nowUs);
 void helloAdd(Connection& connection, Shared& shared, SentPacket& packet);
 void skipsAdd(Connection& connection, Shared& shared, SentPacket& packet);
+void nacksAdd(Connection& connection, Shared& shared, uint64_t nowUs);
 void messagesAdd(Connection& connection, Shared& shared, SentPacket& packet, uint64_t nowUs);
 void ranksPlan(Connection& connection, Shared& shared);
 void planWrite(Connection& connection, Shared& shared, SentPacket& packet, uint64_t nowUs);
-bool messageAdd(Connection& connection, Shared& shared, SentPacket& packet, Message& message);
+bool messageAdd(Connection& connection, Shared& shared, SentPacket& packet, Message& message,
+                uint64_t nowUs);
 void copiesSchedule(Connection& connection, bool first, uint64_t nowUs);
 void keepAliveAdd(Connection& connection, Shared& shared, uint64_t nowUs, size_t acksEnd);
 
@@ -142,6 +145,7 @@ size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, u
   packet.reported = connection.received.latest;
   helloAdd(connection, shared, packet);
   skipsAdd(connection, shared, packet);
+  nacksAdd(connection, shared, nowUs);
   messagesAdd(connection, shared, packet, nowUs);
   if (packet.carried == nullptr && connectionWants(connection)) {
     // A message that does not fit beside a hello, or a pool that is empty: packets without it would
@@ -200,6 +204,19 @@ void skipsAdd(Connection& connection, Shared& shared, SentPacket& packet) {
     packet.carried = carried;
     channel.skipping = carried->skipId;
     skipWrite(shared.writer, channel.index, carried->skipId);
+  }
+}
+
+// Names what is missing. A nack that is lost is followed by the next.
+void nacksAdd(Connection& connection, Shared& shared, uint64_t nowUs) {
+  Writer& writer = shared.writer;
+  for (uint32_t index = 0; index < connection.channelCount; index++) {
+    Channel& channel = connection.channels[index];
+    if (nowUs < channel.nackDueUs || writer.end - writer.offset < NACK_BYTES_MAX) continue;
+    const uint32_t bytes = gapMissing(channel, shared.nackBits, 0);
+    nackWrite(writer, channel.index, channel.expectedId, bytes);
+    writeBytes(writer, shared.nackBits, 0, bytes);
+    channel.nackDueUs = nowUs + std::max(rttReorderUs(connection.rtt), NACK_REPEAT_MIN_US);
   }
 }
 
@@ -262,7 +279,7 @@ void planWrite(Connection& connection, Shared& shared, SentPacket& packet, uint6
     plan.messages[index] = nullptr;
     last = writer.offset;
     lastBytes = message.bytes;
-    first = messageAdd(connection, shared, packet, message) || first;
+    first = messageAdd(connection, shared, packet, message, nowUs) || first;
   }
   if (plan.count > 0) messageShorten(writer, last, lastBytes);
   copiesSchedule(connection, first, nowUs);
@@ -274,7 +291,8 @@ void planWrite(Connection& connection, Shared& shared, SentPacket& packet, uint6
 }
 
 // Writes one message into the payload; true when it rides for the first time.
-bool messageAdd(Connection& connection, Shared& shared, SentPacket& packet, Message& message) {
+bool messageAdd(Connection& connection, Shared& shared, SentPacket& packet, Message& message,
+                uint64_t nowUs) {
   Outlet& outlet = *shared.outlet;
   Writer& writer = shared.writer;
   Channel& channel = connection.channels[message.channel];
@@ -290,7 +308,7 @@ bool messageAdd(Connection& connection, Shared& shared, SentPacket& packet, Mess
   messageHeadWrite(writer, channel.index, id, bytes);
   bodyCopy(outlet.pool, body, bytes, writer.bytes, writer.offset);
   writer.offset += bytes;
-  const uint32_t ride = channelCarried(channel, outlet, message);
+  const uint32_t ride = channelCarried(channel, outlet, message, connection.sent.lossShare, nowUs);
   statsAdd(outlet.page, statsChannelWord(channel.index, CHANNEL_BYTES_SENT), bytes);
   const size_t row = statsPeerWord(connection.slot);
   if (ride == RIDE_RESEND) {

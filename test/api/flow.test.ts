@@ -10,6 +10,7 @@ import {
   arena,
   decode,
   encode,
+  join,
   next,
   openClient,
   openLinkedPair,
@@ -232,5 +233,32 @@ testEach(
     const { superseded, sent } = server.stats.channels.state;
     expect(superseded).toBeGreaterThan(0);
     expect(sent).toBeLessThan(server.stats.ticks);
+  },
+);
+
+testEach(
+  "time goes on for all in a process that is held up again and again",
+  engines,
+  async (engine) => {
+    const both = { server: engine, client: engine };
+    const { server, peer, relay } = await openLinkedPair(both);
+    // Somebody keeps the server busy, so that there is always another datagram.
+    const busy = await join(server, engine);
+    server
+      .channel("chat")
+      .on("message", (from, bytes) => from.connected && from.send("chat", bytes));
+    busy.client.channel("chat").on("message", (bytes) => {
+      if (busy.client.connected) busy.client.send("chat", bytes);
+    });
+    for (let index = 0; index < 8; index++) busy.client.send("chat", Uint8Array.of(index));
+    const hold = setInterval(() => {
+      const untilMs = performance.now() + 25;
+      while (performance.now() < untilMs);
+    }, 40);
+    relay.partitioned = true;
+    peer.send("chat", encode("too late"), { ttl: 50 });
+    const told = next<[Undelivered]>(peer, "undelivered");
+    const [message] = await told.finally(() => clearInterval(hold));
+    expect(message).toEqual({ channel: "chat", fate: "expired" });
   },
 );

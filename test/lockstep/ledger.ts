@@ -9,6 +9,7 @@
 //               itself, all that it reported delivered had arrived
 import { FATE_DELIVERED, FATE_DROPPED, FATE_EXPIRED } from "../../lib/engine/channel.js";
 import { LockstepError } from "./pair.js";
+import type { ChannelPromise } from "./profile.js";
 import type { Minted } from "./tokens.js";
 
 /** Bytes before the content: kind, index. Shorter messages are tiny: they can't say who they are. */
@@ -16,12 +17,6 @@ const HEAD_BYTES = 5;
 const KIND_UNICAST = 0;
 const KIND_BROADCAST = 1;
 const TINY_BYTE = 0xee;
-
-/** What the ledger has to know of a channel. */
-export interface ChannelPromise {
-  readonly ordered: boolean;
-  readonly sequenced: boolean;
-}
 
 interface Sent {
   readonly size: number;
@@ -110,10 +105,7 @@ export class Ledger {
   delivered = 0;
   fates = 0;
 
-  constructor(
-    readonly promises: readonly ChannelPromise[],
-    readonly raw: boolean,
-  ) {}
+  constructor(readonly promises: readonly ChannelPromise[]) {}
 
   session(node: number): Session {
     const session = new Session(this.sessions.length, node, this.promises.length);
@@ -195,7 +187,8 @@ export class Ledger {
       throw new LockstepError(`channel ${channel} delivered message ${index} with other bytes`);
     }
     const last = broadcast ? lane.lastBroadcast : lane.lastIndex;
-    if (index <= last && !this.raw) {
+    const promise = this.promises[channel];
+    if (index <= last && promise !== "raw" && promise !== "unordered") {
       throw new LockstepError(`channel ${channel} delivered ${index} after ${last}`);
     }
     if (broadcast) {
@@ -207,7 +200,7 @@ export class Ledger {
       throw new LockstepError(`channel ${channel} delivered ${index}, which was not to come`);
     }
     sent.delivered = true;
-    lane.lastIndex = index;
+    lane.lastIndex = Math.max(lane.lastIndex, index);
   }
 
   fate(end: End, channel: number, tag: number, fate: number): void {
@@ -253,7 +246,10 @@ export class Ledger {
     if (session.tampered) return;
     for (const end of [session.client, session.server]) {
       for (const [channel, lane] of end.lanes.entries()) {
-        if (this.promises[channel].ordered && !this.raw) this.#settledLane(end, channel, lane);
+        const promise = this.promises[channel];
+        if (promise === "ordered" || promise === "unordered") {
+          this.#settledLane(end, channel, lane);
+        }
       }
     }
   }
@@ -268,7 +264,8 @@ export class Ledger {
     let unknown = 0;
     for (const [index, sent] of lane.sent.entries()) {
       if (sent.delivered) continue;
-      const passed = index < other.lanes[channel].lastIndex;
+      const ordered = this.promises[channel] === "ordered";
+      const passed = ordered && index < other.lanes[channel].lastIndex;
       const given = sent.fate === FATE_EXPIRED || sent.fate === FATE_DROPPED;
       if (sent.tag === 0) {
         if (passed) unknown += 1;

@@ -23,23 +23,33 @@ import {
   ROLE_CLIENT,
   ROLE_SERVER,
 } from "../../lib/engine/config.js";
-import { CHANNELS_MAX, MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX } from "../../lib/engine/limits.js";
+import {
+  CHANNELS_MAX,
+  COPIES_ADAPTIVE,
+  MESSAGE_BYTES_MAX,
+  PAYLOAD_BYTES_MAX,
+} from "../../lib/engine/limits.js";
 import {
   EXPIRY_NEVER,
   EXPIRY_SUPERSEDED,
+  ORDER_NONE,
   ORDER_ORDERED,
   ORDER_SEQUENCED,
   POLICY_WORDS,
   REPAIR_ACK,
   REPAIR_NACK,
   REPAIR_NONE,
+  STRATEGY_CRITICAL,
 } from "../../lib/engine/policy.js";
 import type { Random } from "../../lib/sim/random.js";
 import { ADDRESS_WORDS } from "../hosts.js";
 
+/** What a channel promises of order: see ledger. */
+export type ChannelPromise = "sequenced" | "ordered" | "unordered" | "timely" | "raw";
+
 export interface ChannelShape {
   readonly words: readonly number[];
-  readonly sequenced: boolean;
+  readonly promise: ChannelPromise;
   readonly bytesMax: number;
 }
 
@@ -79,6 +89,7 @@ function pick<T>(random: Random, ...choices: readonly T[]): T {
 }
 
 const STRATEGY_REAL_TIME = 1;
+const STRATEGY_TIME_SENSITIVE = 2;
 const STRATEGY_RELIABLE = 3;
 
 function realTimeWords(random: Random, bytesMax: number): number[] {
@@ -89,13 +100,21 @@ function realTimeWords(random: Random, bytesMax: number): number[] {
   return [...words, bytesMax, STRATEGY_REAL_TIME];
 }
 
-function reliableWords(random: Random, bytesMax: number): number[] {
-  const copies = pick(random, 0, 1, 1, 7);
+function reliableWords(random: Random, order: number, bytesMax: number): number[] {
+  const copies = pick(random, 0, 1, 1, 7, COPIES_ADAPTIVE);
   const forced = copies > 1 ? 1 : 0;
   const expiryMs = pick(random, 60, 200, 200, 1500, 10_000, EXPIRY_NEVER);
-  const repair = REPAIR_ACK | REPAIR_NACK;
-  const words = [ORDER_ORDERED, repair, copies, forced, expiryMs, pick(random, 1, 64, 64, 128)];
-  return [...words, bytesMax, STRATEGY_RELIABLE];
+  const repair = pick(random, REPAIR_ACK, REPAIR_ACK | REPAIR_NACK, REPAIR_ACK | REPAIR_NACK);
+  const words = [order, repair, copies, forced, expiryMs, pick(random, 1, 64, 64, 128)];
+  return [...words, bytesMax, random.chance(20) ? STRATEGY_CRITICAL : STRATEGY_RELIABLE];
+}
+
+function timeSensitiveWords(random: Random, bytesMax: number): number[] {
+  const copies = pick(random, 0, 0, 1, 7, COPIES_ADAPTIVE);
+  const forced = copies > 1 ? 1 : 0;
+  const expiryMs = pick(random, 0, 30, 200, 200, 1500);
+  const words = [ORDER_ORDERED, REPAIR_NACK, copies, forced, expiryMs, pick(random, 1, 128)];
+  return [...words, bytesMax, STRATEGY_TIME_SENSITIVE];
 }
 
 function channelShape(random: Random, bytesLimit: number, bulk: boolean): ChannelShape {
@@ -103,14 +122,20 @@ function channelShape(random: Random, bytesLimit: number, bulk: boolean): Channe
     pick(random, 40, 300, MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX),
     bytesLimit,
   );
-  const sequenced = random.chance(bulk ? 10 : 45);
-  const words = sequenced ? realTimeWords(random, bytesMax) : reliableWords(random, bytesMax);
-  return { words, sequenced, bytesMax };
+  if (random.chance(bulk ? 10 : 35)) {
+    return { words: realTimeWords(random, bytesMax), promise: "sequenced", bytesMax };
+  }
+  if (random.chance(20)) {
+    return { words: timeSensitiveWords(random, bytesMax), promise: "timely", bytesMax };
+  }
+  const ordered = random.chance(75);
+  const words = reliableWords(random, ordered ? ORDER_ORDERED : ORDER_NONE, bytesMax);
+  return { words, promise: ordered ? "ordered" : "unordered", bytesMax };
 }
 
 function rawShape(): ChannelShape {
   const words = [0, 0, 0, 0, EXPIRY_NEVER, 1, PAYLOAD_BYTES_MAX, 0];
-  return { words, sequenced: false, bytesMax: PAYLOAD_BYTES_MAX };
+  return { words, promise: "raw", bytesMax: PAYLOAD_BYTES_MAX };
 }
 
 export function profileDraw(random: Random): Profile {

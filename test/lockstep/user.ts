@@ -64,9 +64,11 @@ function sizeOf(world: World, bytesMax: number): number {
   return dice === 97 ? bytesMax + 1 : bytesMax;
 }
 
-function ttlOf(world: World): number {
-  const { random } = world;
-  return random.chance(85) ? TTL_DEFAULT : [0, 1, 30, 150, 1000, 60_000][random.below(6)];
+function ttlOf(world: World, channel: number): number {
+  const { random, profile } = world;
+  // What only a nack repairs is bounded: without one, time alone tells that it is lost.
+  const longest = profile.channels[channel].promise === "timely" ? 2000 : 60_000;
+  return random.chance(85) ? TTL_DEFAULT : [0, 1, 30, 150, 1000, longest][random.below(6)];
 }
 
 function sends(world: World, node: Node, end: End): void {
@@ -77,7 +79,7 @@ function sends(world: World, node: Node, end: End): void {
     const size = Math.max(sizeOf(world, bytesMax), profile.raw ? 5 : 0);
     const tagged = !profile.raw && (random.chance(85) || size > bytesMax);
     const { bytes, tag } = ledger.send(end, channel, size, tagged);
-    const words = [end.handle, channel, ttlOf(world), tag] as const;
+    const words = [end.handle, channel, ttlOf(world, channel), tag] as const;
     if (!node.pair.push(RECORD_SEND, words, bytes)) ledger.unsend(end, channel, size, tag);
   }
 }
@@ -90,7 +92,7 @@ function broadcasts(world: World, node: Node): void {
   const bytes = ledger.broadcast(channel, size, node.broadcasts);
   const except = random.chance(30) ? [...node.ends.keys()][0] : 0;
   node.broadcasts += 1;
-  node.pair.push(RECORD_BROADCAST, [except, channel, ttlOf(world), 0], bytes);
+  node.pair.push(RECORD_BROADCAST, [except, channel, ttlOf(world, channel), 0], bytes);
 }
 
 export function userCloses(world: World, node: Node, end: End, drain: boolean): void {

@@ -90,11 +90,7 @@ export class World {
     this.nowUs = this.profile.startUs;
     this.network = new Network(this.random);
     this.#privateKey = fillRandom(this.random, new Uint8Array(KEY_BYTES));
-    const promises = this.profile.channels.map(({ sequenced }) => ({
-      sequenced,
-      ordered: !sequenced && !this.profile.raw,
-    }));
-    this.ledger = new Ledger(promises, this.profile.raw);
+    this.ledger = new Ledger(this.profile.channels.map(({ promise }) => promise));
     for (let index = 0; index <= this.profile.clients; index++) {
       const stranger = this.profile.stranger && index === 1;
       const config = profileConfig(this.profile, index === SERVER, stranger);

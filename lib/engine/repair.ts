@@ -1,0 +1,174 @@
+// repair: what becomes of messages that were sent: verdicts, nacks, and the end of their time.
+//
+// Owns the decision that a message rides again (R-51). Never chooses a packet for it (plan does).
+// Invariants: a message is marked to ride again only while it is listed; what is given up after it
+// was sent leaves a hole that the receiver is told of (R-33).
+
+import {
+  type Channel,
+  channelFinish,
+  channelRepaired,
+  FATE_DELIVERED,
+  FATE_DROPPED,
+  FATE_EXPIRED,
+  FATE_LOST,
+  NO_ID,
+  type Outlet,
+} from "./channel.js";
+import { REPAIR_ACK, REPAIR_NACK } from "./policy.js";
+import { type Message, messageRelease } from "./queue.js";
+import { sequenceExpand16 } from "./sequence.js";
+import { NO_DEADLINE } from "./timers.js";
+
+// --- verdicts ---
+
+/**
+ * A packet that carried the message has its verdict. What would be sent now arrives at `arrivalUs`:
+ * later than a message is of interest, it is not sent again (R-51).
+ */
+export function channelVerdict(
+  channel: Channel,
+  outlet: Outlet,
+  peer: number,
+  message: Message,
+  acked: boolean,
+  nowUs: number,
+  arrivalUs: number,
+): void {
+  message.inFlight -= 1;
+  if (!message.listed) {
+    if (message.inFlight === 0) {
+      messageRelease(outlet.pool, message);
+    }
+    return;
+  }
+  if (acked) {
+    channelFinish(channel, outlet, peer, message, FATE_DELIVERED);
+    return;
+  }
+  if (message.inFlight > 0 || message.resend) {
+    return;
+  }
+  if (message.expiresUs <= nowUs) {
+    expire(channel, outlet, peer, message);
+  } else if ((channel.policy.repair & REPAIR_ACK) !== 0) {
+    message.losses = Math.min(message.losses + 1, 255);
+    resend(channel, outlet, peer, message, arrivalUs);
+  } else if (!channelRepaired(channel) && message.copiesLeft === 0) {
+    channelFinish(channel, outlet, peer, message, FATE_LOST);
+  }
+}
+
+/** The message rides again if it still arrives in time; else its time is over now (R-51). */
+function resend(
+  channel: Channel,
+  outlet: Outlet,
+  peer: number,
+  message: Message,
+  arrivalUs: number,
+): void {
+  if (arrivalUs <= message.expiresUs) {
+    message.resend = true;
+    channel.resends += 1;
+  } else if (message.inFlight === 0 && message.copiesLeft === 0) {
+    expire(channel, outlet, peer, message);
+  }
+}
+
+/**
+ * The receiver names ids that it misses: `id16`, and for bit i of the bitmap the id i + 1 behind it
+ * (R-49). What rode less than a round trip ago is on its way. False: an id that was never sent.
+ */
+export function channelNacked(
+  channel: Channel,
+  outlet: Outlet,
+  peer: number,
+  id16: number,
+  bits: Uint8Array,
+  offset: number,
+  bytes: number,
+  nowUs: number,
+  roundTripUs: number,
+): boolean {
+  const firstId = sequenceExpand16(id16, channel.nextId);
+  if (firstId >= channel.nextId || (channel.policy.repair & REPAIR_NACK) === 0) {
+    return false;
+  }
+  const arrivalUs = nowUs + Math.trunc(roundTripUs / 2);
+  let message = channel.first;
+  while (message?.sent) {
+    const next: Message | null = message.next;
+    const index = message.id - firstId - 1;
+    const named =
+      index < 0
+        ? index === -1
+        : index < bytes * 8 && (bits[offset + (index >>> 3)] & (1 << (index & 7))) !== 0;
+    if (named && !message.resend && nowUs >= message.rodeUs + roundTripUs) {
+      resend(channel, outlet, peer, message, arrivalUs);
+    }
+    message = next;
+  }
+  return true;
+}
+
+/** A packet that carried a skip has its verdict. */
+export function channelSkipVerdict(channel: Channel, skipId: number, acked: boolean): void {
+  channel.skipping = NO_ID;
+  if (!acked) {
+    return;
+  }
+  if (skipId > channel.holeLast) {
+    channel.holeFirst = NO_ID;
+    channel.holeLast = NO_ID;
+  } else if (skipId > channel.holeFirst) {
+    channel.holeFirst = skipId;
+  }
+}
+
+/** A packet that carried the message is forgotten without a verdict, because the connection ended. */
+export function channelForget(outlet: Outlet, message: Message): void {
+  message.inFlight -= 1;
+  if (message.inFlight === 0) {
+    messageRelease(outlet.pool, message);
+  }
+}
+
+// --- expiry (R-44) ---
+
+function expire(channel: Channel, outlet: Outlet, peer: number, message: Message): void {
+  if (message.sent && channelRepaired(channel)) {
+    const known = channel.holeFirst !== NO_ID;
+    channel.holeFirst = known ? Math.min(channel.holeFirst, message.id) : message.id;
+    channel.holeLast = Math.max(channel.holeLast, message.id);
+  }
+  channelFinish(channel, outlet, peer, message, FATE_EXPIRED);
+}
+
+/**
+ * Ends what is past its time. A message that a packet still carries waits for the verdict: it may
+ * have arrived, and then it is delivered, not expired.
+ */
+export function channelExpire(channel: Channel, outlet: Outlet, peer: number, nowUs: number): void {
+  if (nowUs < channel.earliestExpiryUs) {
+    return;
+  }
+  let earliestUs = NO_DEADLINE;
+  let message = channel.first;
+  while (message !== null) {
+    const next: Message | null = message.next;
+    if (message.expiresUs > nowUs) {
+      earliestUs = Math.min(earliestUs, message.expiresUs);
+    } else if (message.inFlight === 0) {
+      expire(channel, outlet, peer, message);
+    }
+    message = next;
+  }
+  channel.earliestExpiryUs = earliestUs;
+}
+
+/** Gives up everything unsent and unacked, because the connection ends. */
+export function channelDrop(channel: Channel, outlet: Outlet, peer: number): void {
+  while (channel.first !== null) {
+    channelFinish(channel, outlet, peer, channel.first, FATE_DROPPED);
+  }
+}

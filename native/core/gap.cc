@@ -1,0 +1,68 @@
+// Ids that have not come: see gap.h.
+#include "core/gap.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/delivery.h"
+
+namespace netrt {
+
+namespace {
+
+// The id behind the highest that came.
+int64_t arrivedEnd(const Channel& channel) {
+  if (channel.policy->order == ORDER_NONE) return std::max(channel.newestId, channel.expectedId);
+  return channel.heldLast == nullptr ? channel.expectedId : channel.heldLast->id + 1;
+}
+
+}  // namespace
+
+void gapUpdate(Channel& channel, uint64_t nowUs, uint64_t delayUs) {
+  const bool due = channel.heldFirst != nullptr && channel.heldFirst->id == channel.expectedId;
+  if (arrivedEnd(channel) == channel.expectedId || due) {
+    channel.gapId = NO_ID;
+    channel.nackDueUs = NO_DEADLINE;
+  } else if (channel.gapId != channel.expectedId) {
+    channel.gapId = channel.expectedId;
+    channel.gapUs = nowUs;
+    if ((channel.policy->repair & REPAIR_NACK) != 0) {
+      channel.nackDueUs = std::min(channel.nackDueUs, nowUs + delayUs);
+    }
+  }
+}
+
+uint64_t gapDeadlineUs(const Channel& channel) {
+  const bool waits = channel.gapId != NO_ID && channel.policy->repair == REPAIR_NACK;
+  return waits ? channel.gapUs + uint64_t{channel.policy->expiryMs} * 1000 : NO_DEADLINE;
+}
+
+void gapExpire(Channel& channel, uint64_t nowUs) {
+  if (nowUs >= gapDeadlineUs(channel) && channel.heldFirst != nullptr) {
+    channel.passId = channel.heldFirst->id;
+    channel.gapId = NO_ID;
+    channel.nackDueUs = NO_DEADLINE;
+  }
+}
+
+uint32_t gapMissing(const Channel& channel, uint8_t* bits, size_t offset) {
+  const int64_t reach = channel.expectedId + 1 + int64_t{NACK_BITS_BYTES_MAX} * 8;
+  const int64_t end = std::min(arrivedEnd(channel), reach);
+  uint32_t bytes = 0;
+  std::memset(bits + offset, 0, NACK_BITS_BYTES_MAX);
+  const Message* held = channel.heldFirst;
+  for (int64_t id = channel.expectedId + 1; id < end; id++) {
+    const bool came = channel.policy->order == ORDER_NONE ? deliverySeen(channel, id)
+                                                          : held != nullptr && held->id == id;
+    if (!came) {
+      const uint32_t index = static_cast<uint32_t>(id - channel.expectedId - 1);
+      bits[offset + (index >> 3)] |= static_cast<uint8_t>(1 << (index & 7));
+      bytes = (index >> 3) + 1;
+    } else if (held != nullptr) {
+      held = held->next;
+    }
+  }
+  return bytes;
+}
+
+}  // namespace netrt

@@ -1,0 +1,133 @@
+// What becomes of messages that were sent: see repair.h.
+#include "core/repair.h"
+
+#include <algorithm>
+
+#include "core/sequence.h"
+
+namespace netrt {
+
+namespace {
+
+void resend(Channel& channel, Outlet& outlet, uint32_t peer, Message& message, uint64_t arrivalUs);
+void expire(Channel& channel, Outlet& outlet, uint32_t peer, Message& message);
+
+}  // namespace
+
+// ---- Verdicts ----
+
+void channelVerdict(Channel& channel, Outlet& outlet, uint32_t peer, Message& message, bool acked,
+                    uint64_t nowUs, uint64_t arrivalUs) {
+  message.inFlight -= 1;
+  if (!message.listed) {
+    if (message.inFlight == 0) messageRelease(outlet.pool, &message);
+    return;
+  }
+  if (acked) {
+    channelFinish(channel, outlet, peer, message, FATE_DELIVERED);
+    return;
+  }
+  if (message.inFlight > 0 || message.resend) return;
+  if (message.expiresUs <= nowUs) {
+    expire(channel, outlet, peer, message);
+  } else if ((channel.policy->repair & REPAIR_ACK) != 0) {
+    if (message.losses < UINT8_MAX) message.losses += 1;
+    resend(channel, outlet, peer, message, arrivalUs);
+  } else if (!channelRepaired(channel) && message.copiesLeft == 0) {
+    channelFinish(channel, outlet, peer, message, FATE_LOST);
+  }
+}
+
+namespace {
+
+// The message rides again if it still arrives in time; else its time is over now.
+void resend(Channel& channel, Outlet& outlet, uint32_t peer, Message& message, uint64_t arrivalUs) {
+  if (arrivalUs <= message.expiresUs) {
+    message.resend = true;
+    channel.resends += 1;
+  } else if (message.inFlight == 0 && message.copiesLeft == 0) {
+    expire(channel, outlet, peer, message);
+  }
+}
+
+// Whether a nack whose first missing id is `firstId` names this id.
+bool isNamed(int64_t id, int64_t firstId, const uint8_t* bits, size_t offset, uint32_t bytes) {
+  const int64_t index = id - firstId - 1;
+  if (index < 0) return index == -1;
+  if (index >= static_cast<int64_t>(bytes) * 8) return false;
+  return (bits[offset + static_cast<size_t>(index >> 3)] & (1 << (index & 7))) != 0;
+}
+
+}  // namespace
+
+bool channelNacked(Channel& channel, Outlet& outlet, uint32_t peer, uint16_t id16,
+                   const uint8_t* bits, size_t offset, uint32_t bytes, uint64_t nowUs,
+                   uint64_t roundTripUs) {
+  const int64_t firstId = sequenceExpand16(id16, static_cast<uint64_t>(channel.nextId));
+  if (firstId >= channel.nextId || (channel.policy->repair & REPAIR_NACK) == 0) return false;
+  const uint64_t arrivalUs = nowUs + roundTripUs / 2;
+  Message* message = channel.first;
+  while (message != nullptr && message->sent) {
+    Message* next = message->next;
+    if (isNamed(message->id, firstId, bits, offset, bytes) && !message->resend &&
+        nowUs >= message->rodeUs + roundTripUs) {
+      resend(channel, outlet, peer, *message, arrivalUs);
+    }
+    message = next;
+  }
+  return true;
+}
+
+void channelSkipVerdict(Channel& channel, int64_t skipId, bool acked) {
+  channel.skipping = NO_ID;
+  if (!acked) return;
+  if (skipId > channel.holeLast) {
+    channel.holeFirst = NO_ID;
+    channel.holeLast = NO_ID;
+  } else if (skipId > channel.holeFirst) {
+    channel.holeFirst = skipId;
+  }
+}
+
+void channelForget(Outlet& outlet, Message& message) {
+  message.inFlight -= 1;
+  if (message.inFlight == 0) messageRelease(outlet.pool, &message);
+}
+
+// ---- Expiry (R-44) ----
+
+namespace {
+
+void expire(Channel& channel, Outlet& outlet, uint32_t peer, Message& message) {
+  if (message.sent && channelRepaired(channel)) {
+    const bool known = channel.holeFirst != NO_ID;
+    channel.holeFirst = known ? std::min(channel.holeFirst, message.id) : message.id;
+    channel.holeLast = std::max(channel.holeLast, message.id);
+  }
+  channelFinish(channel, outlet, peer, message, FATE_EXPIRED);
+}
+
+}  // namespace
+
+void channelExpire(Channel& channel, Outlet& outlet, uint32_t peer, uint64_t nowUs) {
+  if (nowUs < channel.earliestExpiryUs) return;
+  uint64_t earliestUs = NO_DEADLINE;
+  Message* message = channel.first;
+  while (message != nullptr) {
+    Message* next = message->next;
+    if (message->expiresUs > nowUs) {
+      earliestUs = std::min(earliestUs, message->expiresUs);
+    } else if (message->inFlight == 0) {
+      expire(channel, outlet, peer, *message);
+    }
+    message = next;
+  }
+  channel.earliestExpiryUs = earliestUs;
+}
+
+void channelDrop(Channel& channel, Outlet& outlet, uint32_t peer) {
+  while (channel.first != nullptr)
+    channelFinish(channel, outlet, peer, *channel.first, FATE_DROPPED);
+}
+
+}  // namespace netrt
