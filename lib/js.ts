@@ -44,9 +44,9 @@ import {
 const WAITING_MAX = 8192;
 /** A turn this much later than asked for means that the event loop stood still (µs). */
 const STALL_US = 20_000;
-/** After that, turns without a new datagram until the socket counts as empty: it is read in parts. */
-const QUIET_TURNS = 2;
-/** And turns at most: under a flood the socket is never empty. */
+/** Datagrams that the loop takes from a socket before it leaves others in the kernel (libuv's figure). */
+const POLL_DATAGRAMS = 32;
+/** Turns at most before time counts again: under a flood the socket is never empty. */
 const BEHIND_TURNS_MAX = 256;
 /** Addresses remembered as text, so that a datagram costs no parsing and no formatting. */
 const TEXTS_MAX = 65_536;
@@ -91,9 +91,10 @@ class JsEngine implements Engine {
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
   #armedUs = Number.MAX_SAFE_INTEGER;
-  /** Turns until time counts again after a stall, and those in a row that found no datagram. */
+  /** Turns at most until time counts again after a stall. */
   #behind = 0;
-  #quiet = 0;
+  /** Datagrams that came since the last turn that took some. */
+  #arrivals = 0;
   readonly #counters = {
     receiveCalls: 0,
     sendCalls: 0,
@@ -152,6 +153,7 @@ class JsEngine implements Engine {
       this.#counters.kernelDrops += 1;
       return;
     }
+    this.#arrivals += 1;
     this.#waiting.push({ from: this.#address(from), bytes, receivedUs: nowUs() });
     if (this.#watch && this.#soon === null) {
       this.#soon = setImmediate(() => this.#wake());
@@ -206,10 +208,10 @@ class JsEngine implements Engine {
     hostSubmit(this.#host, now);
     if ((flags & TURN_RECEIVE) !== 0) {
       const late = now - this.#armedUs > STALL_US;
-      if (late) this.#behind = BEHIND_TURNS_MAX;
-      this.#quiet = this.#waiting.length > this.#taken ? 0 : this.#quiet + 1;
+      const emptied = this.#arrivals < POLL_DATAGRAMS;
+      this.#arrivals = 0;
       turned |= this.#receive(now);
-      turned |= this.#catchUp(now);
+      turned |= this.#catchUp(now, late, emptied && turned === 0);
     }
     if ((flags & TURN_FLUSH) !== 0) hostFlush(this.#host);
     if ((flags & TURN_TRANSMIT) !== 0) this.#transmit(now);
@@ -219,14 +221,13 @@ class JsEngine implements Engine {
 
   /**
    * Lets time pass, unless the loop stood still: then timers come before the datagrams that arrived
-   * meanwhile, and a peer whose datagrams wait in the kernel is not silent.
+   * meanwhile, and a peer whose datagrams wait in the kernel is not silent. The loop has looked at
+   * the socket by the next turn, and a stall within a stall is none: time always counts again.
    */
-  #catchUp(now: number): number {
-    if (this.#quiet >= QUIET_TURNS) this.#behind = 0;
-    if (this.#behind > 0) {
-      this.#behind -= 1;
-      return TURNED_MORE;
-    }
+  #catchUp(now: number, late: boolean, emptied: boolean): number {
+    if (this.#behind > 0) this.#behind = emptied ? 0 : this.#behind - 1;
+    else if (late) this.#behind = BEHIND_TURNS_MAX;
+    if (this.#behind > 0) return TURNED_MORE;
     hostAdvance(this.#host, now);
     return 0;
   }

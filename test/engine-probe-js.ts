@@ -148,7 +148,10 @@ function write(out: Uint8Array, offset: number, calls: (writer: Writer) => void)
 
 type Frames = Pick<
   EngineProbe,
-  | Extract<keyof EngineProbe, `${"payload" | "skip" | "ping" | "hello" | "close"}${string}`>
+  | Extract<
+      keyof EngineProbe,
+      `${"payload" | "skip" | "nack" | "ping" | "hello" | "close"}${string}`
+    >
   | "messageFrameBytes"
   | "ackHeaderWrite"
   | "messageWrite"
@@ -196,6 +199,11 @@ const frames: Frames = {
     write(out, offset, (writer) => frame.messageShorten(writer, start, bodyBytes)),
   skipWrite: (out, offset, channel, id) =>
     write(out, offset, (writer) => frame.skipWrite(writer, channel, id)),
+  nackWrite: (out, offset, channel, id, bits) =>
+    write(out, offset, (writer) => {
+      frame.nackWrite(writer, channel, id, bits.length);
+      writeBytes(writer, bits, 0, bits.length);
+    }),
   pingWrite: (out, offset) => write(out, offset, frame.pingWrite),
   helloWrite: (out, offset, version, nameHash, hashes) =>
     write(out, offset, (writer) => {

@@ -5,11 +5,12 @@
  */
 import * as channels from "../lib/engine/channel.js";
 import * as delivery from "../lib/engine/delivery.js";
+import * as gap from "../lib/engine/gap.js";
 import * as plans from "../lib/engine/plan.js";
 import { POLICY_WORDS, Policy, policyRead } from "../lib/engine/policy.js";
 import * as queue from "../lib/engine/queue.js";
 import * as repair from "../lib/engine/repair.js";
-import { Ring, ringSet } from "../lib/engine/ring.js";
+import { Ring, ringPublish, ringPush, ringRoom, ringSet } from "../lib/engine/ring.js";
 import { CHANNEL_FIELDS, type EngineProbe, type LineHandle } from "./engine-probe.js";
 
 class Line {
@@ -63,6 +64,9 @@ const queues: Queue = {
     const pool = new queue.Pool(chunkCount, messageCount, carriedCount);
     return new Line(policies, pool, completion, page) as unknown as LineHandle;
   },
+  lineRoom: (line) => ringRoom(outletOf(line).completion),
+  linePush: (line, kind, bytes) => ringPush(outletOf(line).completion, kind, bytes),
+  linePublish: (line) => ringPublish(outletOf(line).completion),
   poolRead(line, out) {
     const pool = poolOf(line);
     let chunkList = 0;
@@ -112,7 +116,7 @@ const planning: Plans = {
   channelPlanHead: (line, channel) =>
     plans.channelPlanHead(channelOf(line, channel), asLine(line).plan),
   channelStuck: (line, channel) => plans.channelStuck(channelOf(line, channel)),
-  carryPlan(line, out, bodies) {
+  carryPlan(line, out, bodies, lossShare, nowUs) {
     const { plan, outlet, channels: all } = asLine(line);
     let end = 0;
     for (let index = 0; index < plan.count; index++) {
@@ -120,7 +124,7 @@ const planning: Plans = {
       const { bytes, tag } = message;
       queue.bodyCopy(outlet.pool, message.body, bytes, bodies, end);
       end += bytes;
-      const ride = channels.channelCarried(all[message.channel], outlet, message, 0, 0);
+      const ride = channels.channelCarried(all[message.channel], outlet, message, lossShare, nowUs);
       const name = asLine(line).nameOf(message);
       out.set([message.channel, message.id, ride, name, bytes, tag], index * 6);
     }
@@ -129,14 +133,14 @@ const planning: Plans = {
 };
 
 type Channels = Omit<
-  Pick<EngineProbe, Extract<keyof EngineProbe, `${"channel" | "delivery"}${string}`>>,
+  Pick<EngineProbe, Extract<keyof EngineProbe, `${"channel" | "delivery" | "gap"}${string}`>>,
   keyof Plans
 >;
 
 function channelRead(channel: channels.Channel): number[] {
   let held = 0;
   for (let message = channel.heldFirst; message !== null; message = message.next) held += 1;
-  const all = { ...channel, held };
+  const all = { ...channel, held, broken: channel.broken ? 1 : 0 };
   return CHANNEL_FIELDS.map((field) => all[field]);
 }
 
@@ -173,9 +177,16 @@ const machines: Channels = {
     channels.channelTrim(channelOf(line, channel), outletOf(line), peer),
   channelPass: (line, channel, peer) =>
     channels.channelPass(channelOf(line, channel), outletOf(line), peer),
-  channelVerdict(line, channel, peer, name, acked, nowUs) {
+  channelVerdict(line, channel, peer, name, acked, nowUs, arrivalUs) {
     const message = asLine(line).message(name);
-    repair.channelVerdict(channelOf(line, channel), outletOf(line), peer, message, acked, nowUs, nowUs);
+    const its = channelOf(line, channel);
+    repair.channelVerdict(its, outletOf(line), peer, message, acked, nowUs, arrivalUs);
+  },
+  channelNacked(line, channel, peer, id16, bits, nowUs, roundTripUs) {
+    const its = channelOf(line, channel);
+    const bytes = bits.length;
+    const outlet = outletOf(line);
+    return repair.channelNacked(its, outlet, peer, id16, bits, 0, bytes, nowUs, roundTripUs);
   },
   channelForget: (line, name) => repair.channelForget(outletOf(line), asLine(line).message(name)),
   channelExpire: (line, channel, peer, nowUs) =>
@@ -192,6 +203,11 @@ const machines: Channels = {
   deliveryRelease: (line, channel, peer) =>
     delivery.deliveryRelease(channelOf(line, channel), outletOf(line), peer),
   deliveryDrop: (line, channel) => delivery.deliveryDrop(channelOf(line, channel), outletOf(line)),
+  gapUpdate: (line, channel, nowUs, delayUs) =>
+    gap.gapUpdate(channelOf(line, channel), nowUs, delayUs),
+  gapDeadlineUs: (line, channel) => gap.gapDeadlineUs(channelOf(line, channel)),
+  gapExpire: (line, channel, nowUs) => gap.gapExpire(channelOf(line, channel), nowUs),
+  gapMissing: (line, channel, bits) => gap.gapMissing(channelOf(line, channel), bits, 0),
 };
 
 export const jsLine: Queue & Plans & Channels = { ...queues, ...planning, ...machines };

@@ -52,6 +52,9 @@ export const CHANNEL_FIELDS = [
   "expectedId",
   "passId",
   "held",
+  "broken",
+  "gapId",
+  "nackDueUs",
 ] as const;
 /** What `poolRead` answers: free parts as counted, and the lengths of the free lists where those are walked. */
 export const POOL_FIELDS = ["chunksFree", "messagesFree", "carriedsFree", "chunkList"] as const;
@@ -155,6 +158,7 @@ export interface EngineProbe {
   ): number;
   messageShorten(out: Uint8Array, offset: number, start: number, bodyBytes: number): number;
   skipWrite(out: Uint8Array, offset: number, channel: number, id: number): number;
+  nackWrite(out: Uint8Array, offset: number, channel: number, id: number, bits: Uint8Array): number;
   pingWrite(out: Uint8Array, offset: number): number;
   helloWrite(
     out: Uint8Array,
@@ -187,6 +191,10 @@ export interface EngineProbe {
     completion: Uint8Array,
     page: Uint32Array,
   ): LineHandle;
+  /** The room of the user's ring; a record of the test's own in it; and its publishing. */
+  lineRoom(line: LineHandle): number;
+  linePush(line: LineHandle, kind: number, payloadBytes: number): number;
+  linePublish(line: LineHandle): void;
   poolRead(line: LineHandle, out: Float64Array): void;
   bodyChunks(bytes: number): number;
   /** The body, or -1. */
@@ -229,8 +237,14 @@ export interface EngineProbe {
   channelPlanHead(line: LineHandle, channel: number): void;
   channelStuck(line: LineHandle, channel: number): boolean;
   /** channelCarried for each planned message; RIDE_FIELDS of each into `out`, their bodies one after the
-   * other into `bodies`. How many. */
-  carryPlan(line: LineHandle, out: Float64Array, bodies: Uint8Array): number;
+   * other into `bodies`. How many. `lossShare`: in 65536ths. */
+  carryPlan(
+    line: LineHandle,
+    out: Float64Array,
+    bodies: Uint8Array,
+    lossShare: number,
+    nowUs: number,
+  ): number;
   channelTrim(line: LineHandle, channel: number, peer: number): void;
   channelPass(line: LineHandle, channel: number, peer: number): void;
   channelVerdict(
@@ -240,7 +254,17 @@ export interface EngineProbe {
     message: number,
     acked: boolean,
     nowUs: number,
+    arrivalUs: number,
   ): void;
+  channelNacked(
+    line: LineHandle,
+    channel: number,
+    peer: number,
+    id16: number,
+    bits: Uint8Array,
+    nowUs: number,
+    roundTripUs: number,
+  ): boolean;
   channelForget(line: LineHandle, message: number): void;
   channelExpire(line: LineHandle, channel: number, peer: number, nowUs: number): void;
   channelDrop(line: LineHandle, channel: number, peer: number): void;
@@ -257,4 +281,9 @@ export interface EngineProbe {
   deliverySkip(line: LineHandle, channel: number, peer: number, id16: number): number;
   deliveryRelease(line: LineHandle, channel: number, peer: number): number;
   deliveryDrop(line: LineHandle, channel: number): void;
+  gapUpdate(line: LineHandle, channel: number, nowUs: number, delayUs: number): void;
+  gapDeadlineUs(line: LineHandle, channel: number): number;
+  gapExpire(line: LineHandle, channel: number, nowUs: number): void;
+  /** The bytes of the bitmap. */
+  gapMissing(line: LineHandle, channel: number, bits: Uint8Array): number;
 }

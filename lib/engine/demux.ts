@@ -357,13 +357,14 @@ function receiveClient(
     clientDenied(client, nowUs);
   } else if (header.type === PACKET_CHALLENGE) {
     clientChallenged(client, bytes, offset + header.bytes, nowUs);
-  } else if (clientAccepted(client)) {
-    accept(host, nowUs, receivedUs, address);
-  } else {
+  } else if (!clientAccepted(client)) {
     return REJECT_STATE;
   }
   if (client.state !== before) {
     hostReportState(host);
+  }
+  if (client.state === CLIENT_CONNECTED) {
+    accept(host, nowUs, receivedUs, address);
   }
   return REJECT_NONE;
 }

@@ -363,6 +363,13 @@ void frameInit(Napi::Object exports) {
     skipWrite(writer, probeU32(info, 2), info[3].As<Number>().Int64Value());
     return writerOut(info, writer);
   });
+  probeExport(exports, "nackWrite", [](const Info& info) -> Value {
+    Writer writer = writerIn(info);
+    const uint32_t bytes = static_cast<uint32_t>(probeLength(info, 4));
+    nackWrite(writer, probeU32(info, 2), info[3].As<Number>().Int64Value(), bytes);
+    writeBytes(writer, probeBytes(info, 4), 0, bytes);
+    return writerOut(info, writer);
+  });
   probeExport(exports, "pingWrite", [](const Info& info) -> Value {
     Writer writer = writerIn(info);
     pingWrite(writer);

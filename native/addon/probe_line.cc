@@ -5,6 +5,7 @@
 #include "addon/probe.h"
 #include "core/channel.h"
 #include "core/delivery.h"
+#include "core/gap.h"
 #include "core/plan.h"
 #include "core/policy.h"
 #include "core/queue.h"
@@ -93,6 +94,15 @@ Value lineCarried(const Info& info) {
 
 void queueInit(Napi::Object exports) {
   probeExport(exports, "lineOpen", lineOpen);
+  probeExport(exports, "lineRoom", [](const Info& info) -> Value {
+    return number(info, ringRoom(lineIn(info).outlet.completion));
+  });
+  probeExport(exports, "linePush", [](const Info& info) -> Value {
+    return number(info,
+                  ringPush(lineIn(info).outlet.completion, probeU32(info, 1), probeU32(info, 2)));
+  });
+  probeExport(exports, "linePublish",
+              [](const Info& info) { ringPublish(lineIn(info).outlet.completion); });
   probeExport(exports, "poolRead", poolRead);
   probeExport(exports, "bodyChunks", [](const Info& info) -> Value {
     return number(info, bodyChunks(probeU32(info, 0)));
@@ -141,6 +151,9 @@ void channelRead(const Info& info) {
   out[8] = static_cast<double>(channel.expectedId);
   out[9] = static_cast<double>(channel.passId);
   out[10] = held;
+  out[11] = channel.broken ? 1 : 0;
+  out[12] = static_cast<double>(channel.gapId);
+  out[13] = static_cast<double>(channel.nackDueUs);
 }
 
 Value enqueue(const Info& info) {
@@ -189,7 +202,14 @@ void channelInit(Napi::Object exports) {
   });
   probeExport(exports, "channelVerdict", [](const Info& info) {
     channelVerdict(channelIn(info), lineIn(info).outlet, probeU32(info, 2), messageIn(info, 3),
-                   info[4].ToBoolean(), probeTime(info, 5), probeTime(info, 5));
+                   info[4].ToBoolean(), probeTime(info, 5), probeTime(info, 6));
+  });
+  probeExport(exports, "channelNacked", [](const Info& info) -> Value {
+    return Boolean::New(
+        info.Env(), channelNacked(channelIn(info), lineIn(info).outlet, probeU32(info, 2),
+                                  static_cast<uint16_t>(probeU32(info, 3)), probeBytes(info, 4), 0,
+                                  static_cast<uint32_t>(probeLength(info, 4)), probeTime(info, 5),
+                                  static_cast<uint32_t>(probeU32(info, 6))));
   });
   probeExport(exports, "channelForget",
               [](const Info& info) { channelForget(lineIn(info).outlet, messageIn(info, 1)); });
@@ -214,7 +234,8 @@ Value carryPlan(const Info& info) {
     const uint32_t tag = message.tag;
     bodyCopy(line.outlet.pool, message.body, bytes, bodies, 0);
     bodies += bytes;
-    const uint32_t ride = channelCarried(line.channels[message.channel], line.outlet, message, 0, 0);
+    const uint32_t ride = channelCarried(line.channels[message.channel], line.outlet, message,
+                                         probeU32(info, 3), probeTime(info, 4));
     double* fields = out + index * FIELDS;
     fields[0] = message.channel;
     fields[1] = static_cast<double>(message.id);
@@ -265,6 +286,22 @@ void deliveryInit(Napi::Object exports) {
               [](const Info& info) { deliveryDrop(channelIn(info), lineIn(info).outlet); });
 }
 
+// ---- Gap ----
+
+void gapInit(Napi::Object exports) {
+  probeExport(exports, "gapUpdate", [](const Info& info) {
+    gapUpdate(channelIn(info), probeTime(info, 2), probeU32(info, 3));
+  });
+  probeExport(exports, "gapDeadlineUs", [](const Info& info) -> Value {
+    return number(info, gapDeadlineUs(channelIn(info)));
+  });
+  probeExport(exports, "gapExpire",
+              [](const Info& info) { gapExpire(channelIn(info), probeTime(info, 2)); });
+  probeExport(exports, "gapMissing", [](const Info& info) -> Value {
+    return number(info, gapMissing(channelIn(info), probeBytes(info, 2), 0));
+  });
+}
+
 }  // namespace
 
 void probeLineInit(Napi::Object exports) {
@@ -272,6 +309,7 @@ void probeLineInit(Napi::Object exports) {
   channelInit(exports);
   planInit(exports);
   deliveryInit(exports);
+  gapInit(exports);
 }
 
 }  // namespace netrt

@@ -198,12 +198,11 @@ int receiveClient(Host& host, uint64_t nowUs, uint64_t receivedUs, const Address
     clientDenied(client, nowUs);
   } else if (header.type == PACKET_CHALLENGE) {
     clientChallenged(client, bytes, offset + header.bytes, nowUs);
-  } else if (clientAccepted(client)) {
-    accept(host, nowUs, receivedUs, address);
-  } else {
+  } else if (!clientAccepted(client)) {
     return REJECT_STATE;
   }
   if (client.state != before) hostReportState(host);
+  if (client.state == CLIENT_CONNECTED) accept(host, nowUs, receivedUs, address);
   return REJECT_NONE;
 }
 

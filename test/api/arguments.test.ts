@@ -211,6 +211,7 @@ describe.each(engines)("on %s", (engine) => {
       ],
       ["chat", bytes, { ttl: 600_001 }, "ERR_NETRT_ARGUMENT", /ttl .*but 600001 was given/],
       ["chat", bytes, { ttl: "5" as never }, "ERR_NETRT_ARGUMENT", /ttl .*but '5' was given/],
+      ["chat", bytes, { receipt: 1 as never }, "ERR_NETRT_ARGUMENT", /receipt .*but 1 was given/],
       ["state", bytes, { ttl: 80 }, "ERR_NETRT_STRATEGY", /"state" doesn't repair, .*no ttl/],
     ];
     for (const [channel, message, options, code, text] of sends) {
@@ -228,6 +229,11 @@ describe.each(engines)("on %s", (engine) => {
       [() => client.channel("talk" as "chat"), "ERR_NETRT_UNKNOWN_CHANNEL", /"talk"/],
       [() => server.channel("talk" as "chat"), "ERR_NETRT_UNKNOWN_CHANNEL", /"talk"/],
       [() => client.messages("talk" as "chat"), "ERR_NETRT_UNKNOWN_CHANNEL", /"talk"/],
+      [
+        () => server.broadcast("chat", bytes, { receipt: true } as never),
+        "ERR_NETRT_ARGUMENT",
+        /receipt must be left out: .* but true was given/,
+      ],
       [
         () => server.broadcast("chat", bytes, { except: {} as never }),
         "ERR_NETRT_ARGUMENT",

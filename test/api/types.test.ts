@@ -17,6 +17,7 @@ import {
   type Peer,
   type PeerStats,
   type Protocol,
+  type Receipt,
   type RejectReason,
   type Server,
   type ServerStats,
@@ -64,6 +65,8 @@ test("a server", () => {
     server.broadcast("talk", bytes);
     // @ts-expect-error: text is no message
     server.broadcast("chat", "text");
+    // @ts-expect-error: a broadcast has no receipt
+    server.broadcast("chat", bytes, { receipt: true });
     // @ts-expect-error: a number is no peer
     server.broadcast("chat", bytes, { except: 1 });
     // @ts-expect-error: no such event
@@ -80,6 +83,8 @@ test("a peer", () => {
     expectTypeOf(peer.stats).toEqualTypeOf<PeerStats>();
     expectTypeOf(peer.disconnected).toEqualTypeOf<Disconnect | null>();
     expectTypeOf(peer.send("chat", bytes, { ttl: 80 })).toEqualTypeOf<boolean>();
+    expectTypeOf(peer.send("chat", bytes, { receipt: true })).toEqualTypeOf<number>();
+    peer.on("fate", (receipt) => expectTypeOf(receipt).toEqualTypeOf<Receipt<Name>>());
     peer.on("message", (channel, message) => {
       expectTypeOf(channel).toEqualTypeOf<Name>();
       expectTypeOf(message).toEqualTypeOf<Uint8Array>();

@@ -218,7 +218,7 @@ describe("every strategy", () => {
         if (typeof result === "string") return result.startsWith("ERR_NETRT_");
         const policy = result as ChannelPolicy;
         expect(checkPolicy("it", policy)).toEqual(policy);
-        return policy.strategy === "realTime" || policy.strategy === "reliable";
+        return policy.strategy === name;
       }),
       { numRuns: 2000 },
     );

@@ -1,0 +1,123 @@
+/*
+ * Owns payloads between netrt peers as values: read and written by an engine, for tests that look at the wire.
+ * Never adds a rule: what an engine refuses is null here.
+ */
+
+import {
+  FRAME_CLOSE,
+  FRAME_HELLO,
+  FRAME_MESSAGE,
+  FRAME_NACK,
+  FRAME_PING,
+  FRAME_SKIP,
+} from "../lib/engine/frame.js";
+import { ACK_WORDS, type EngineProbe, FRAME_WORDS } from "./engine-probe.js";
+
+export interface Ack {
+  readonly latest: number;
+  readonly delay: number;
+  readonly bits: Uint8Array;
+}
+
+export type FrameValue =
+  | { readonly kind: "hello"; version: number; nameHash: number; hashes: readonly number[] }
+  | { readonly kind: "skip"; channel: number; id: number }
+  | { readonly kind: "close"; reason: number; text: Uint8Array }
+  | { readonly kind: "ping" }
+  | { readonly kind: "nack"; channel: number; id: number; bits: Uint8Array }
+  | { readonly kind: "message"; channel: number; id: number; body: Uint8Array };
+
+export interface Payload {
+  readonly ack: Ack | null;
+  readonly frames: readonly FrameValue[];
+}
+
+/** More than any payload has frames: a ping is one byte. */
+const FRAMES_MAX = 1400;
+const words = new Uint32Array(ACK_WORDS + FRAMES_MAX * FRAME_WORDS);
+
+function frameValue(bytes: Uint8Array, fields: Uint32Array): FrameValue {
+  const [kind, channel, id, offset, size, code, nameHash, channelCount] = fields;
+  const body = bytes.slice(offset, offset + size);
+  switch (kind) {
+    case FRAME_HELLO: {
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      const hashes = Array.from({ length: channelCount }, (_, index) =>
+        view.getUint32(offset + 4 * index, true),
+      );
+      return { kind: "hello", version: code, nameHash, hashes };
+    }
+    case FRAME_SKIP:
+      return { kind: "skip", channel, id };
+    case FRAME_CLOSE:
+      return { kind: "close", reason: code, text: body };
+    case FRAME_PING:
+      return { kind: "ping" };
+    case FRAME_NACK:
+      return { kind: "nack", channel, id, bits: body };
+    case FRAME_MESSAGE:
+      return { kind: "message", channel, id, body };
+    default:
+      throw new Error(`a frame of an unknown kind: ${kind}`);
+  }
+}
+
+/** What an engine reads, or null. */
+export function readPayload(engine: EngineProbe, bytes: Uint8Array): Payload | null {
+  const count = engine.payloadRead(bytes, 0, bytes.length, words);
+  if (count < 0) return null;
+  const [present, latest, delay, bitsOffset, bitBytes] = words;
+  const bits = bytes.slice(bitsOffset, bitsOffset + bitBytes);
+  const frames = Array.from({ length: count }, (_, index) => {
+    const start = ACK_WORDS + index * FRAME_WORDS;
+    return frameValue(bytes, words.subarray(start, start + FRAME_WORDS));
+  });
+  return { ack: present === 0 ? null : { latest, delay, bits }, frames };
+}
+
+function writeFrame(
+  engine: EngineProbe,
+  out: Uint8Array,
+  offset: number,
+  frame: FrameValue,
+): number {
+  switch (frame.kind) {
+    case "hello": {
+      const hashes = Uint32Array.from(frame.hashes);
+      return engine.helloWrite(out, offset, frame.version, frame.nameHash, hashes);
+    }
+    case "skip":
+      return engine.skipWrite(out, offset, frame.channel, frame.id);
+    case "close":
+      return engine.closeWrite(out, offset, frame.reason, frame.text);
+    case "ping":
+      return engine.pingWrite(out, offset);
+    case "nack":
+      return engine.nackWrite(out, offset, frame.channel, frame.id, frame.bits);
+    case "message":
+      return engine.messageWrite(out, offset, frame.channel, frame.id, frame.body);
+  }
+}
+
+/** The bytes as an engine writes them: the last message without a length. */
+export function writePayload(engine: EngineProbe, payload: Payload): Uint8Array {
+  const out = new Uint8Array(8192);
+  const { ack, frames } = payload;
+  const none = new Uint8Array(0);
+  let end = engine.ackHeaderWrite(
+    out,
+    0,
+    ack !== null,
+    ack?.latest ?? 0,
+    ack?.delay ?? 0,
+    ack?.bits ?? none,
+  );
+  let start = end;
+  for (const frame of frames) {
+    start = end;
+    end = writeFrame(engine, out, start, frame);
+  }
+  const last = frames[frames.length - 1];
+  if (last?.kind === "message") end = engine.messageShorten(out, end, start, last.body.length);
+  return out.slice(0, end);
+}

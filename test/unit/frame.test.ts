@@ -1,0 +1,384 @@
+/*
+ * What stands inside a payload: the examples of docs/PROTOCOL.md byte by byte, everything back as it was written, and one byte
+ * string for each meaning: whatever else is refused (R-2, R-20, R-21, R-31, R-34, R-35).
+ */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  ACK_BITS_MAX,
+  CHANNELS_MAX,
+  CLOSE_TEXT_BYTES_MAX,
+  MESSAGE_BYTES_MAX,
+  MESSAGES_PER_PACKET_MAX,
+  NACK_BITS_BYTES_MAX,
+  PAYLOAD_BYTES_MAX,
+} from "../../lib/engine/limits.js";
+import { documentTable } from "../document.js";
+import { bitsOf } from "../ends.js";
+import { type FrameValue, type Payload, readPayload, writePayload } from "../payload.js";
+import { type EngineProbe, twins } from "../twins.js";
+
+const bytesOf = (hex: string) => Uint8Array.from(Buffer.from(hex.replaceAll(" ", ""), "hex"));
+const hexOf = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
+const text = (value: string) => new TextEncoder().encode(value);
+const zeros = (count: number) => "00".repeat(count);
+const byte = (value: number) => value.toString(16).padStart(2, "0");
+
+const message = (channel: number, id: number, body: Uint8Array): FrameValue => ({
+  kind: "message",
+  channel,
+  id,
+  body,
+});
+const ack = (latest: number, delay: number, numbers: readonly number[] = []) => ({
+  latest,
+  delay,
+  bits: bitsOf(latest, numbers),
+});
+/** In units of 8 µs. */
+const ms = (count: number) => count * 125;
+
+/** What the examples mean, by what they are called. */
+const MEANINGS: Record<string, Payload> = {
+  "nothing received, nothing to say": { ack: null, frames: [] },
+  "packet 258 received 10 ms ago, all before it known": { ack: ack(258, ms(10)), frames: [] },
+  "packets 7 and 1 to 6 received just now": { ack: ack(7, 0, [1, 2, 3, 4, 5, 6]), frames: [] },
+  "packets 7, 6 and 4 received 1 ms ago; ping": {
+    ack: ack(7, ms(1), [6, 4]),
+    frames: [{ kind: "ping" }],
+  },
+  "hello of version 1, name hash 0x12345678, two channels with hashes 0xaabbccdd and 1": {
+    ack: null,
+    frames: [{ kind: "hello", version: 1, nameHash: 0x12345678, hashes: [0xaabbccdd, 1] }],
+  },
+  'message 3 of channel 1, "hi"': { ack: null, frames: [message(1, 3, text("hi"))] },
+  'message 9 of channel 0, "a", and message 300 of channel 2, "bc"': {
+    ack: null,
+    frames: [message(0, 9, text("a")), message(2, 300, text("bc"))],
+  },
+  "skip of channel 1 to id 65537": { ack: null, frames: [{ kind: "skip", channel: 1, id: 1 }] },
+  'close, reason 1, "bye"': {
+    ack: null,
+    frames: [{ kind: "close", reason: 1, text: text("bye") }],
+  },
+  "nack of ids 9, 10 and 12 of channel 1": {
+    ack: null,
+    frames: [{ kind: "nack", channel: 1, id: 9, bits: Uint8Array.of(0b101) }],
+  },
+};
+
+const examples = documentTable("Examples").map(([meaning, code]) => ({
+  meaning,
+  hex: code.replaceAll("`", ""),
+}));
+
+describe.each(twins)("the examples of docs/PROTOCOL.md in $name", ({ engine }) => {
+  test.each(examples)("$meaning", ({ meaning, hex }) => {
+    const bytes = bytesOf(hex);
+    expect(MEANINGS).toHaveProperty([meaning]);
+    expect(readPayload(engine, bytes)).toEqual(MEANINGS[meaning]);
+    expect(hexOf(writePayload(engine, MEANINGS[meaning]))).toBe(hex);
+    expect(engine.payloadCheck(bytes, 0, bytes.length, 3)).toBe(true);
+  });
+
+  test("are all that there is a meaning for", () => {
+    expect(examples.map(({ meaning }) => meaning).sort()).toEqual(Object.keys(MEANINGS).sort());
+  });
+});
+
+// --- any payload ---
+
+const u8 = fc.integer({ min: 0, max: 255 });
+const u16 = fc.integer({ min: 0, max: 65_535 });
+const u32 = fc.integer({ min: 0, max: 0xffffffff });
+const channel = fc.nat(CHANNELS_MAX - 1);
+const bitfield = (most: number) =>
+  fc.uint8Array({ maxLength: most }).map((bits) => {
+    // Canonical: no zero byte at the end.
+    const last = bits.findLastIndex((each) => each !== 0);
+    return bits.slice(0, last + 1);
+  });
+const body = fc.oneof(
+  fc.uint8Array({ maxLength: 5 }),
+  fc.constantFrom(126, 127, 128, 129, 255, 256).map((size) => new Uint8Array(size).fill(size)),
+);
+const frame: fc.Arbitrary<FrameValue> = fc.oneof(
+  fc.record({
+    kind: fc.constant("hello" as const),
+    version: u8,
+    nameHash: u32,
+    hashes: fc.array(u32, { minLength: 1, maxLength: CHANNELS_MAX }),
+  }),
+  fc.record({ kind: fc.constant("skip" as const), channel, id: u16 }),
+  fc.record({
+    kind: fc.constant("close" as const),
+    reason: u8,
+    text: fc.uint8Array({ maxLength: CLOSE_TEXT_BYTES_MAX }),
+  }),
+  fc.record({ kind: fc.constant("ping" as const) }),
+  fc.record({
+    kind: fc.constant("nack" as const),
+    channel,
+    id: u16,
+    bits: bitfield(NACK_BITS_BYTES_MAX),
+  }),
+  fc.record({ kind: fc.constant("message" as const), channel, id: u16, body }),
+);
+const payload: fc.Arbitrary<Payload> = fc.record({
+  ack: fc.option(fc.record({ latest: u16, delay: u16, bits: bitfield(ACK_BITS_MAX / 8) })),
+  frames: fc.array(frame, { maxLength: 8 }),
+});
+
+const check = (engine: EngineProbe, bytes: Uint8Array, channels = CHANNELS_MAX) =>
+  engine.payloadCheck(bytes, 0, bytes.length, channels);
+
+describe.each(twins)("any payload in $name", ({ engine }) => {
+  test("comes back as it was written", () => {
+    fc.assert(
+      fc.property(payload, (value) => {
+        const bytes = writePayload(engine, value);
+        expect(readPayload(engine, bytes)).toEqual(value);
+        expect(check(engine, bytes)).toBe(true);
+      }),
+    );
+  });
+
+  test("of any bytes is refused, or is what would be written for its meaning (R-2)", () => {
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 40 }),
+      // Near to lawful ones: one byte is another.
+      fc.tuple(payload, fc.nat(), u8).map(([value, place, changed]) => {
+        const written = writePayload(engine, value);
+        written[place % written.length] = changed;
+        return written;
+      }),
+    );
+    fc.assert(
+      fc.property(bytes, (given) => {
+        const read = readPayload(engine, given);
+        if (read === null) {
+          expect(check(engine, given)).toBe(false);
+        } else {
+          expect(hexOf(writePayload(engine, read))).toBe(hexOf(given));
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("cut anywhere is refused, or means what it meant up to there (R-1)", () => {
+    fc.assert(
+      fc.property(payload, (value) => {
+        const bytes = writePayload(engine, value);
+        for (let end = 0; end < bytes.length; end++) {
+          const cut = bytes.slice(0, end);
+          const read = readPayload(engine, cut);
+          if (read === null) continue;
+          expect(read.ack).toEqual(value.ack);
+          expect(read.frames.length).toBeLessThanOrEqual(value.frames.length);
+          // Only a message without a length may be shorter: its end is the payload's.
+          const whole = read.frames.at(-1)?.kind === "message" ? -1 : read.frames.length;
+          expect(read.frames.slice(0, whole)).toEqual(
+            value.frames.slice(0, read.frames.length).slice(0, whole),
+          );
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("is read within its bounds: nothing before the offset, nothing behind the end (R-1)", () => {
+    fc.assert(
+      fc.property(payload, fc.nat(20), (value, offset) => {
+        const bytes = writePayload(engine, value);
+        const around = new Uint8Array(bytes.length + offset + 40).fill(0xc1);
+        around.set(bytes, offset);
+        const end = offset + bytes.length;
+        expect(engine.payloadCheck(around, offset, end, CHANNELS_MAX)).toBe(true);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe("the engines", () => {
+  test("write the same bytes, and refuse the same", () => {
+    fc.assert(
+      fc.property(payload, fc.uint8Array({ maxLength: 60 }), (value, bytes) => {
+        const [first, ...others] = twins.map(({ engine }) => [
+          hexOf(writePayload(engine, value)),
+          readPayload(engine, bytes),
+        ]);
+        for (const other of others) expect(other).toEqual(first);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+// --- what is refused ---
+
+/** Payloads by hand: the ack header, then frames. */
+const REFUSED: readonly [reason: string, hex: string][] = [
+  ["nothing at all", ""],
+  ["an ack header that is cut", "80 0100 00"],
+  ["an ack header without its latest", "80"],
+  ["ack bits that are none: 0x01", `01${zeros(4)}`],
+  ["ack bits that are none: 0x40", `40${zeros(4)}`],
+  ["ack bits that are none: 0xc0", `c0${zeros(4)}`],
+  ["ack bits that are none: 0xff", `ff${zeros(70)}`],
+  ["an ack bitfield of 33 bytes", `a1 0700 0000 ${"ff".repeat(33)}`],
+  ["an ack bitfield of 63 bytes", `bf 0700 0000 ${"ff".repeat(63)}`],
+  ["an ack bitfield that ends with a zero byte", "82 0700 0000 ff00"],
+  ["an ack bitfield of one zero byte", "81 0700 0000 00"],
+  ["an ack bitfield that is cut", "82 0700 0000 ff"],
+  ["frame 0", "00 00"],
+  ["frame 6", "00 06"],
+  ["frame 0x10", "00 10"],
+  ["frame 0x7f", "00 7f 000000"],
+  ["an unknown frame behind a known one", "00 04 06"],
+  ["a hello of no channel", "00 01 01 00 00000000"],
+  ["a hello of 65 channels", `00 01 01 41 00000000 ${zeros(4 * 65)}`],
+  ["a hello of 255 channels", `00 01 01 ff 00000000 ${zeros(4 * 255)}`],
+  ["a hello with a hash less than it says", `00 01 01 02 00000000 ${zeros(7)}`],
+  ["a skip of channel 64", "00 02 40 0000"],
+  ["a skip of channel 255", "00 02 ff 0000"],
+  ["a skip that is cut", "00 02 01 00"],
+  ["a close text of 121 bytes", `00 03 01 79 ${"61".repeat(121)}`],
+  ["a close text of 255 bytes", `00 03 01 ff ${"61".repeat(255)}`],
+  ["a close text shorter than it says", "00 03 01 04 627965"],
+  ["a close without a reason", "00 03"],
+  ["a nack of channel 64", "00 05 40 0000 00"],
+  ["a nack bitmap of 33 bytes", `00 05 01 0000 21 ${"ff".repeat(33)}`],
+  ["a nack bitmap that ends with a zero byte", "00 05 01 0000 02 ff00"],
+  ["a nack bitmap of one zero byte", "00 05 01 0000 01 00"],
+  ["a nack that is cut", "00 05 01 0000 02 ff"],
+  ["a message with a length at the end", "00 c1 0300 02 6869"],
+  ["an empty message with a length at the end", "00 c1 0300 00"],
+  ["a message without its id", "00 81 03"],
+  ["a length of two bytes that one would hold", "00 c1 0300 8200 6869 04"],
+  ["a length of five bytes", `00 c1 0300 8080808001 ${zeros(20)}`],
+  ["a length that never ends", "00 c1 0300 ffffffff ff"],
+  ["a length beyond the payload", "00 c1 0300 7f 6869"],
+  ["the longest length there is", "00 c1 0300 ffffff7f 6869"],
+];
+
+/** Their neighbours that are lawful: what stands at the limit. */
+const TAKEN: readonly [reason: string, hex: string][] = [
+  ["an ack bitfield of 32 bytes", `a0 0700 0000 ${"ff".repeat(32)}`],
+  ["an ack bitfield whose last byte alone is not zero", `a0 0700 0000 ${zeros(31)} 80`],
+  ["a hello of one channel", `00 01 01 01 00000000 ${zeros(4)}`],
+  ["a hello of 64 channels", `00 01 01 40 00000000 ${zeros(4 * 64)}`],
+  ["a skip of channel 63", "00 02 3f ffff"],
+  ["a close text of 120 bytes", `00 03 ff 78 ${"61".repeat(120)}`],
+  ["a close text of no bytes", "00 03 01 00"],
+  ["a nack bitmap of 32 bytes", `00 05 3f 0000 20 ${"ff".repeat(32)}`],
+  ["a nack bitmap of no bytes", "00 05 01 0000 00"],
+  ["an empty message at the end", "00 81 0300"],
+  ["a message with a length before a ping", "00 c1 0300 02 6869 04"],
+  ["an empty message with a length before a ping", "00 c1 0300 00 04"],
+  ["a length of 127 in one byte", `00 c1 0300 7f ${zeros(127)} 04`],
+  ["a length of 128 in two bytes", `00 c1 0300 8001 ${zeros(128)} 04`],
+  ["the same frame twice", "00 04 04"],
+];
+
+describe.each(twins)("$name refuses", ({ engine }) => {
+  test.each(REFUSED)("%s", (_reason, hex) => {
+    const bytes = bytesOf(hex);
+    expect(readPayload(engine, bytes)).toBeNull();
+    expect(check(engine, bytes)).toBe(false);
+  });
+
+  test("channels that the protocol does not have (R-20)", () => {
+    for (const [channels, hex] of [
+      [1, "00 81 0300"],
+      [1, "00 c1 0300 00 04"],
+      [1, "00 02 01 0000"],
+      [1, "00 05 01 0000 00"],
+      [63, "00 bf 0300"],
+      [63, "00 02 3f 0000"],
+    ] as const) {
+      expect(check(engine, bytesOf(hex), channels)).toBe(false);
+      expect(check(engine, bytesOf(hex), channels + 1)).toBe(true);
+    }
+  });
+
+  test("the 65th message (R-20)", () => {
+    const empty = "c0 0000 00";
+    for (const [count, taken] of [
+      [MESSAGES_PER_PACKET_MAX - 1, true],
+      [MESSAGES_PER_PACKET_MAX, true],
+      [MESSAGES_PER_PACKET_MAX + 1, false],
+    ] as const) {
+      const sized = bytesOf(`00 ${empty.repeat(count)} 04`);
+      const last = bytesOf(`00 ${empty.repeat(count - 1)} 80 0000`);
+      expect([check(engine, sized), check(engine, last)]).toEqual([taken, taken]);
+    }
+  });
+
+  test("every first byte that no frame has (R-35)", () => {
+    const known = new Set([1, 2, 3, 4, 5]);
+    for (let first = 0; first < 0x80; first++) {
+      // Behind it stands more than any frame asks for, all of it lawful.
+      const bytes = bytesOf(`00 ${byte(first)} ${"01".repeat(8)}${zeros(200)}`);
+      if (!known.has(first)) expect(check(engine, bytes)).toBe(false);
+    }
+  });
+
+  test("every ack header whose first byte is neither 0 nor 0x80 to 0xa0 (R-21)", () => {
+    for (let first = 1; first < 256; first++) {
+      const count = first & 0x3f;
+      const bytes = bytesOf(`${byte(first)} 0000 0000 ${"01".repeat(count)}`);
+      expect(check(engine, bytes)).toBe(first >= 0x80 && first <= 0xa0);
+    }
+  });
+});
+
+describe.each(twins)("$name takes", ({ engine }) => {
+  test.each(TAKEN)("%s", (_reason, hex) => {
+    const bytes = bytesOf(hex);
+    expect(check(engine, bytes)).toBe(true);
+    const read = readPayload(engine, bytes);
+    expect(read).not.toBeNull();
+    expect(hexOf(writePayload(engine, read as Payload))).toBe(hexOf(bytes));
+  });
+
+  test("a channel in the first byte, an id modulo 65536 (R-31)", () => {
+    for (const [channelIndex, id] of [
+      [0, 0],
+      [63, 65_535],
+      [31, 65_536],
+      [1, 2 ** 40 + 5],
+    ]) {
+      const bytes = writePayload(engine, {
+        ack: null,
+        frames: [message(channelIndex, id, text("x")), message(channelIndex, id, text("y"))],
+      });
+      expect([bytes[1], bytes[6]]).toEqual([0xc0 + channelIndex, 0x80 + channelIndex]);
+      const read = readPayload(engine, bytes);
+      expect(read?.frames).toEqual([
+        message(channelIndex, id % 65_536, text("x")),
+        message(channelIndex, id % 65_536, text("y")),
+      ]);
+    }
+  });
+
+  test("a message of any size; its frame is no longer than was reckoned with", () => {
+    for (const size of [0, 1, 127, 128, 1099, MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX - 4]) {
+      const frames = [message(5, 77, new Uint8Array(size).fill(9))];
+      const last = writePayload(engine, { ack: null, frames });
+      const sized = writePayload(engine, { ack: null, frames: [...frames, { kind: "ping" }] });
+      expect(last.length).toBe(1 + 3 + size);
+      expect(sized.length - 2).toBe(engine.messageFrameBytes(size));
+      expect(readPayload(engine, last)?.frames).toEqual(frames);
+    }
+  });
+
+  test("each reason of a close (R-34)", () => {
+    for (let reason = 1; reason <= 7; reason++) {
+      const frames: FrameValue[] = [{ kind: "close", reason, text: text("späť") }];
+      const bytes = writePayload(engine, { ack: null, frames });
+      expect(readPayload(engine, bytes)?.frames).toEqual(frames);
+    }
+  });
+});
