@@ -39,6 +39,7 @@ export {
   type Protocol,
 } from "./protocol.js";
 export {
+  type BroadcastOptions,
   createServer,
   Server,
   type ServerCloseOptions,

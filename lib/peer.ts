@@ -332,8 +332,9 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
     const index = this.#protocol.channelIndex(channel);
     const message = checkMessage(this.#protocol, channel, bytes);
     const ttl = readTtl(this.#protocol, channel, options);
+    const { receipt: wanted = false } = options;
+    checkBoolean("receipt", wanted);
     if (!this.connected) throw this.#closedError();
-    const wanted = options.receipt === true;
     const word = this.#hasRoom(message.length)
       ? this.#driver.push(RECORD_SEND, message.length)
       : NO_ROOM;

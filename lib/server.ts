@@ -78,6 +78,13 @@ export interface ServerOptions extends LimitOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Options of `server.broadcast`. */
+export interface BroadcastOptions<P extends Protocol = Protocol>
+  extends Omit<SendOptions, "receipt"> {
+  /** A peer of this server to leave out. */
+  readonly except?: Peer<P>;
+}
+
 /** Options of `server.close`. */
 export interface ServerCloseOptions {
   /** Told to the peers, at most 120 bytes of UTF-8. */
@@ -211,18 +218,22 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
    * Sends a message to every connected peer; it is encoded once. A peer whose queue is full misses
    * it, which the channel's `dropped` counts.
    *
-   * @param options `except`: a peer of this server to leave out; `ttl` as in `peer.send`
+   * @param options `except`, and `ttl` as in `peer.send`
    * @returns true when it was taken; false when the engine has no room even after a turn
    * @throws NetrtError as `peer.send` does
    */
   broadcast<C extends ChannelName<P>>(
     channel: C,
     bytes: MessageOf<P, C>,
-    options: SendOptions & { readonly except?: Peer<P> } = {},
+    options: BroadcastOptions<P> = {},
   ): boolean {
     const index = this.protocol.channelIndex(channel);
     const message = checkMessage(this.protocol, channel, bytes);
     const ttl = readTtl(this.protocol, channel, options);
+    const receipt: unknown = Reflect.get(options, "receipt");
+    if (receipt !== undefined) {
+      throw argumentError("receipt", receipt, "left out: a broadcast has a fate for each peer");
+    }
     const except = this.#exceptHandle(options.except);
     if (this.#closing !== null) {
       throw new NetrtError("ERR_NETRT_CLOSED", "the server is closed");

@@ -229,7 +229,8 @@ export class Line {
     for (let word = ringPeek(ring); word !== NO_ROOM; word = ringPeek(ring)) {
       const words = ring.words;
       const [first, peer, channel, bytes, word4, word5] = words.subarray(word, word + 6);
-      if (peer !== PEER) throw new Error(`an event of another peer: ${peer}`);
+      const filler = first >>> 24 === RECORD_STATE;
+      if (peer !== PEER && !filler) throw new Error(`an event of another peer: ${peer}`);
       const start = word * 4 + RECORD_BYTES;
       if (first >>> 24 === RECORD_MESSAGE) {
         const body = ring.bytes.slice(start, start + bytes);

@@ -218,7 +218,7 @@ describe.each(engines)("on %s", (engine) => {
       for (const call of [
         () => client.send(channel as "chat", message as never, options),
         () => peer.send(channel as "chat", message as never, options),
-        () => server.broadcast(channel as "chat", message as never, options),
+        () => server.broadcast(channel as "chat", message as never, options as object),
       ]) {
         const error = await refusal(call);
         expect(error.message).toMatch(text);

@@ -1,6 +1,6 @@
 /*
  * What the strategies promise, held over links that lose, delay, reorder, repeat and damage, and
- * checked by content.
+ * checked by content: the newest wins (R-39), copies fill what is lost (R-40), all in order, once (R-42).
  */
 import { expect } from "vitest";
 import type { Client } from "../../lib/index.js";

@@ -1,6 +1,7 @@
 /*
  * Back-pressure and fates: what `send` answers when a queue is full, when `drain` comes, and what is
- * told of messages that will not arrive.
+ * told of messages that will not arrive (R-44, R-45, R-47). What expired is skipped (R-33), what is
+ * beyond the rate superseded (R-41).
  */
 import { describe, expect, test } from "vitest";
 import { MessageQueue } from "../../lib/channel.js";

@@ -1,6 +1,6 @@
 /*
  * What the counters tell: names, plausible values, and that malformed datagrams of every kind move
- * their own counter and nothing else.
+ * their own counter and nothing else (R-5, R-6, R-7, R-17).
  */
 import type { Socket } from "node:dgram";
 import { describe, expect, test } from "vitest";

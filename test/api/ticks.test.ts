@@ -38,6 +38,7 @@ testEach("ticks count up, none before its time", rates, async ({ engine, rate })
   }
 });
 
+// the end of a tick is a flush.
 testEach("what a tick sends goes out together at its end", engines, async (engine) => {
   const { server, client, peer } = await openPair(
     { server: engine, client: engine },

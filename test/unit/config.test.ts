@@ -27,7 +27,10 @@ function read(engine: EngineProbe, words: Uint32Array) {
   const addresses = numbers[PLAIN] * CONFIG_ADDRESS_WORDS;
   const channels = numbers[CONFIG_CHANNELS];
   let end = PLAIN + 1;
-  const take = (count: number) => numbers.slice(end, (end += count));
+  const take = (count: number) => {
+    end += count;
+    return numbers.slice(end - count, end);
+  };
   return {
     plain: numbers.slice(0, PLAIN),
     addresses: take(addresses),
