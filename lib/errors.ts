@@ -42,10 +42,6 @@ export type ErrorCode =
   /** The token was minted for another protocol, or sealed with another secret than the one at hand.
    * Mint it with the protocol and the secret of the server it names. */
   | "ERR_NETRT_TOKEN_FOREIGN"
-  /** The token was already used for a connection. A token is good for one: ask the backend for
-   * another. A server leaves a used token's request unanswered, as the standard says, so a client
-   * that can't know sees `ERR_NETRT_CONNECTION_REQUEST_TIMED_OUT` instead. */
-  | "ERR_NETRT_TOKEN_USED"
   /** Every server of the token refused, as a full server does (NETCODE client state -1). Try
    * again later, or another server. */
   | "ERR_NETRT_DENIED"
@@ -79,8 +75,6 @@ export type ErrorCode =
   /** The native engine was asked for by name and can't run here; the cause says why. Ask for
    * `"auto"` or `"js"`, or build the addon. */
   | "ERR_NETRT_ENGINE_UNAVAILABLE"
-  /** The operation was stopped by an AbortSignal that gave no reason of its own. */
-  | "ERR_NETRT_ABORTED"
   /** The operating system refused a socket operation in a way that no other code names; `cause`
    * has its error. */
   | "ERR_NETRT_IO";

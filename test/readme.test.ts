@@ -1,6 +1,6 @@
 /*
  * The README's examples are programs: they are cut out of it, checked by the compiler as a user's
- * would be, and run against each other.
+ * would be, and run against each other. Those of docs/STRATEGIES.md are checked and run, too.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import fs from "node:fs";
@@ -15,8 +15,12 @@ import { type EngineName, engines } from "./engines.js";
 const ROOT = path.resolve(import.meta.dirname, "..");
 const README = fs.readFileSync(path.join(ROOT, "README.md"), "utf8");
 
-/** The README's blocks of TypeScript, in their order. */
-const blocks = [...README.matchAll(/^```ts\n(.*?)^```$/gms)].map((match) => match[1]);
+const STRATEGIES = fs.readFileSync(path.join(ROOT, "docs/STRATEGIES.md"), "utf8");
+
+/** The blocks of TypeScript of a document, in their order. */
+const blocksOf = (text: string): string[] =>
+  [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map((match) => match[1]);
+const blocks = blocksOf(README);
 
 function block(sign: RegExp): string {
   const found = blocks.filter((text) => sign.test(text));
@@ -47,7 +51,10 @@ await client.close();
 await server.close();
 `;
 
-const sources = { ...programs, "production.ts": production };
+const strategies = Object.fromEntries(
+  blocksOf(STRATEGIES).map((text, index) => [`strategies-${index}.ts`, text]),
+);
+const sources = { ...programs, ...strategies, "production.ts": production };
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "netrt-readme-"));
 const modules = path.join(folder, "node_modules");
 afterAll(() => fs.rmSync(folder, { recursive: true }));
@@ -151,6 +158,16 @@ describe.each(engines)("on %s", (engine) => {
     await says(new RegExp(`^42n 127\\.0\\.0\\.1:${port}$`, "m"));
     expect(await within(ended, "the end of the program")).toBe(0);
   });
+});
+
+test("the programs of docs/STRATEGIES.md run to their end", async () => {
+  const home = withPort(0);
+  expect(Object.keys(strategies).length).toBeGreaterThan(1);
+  for (const name of Object.keys(strategies)) {
+    const { child } = run(home, name.replace(/ts$/, "js"), "js");
+    const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
+    expect(await within(ended, `the end of ${name}`)).toBe(0);
+  }
 });
 
 test("every block of TypeScript is one of these", () => {

@@ -279,9 +279,23 @@ function ackNumber(sent: Sent, received: Received, number: number): boolean {
   return true;
 }
 
+/** The lowest number that an ack of `latest` tells of; below 0 there is none (R-22). */
+export function acksLowest(
+  latest: number,
+  bits: Uint8Array,
+  bitsOffset: number,
+  bitBytes: number,
+): number {
+  if (bitBytes === 0) {
+    return latest;
+  }
+  const last = bits[bitsOffset + bitBytes - 1];
+  return latest - 1 - ((bitBytes - 1) * 8 + (31 - Math.clz32(last)));
+}
+
 /**
  * Takes the acks of one packet: `latest` and, for bit i of `bits`, latest - 1 - i (R-21).
- * The caller has made sure that latest was sent (R-22). An RTT sample is taken when the latest is
+ * The caller has made sure that all of it was sent (R-22). An RTT sample is taken when the latest is
  * newly acked, asked for an ack, and the peer told how long it held it (R-28).
  */
 export function acksReceive(

@@ -92,6 +92,8 @@ export const ACK_OWED_MAX = 2;
 export const SENT_PACKETS = 512;
 /** Packets without a verdict: what one ack can reach back to. */
 export const IN_FLIGHT_MAX = 256;
+/** Packets without a verdict, of which none asks for an ack, after which the next asks with a ping. */
+export const UNASKED_MAX = 128;
 /** A packet is lost when one sent so many packets later was acked (RFC 9002 section 6.1.1). */
 export const REORDER_PACKETS = 3;
 /** The round-trip time assumed before the first sample (netrt's first design: 100 ms). */

@@ -5,7 +5,7 @@
 // Invariants: a refused payload changed nothing but counters and, as a violation, the state;
 // a packet of which something could not be held is not acked, so its messages ride again.
 
-import { acksReceive, receivedAdd } from "./acks.js";
+import { acksLowest, acksReceive, receivedAdd } from "./acks.js";
 import { connectionRelease, connectionVerdicts } from "./advance.js";
 import { type Reader, readerSet, readU32 } from "./bytes.js";
 import type { Channel } from "./channel.js";
@@ -188,7 +188,9 @@ function payloadReceive(
   let latest = 0;
   if (ackHeader.present) {
     latest = sequenceExpand16(ackHeader.latest, sent.nextNumber);
-    if (latest < 0 || latest >= sent.nextNumber) {
+    const { bitsOffset, bitBytes } = ackHeader;
+    const lowest = acksLowest(latest, bytes, bitsOffset, bitBytes);
+    if (lowest < 0 || latest >= sent.nextNumber) {
       return violate(connection, shared, TEXT_ACK, REJECT_ACK_UNSENT, nowUs);
     }
   }

@@ -11,6 +11,7 @@ import {
   receivedDelay,
   type SentPacket,
   sentAdd,
+  sentInFlight,
   sentUnrecorded,
 } from "./acks.js";
 import { writeBytes, writerSet, writeU8, writeU32 } from "./bytes.js";
@@ -50,6 +51,7 @@ import {
   NACK_REPEAT_MIN_US,
   NETRT_VERSION,
   STALL_RETRY_US,
+  UNASKED_MAX,
 } from "./limits.js";
 import { pacingSpend } from "./pacing.js";
 import {
@@ -480,6 +482,12 @@ function keepAliveAdd(
 ): void {
   if (shared.writer.offset > acksEnd) {
     connection.keepAliveUs = KEEP_ALIVE_US;
+    return;
+  }
+  // Where acks alone go out and none of them arrives, nothing would ever decide them: without numbers
+  // left, the connection fell silent for good (test/unit/connection.test.ts).
+  if (connection.sent.eliciting === 0 && sentInFlight(connection.sent) > UNASKED_MAX) {
+    pingWrite(shared.writer);
     return;
   }
   if (nowUs < connection.spokenUs + connection.keepAliveUs) {

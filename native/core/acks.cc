@@ -215,6 +215,13 @@ Carried* sentTakeCarried(Sent& sent, int64_t number) {
   return carried;
 }
 
+int64_t acksLowest(int64_t latest, const uint8_t* bits, size_t bitsOffset, uint32_t bitBytes) {
+  if (bitBytes == 0) return latest;
+  int64_t index = int64_t{bitBytes} * 8 - 1;
+  for (uint32_t last = bits[bitsOffset + bitBytes - 1]; (last & 0x80) == 0; last <<= 1) index -= 1;
+  return latest - 1 - index;
+}
+
 void acksReceive(Sent& sent, Received& received, Rtt& rtt, int64_t latest, uint32_t delay,
                  const uint8_t* bits, size_t bitsOffset, uint32_t bitBytes, uint64_t receivedUs) {
   if (ackNumber(sent, received, latest)) sampleRtt(rtt, *recordOf(sent, latest), delay, receivedUs);

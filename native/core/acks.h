@@ -125,9 +125,13 @@ int64_t sentUnrecorded(Sent& sent);
 // Takes what an undecided packet carried.
 Carried* sentTakeCarried(Sent& sent, int64_t number);
 
+// The lowest number that an ack of `latest` tells of; below 0 there is none. The bitfield's
+// last byte is not 0.
+int64_t acksLowest(int64_t latest, const uint8_t* bits, size_t bitsOffset, uint32_t bitBytes);
+
 // Takes the acks of one packet: `latest` and, for bit i of `bits`, latest - 1 - i.
-// The caller has made sure that latest was sent. An RTT sample is taken when the latest is
-// newly acked, asked for an ack, and the peer told how long it held it.
+// The caller has made sure that all of it was sent. An RTT sample is taken when the latest
+// is newly acked, asked for an ack, and the peer told how long it held it.
 void acksReceive(Sent& sent, Received& received, Rtt& rtt, int64_t latest, uint32_t delay,
                  const uint8_t* bits, size_t bitsOffset, uint32_t bitBytes, uint64_t receivedUs);
 

@@ -126,6 +126,8 @@ constexpr uint32_t ACK_OWED_MAX = 2;
 constexpr uint32_t SENT_PACKETS = 512;
 // Packets without a verdict: what one ack can reach back to.
 constexpr uint32_t IN_FLIGHT_MAX = 256;
+// Packets without a verdict, of which none asks for an ack, after which the next asks with a ping.
+constexpr uint32_t UNASKED_MAX = 128;
 // A packet is lost when one sent so many packets later was acked (RFC 9002 section 6.1.1).
 constexpr uint32_t REORDER_PACKETS = 3;
 // The round-trip time assumed before the first sample (netrt's first design: 100 ms).

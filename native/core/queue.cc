@@ -50,7 +50,8 @@ uint32_t bodyCreate(Pool& pool, const uint8_t* source, size_t offset, uint32_t b
   for (uint32_t index = 0; index < count; index++) {
     const uint32_t left = bytes - done;
     const uint32_t size = left < CHUNK_BYTES ? left : CHUNK_BYTES;
-    memcpy(pool.chunks + size_t{chunk} * CHUNK_BYTES, source + offset + done, size);
+    // An empty body has no source: V8 gives null for an empty array, which memcpy may not be given.
+    if (size > 0) memcpy(pool.chunks + size_t{chunk} * CHUNK_BYTES, source + offset + done, size);
     done += size;
     if (index + 1 == count) {
       pool.chunkFree = pool.chunkNext[chunk];

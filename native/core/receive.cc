@@ -115,7 +115,8 @@ int payloadReceive(Connection& connection, Shared& shared, int64_t number, const
   int64_t latest = 0;
   if (ackHeader.present) {
     latest = sequenceExpand16(ackHeader.latest, static_cast<uint64_t>(sent.nextNumber));
-    if (latest < 0 || latest >= sent.nextNumber) {
+    const int64_t lowest = acksLowest(latest, bytes, ackHeader.bitsOffset, ackHeader.bitBytes);
+    if (lowest < 0 || latest >= sent.nextNumber) {
       return violate(connection, shared, TEXT_ACK, REJECT_ACK_UNSENT, nowUs);
     }
   }

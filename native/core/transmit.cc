@@ -351,6 +351,12 @@ void keepAliveAdd(Connection& connection, Shared& shared, uint64_t nowUs, size_t
     connection.keepAliveUs = KEEP_ALIVE_US;
     return;
   }
+  // Where acks alone go out and none of them arrives, nothing would ever decide them: without
+  // numbers left, the connection fell silent for good (test/unit/connection.test.ts).
+  if (connection.sent.eliciting == 0 && sentInFlight(connection.sent) > UNASKED_MAX) {
+    pingWrite(shared.writer);
+    return;
+  }
   if (nowUs < connection.spokenUs + connection.keepAliveUs) return;
   pingWrite(shared.writer);
   const uint64_t quarter = connection.timeoutUs / 4;
