@@ -87,6 +87,20 @@ describe.each(twins)("what $name received", ({ engine }) => {
     },
   );
 
+  test("a number that comes late is told within the same reach", () => {
+    for (const [distance, told] of [
+      [1, true],
+      [ACK_BITS_MAX - 1, true],
+      [ACK_BITS_MAX, true],
+      [ACK_BITS_MAX + 1, false],
+    ] as const) {
+      const end = new AckEnd(engine);
+      end.receive(1000, 0);
+      end.receive(1000 - distance, 0);
+      expect(end.bits()).toEqual(told ? bitsOf(1000, [1000 - distance]) : NO_BITS);
+    }
+  });
+
   test("gaps are the numbers passed over, less those that came late", () => {
     const end = new AckEnd(engine);
     for (const [number, gaps] of [

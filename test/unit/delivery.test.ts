@@ -222,6 +222,18 @@ describe.each(twins)("skips in $name (R-33)", ({ engine }) => {
     expect(line.counter(CHANNEL_SKIPPED)).toBe(5);
   });
 
+  test("an older skip does not take a newer one back, which waits for room", () => {
+    const line = open(engine, ORDERED);
+    line.receive(3, 1);
+    line.fill(COMPLETION_END_BYTES - 8);
+    expect(line.skip(8)).toBe(RECEIVE_HELD);
+    expect(line.skip(2)).toBe(RECEIVE_HELD);
+    line.events();
+    expect(line.release()).toBe(RECEIVE_OK);
+    expect(line.channel().expectedId).toBe(8);
+    expect(line.delivered()).toEqual([3]);
+  });
+
   test("what was skipped and comes all the same is not delivered", () => {
     const line = open(engine, ORDERED);
     line.skip(3);

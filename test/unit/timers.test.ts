@@ -62,6 +62,23 @@ describe.each(twins)("timers of $name", ({ engine }) => {
     expect(engine.timersNext(timers)).toBe(NO_DEADLINE);
   });
 
+  test("what takes the place of one that is taken out finds its own, up or down", () => {
+    // In the heap the last stands below another parent than the one that goes, and before it.
+    const deadlines = [1, 10, 2, 11, 12, 3, 4];
+    for (let gone = 0; gone < deadlines.length; gone++) {
+      const timers = engine.timersOpen(deadlines.length);
+      deadlines.forEach((deadlineUs, slot) => {
+        engine.timersSet(timers, slot, deadlineUs);
+      });
+      engine.timersSet(timers, gone, NO_DEADLINE);
+      const rest = deadlines.filter((_, slot) => slot !== gone).sort((left, right) => left - right);
+      for (const deadlineUs of rest) {
+        expect(engine.timersNext(timers)).toBe(deadlineUs);
+        engine.timersSet(timers, engine.timersFirst(timers), NO_DEADLINE);
+      }
+    }
+  });
+
   test("any sequence of settings, against a list", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
