@@ -256,6 +256,29 @@ describe.each(engines)("acks of the %s engine", (engine) => {
   });
 });
 
+describe.each(engines)("time-outs of the %s engine (R-28)", (engine) => {
+  test("in a row wait twice as long each, up to 2 s; what was lost rides in each of them", () => {
+    const duo = connected(engine, { timeoutSeconds: 30 });
+    const { server } = duo;
+    server.send(CHAT, 1);
+    server.turn();
+    const rides = listen(duo, server, 9000 * MS).filter(({ packet }) =>
+      kinds(packet)?.includes("message"),
+    );
+    const waits = rides.slice(1).map(({ atMs }, index) => atMs - rides[index].atMs);
+    // A ping that times out in between doubles it as well; the ack of any packet would end the row.
+    expect(waits.slice(0, 3).map((wait, index) => waits[index + 1] > 1.7 * wait)).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect(waits.slice(3).map(Math.round)).toEqual([2020, 2020, 2020]);
+    for (const packet of server.turn()) duo.client.receive(packet);
+    duo.rounds(300, 10 * MS);
+    expect(duo.client.received(CHAT)).toEqual([1]);
+  });
+});
+
 describe.each(engines)("goodbyes of the %s engine (R-16, R-34)", (engine) => {
   test("are ten, 30 ms apart: eight with the reason, two bare", () => {
     const duo = connected(engine);

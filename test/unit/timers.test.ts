@@ -64,7 +64,7 @@ describe.each(twins)("timers of $name", ({ engine }) => {
 
   test("what takes the place of one that is taken out finds its own, up or down", () => {
     // In the heap the last stands below another parent than the one that goes, and before it.
-    const deadlines = [1, 10, 2, 11, 12, 3, 4];
+    const deadlines = [1, 10, 2, 11, 12, 3, 4, 13, 14, 15, 16, 31, 32, 33, 5];
     for (let gone = 0; gone < deadlines.length; gone++) {
       const timers = engine.timersOpen(deadlines.length);
       deadlines.forEach((deadlineUs, slot) => {
