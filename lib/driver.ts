@@ -9,17 +9,22 @@
  */
 import { randomFillSync } from "node:crypto";
 import { createHistogram } from "node:perf_hooks";
+import type { Fragment } from "./assembly.js";
 import type { Sizes } from "./configure.js";
 import { SOCKET_BUFFER_BYTES } from "./configure.js";
 import { CONFIG_PEERS_MAX, ENTROPY_BYTES } from "./engine/config.js";
 import {
+  FRAGMENT_RECORD_BYTES,
   NO_ROOM,
+  RECORD_BLOCK,
   RECORD_BYTES,
   RECORD_CLOSE,
   RECORD_CONNECT,
   RECORD_DISCONNECT,
   RECORD_FATE,
+  RECORD_FRAGMENT,
   RECORD_MESSAGE,
+  RECORD_PACKET,
   RECORD_STATE,
   Ring,
   ringBytes,
@@ -60,7 +65,11 @@ const IDLE_US = 3_600_000_000;
 export interface DriverEvents {
   connected(peer: number, slot: number, payload: Uint8Array): void;
   disconnected(peer: number, reason: number, local: boolean, text: Uint8Array): void;
-  message(peer: number, channel: number, bytes: Uint8Array): void;
+  message(peer: number, channel: number, bytes: Uint8Array, id: number): void;
+  /** A fragment of a message, or of a block. */
+  fragment(peer: number, channel: number, fragment: Fragment, block: boolean): void;
+  /** A packet has its verdict. */
+  packet(peer: number, number: number, acked: boolean, bytes: number): void;
   fate(peer: number, channel: number, tag: number, fate: number): void;
   clientState(state: number): void;
   /** After the events of a turn. */
@@ -128,12 +137,16 @@ export class Driver {
   readonly transportUs = createHistogram();
   readonly engine: Engine;
   readonly waiters = new Set<Waiter>();
+  /** Peers that send or receive blocks: they go on after each turn. */
+  readonly busy = new Set<object>();
+  /** Messages of each channel that were put together from fragments. */
+  readonly assembled: number[] = [];
   readonly #completion = new Ring();
   readonly #events: DriverEvents;
   readonly #paced: boolean;
   /** Turns so far: what was submitted before the last one is counted on the page. */
   turns = 1;
-  #waitingCloses: (() => void)[] = [];
+  #waitingWishes: (() => void)[] = [];
   #draining = false;
   #held = false;
   #flushAsked = false;
@@ -232,7 +245,7 @@ export class Driver {
     const word = this.push(RECORD_CLOSE, text.length);
     if (word === NO_ROOM) {
       // Once the user's own ring is read there is room: an end is never forgotten.
-      this.#waitingCloses.push(() => this.closePeer(peer, reason, text, drain));
+      this.#waitingWishes.push(() => this.closePeer(peer, reason, text, drain));
       return;
     }
     const { words, bytes } = this.submission;
@@ -241,6 +254,21 @@ export class Driver {
     words[word + 4] = reason;
     words[word + 5] = drain ? 1 : 0;
     bytes.set(text, word * 4 + RECORD_BYTES);
+    this.submitted();
+  }
+
+  /** Submits what the user wants to hear from now on: `kind` is RECORD_PAUSE or RECORD_WATCH. */
+  wish(kind: number, peer: number, channel: number, on: boolean): void {
+    const word = this.push(kind, 0);
+    if (word === NO_ROOM) {
+      this.#waitingWishes.push(() => this.wish(kind, peer, channel, on));
+      return;
+    }
+    const { words } = this.submission;
+    words[word + 1] = peer;
+    words[word + 2] = channel;
+    words[word + 4] = 0;
+    words[word + 5] = on ? 1 : 0;
     this.submitted();
   }
 
@@ -374,7 +402,7 @@ export class Driver {
     } finally {
       ringRelease(ring);
       this.#draining = false;
-      for (const close of this.#waitingCloses.splice(0)) close();
+      for (const wish of this.#waitingWishes.splice(0)) if (!this.#closed) wish();
     }
   }
 
@@ -393,7 +421,29 @@ export class Driver {
     const end = start + words[word + 3];
     switch (words[word] >>> 24) {
       case RECORD_MESSAGE:
-        this.#events.message(peer, words[word + 2], bytes.subarray(start, end));
+        this.#events.message(peer, words[word + 2], bytes.subarray(start, end), words[word + 4]);
+        break;
+      case RECORD_FRAGMENT:
+      case RECORD_BLOCK:
+        this.#events.fragment(
+          peer,
+          words[word + 2],
+          {
+            key: words[word + 4],
+            index: words[word + 5],
+            total: words[start / 4],
+            body: bytes.subarray(start + FRAGMENT_RECORD_BYTES, end),
+          },
+          words[word] >>> 24 === RECORD_BLOCK,
+        );
+        break;
+      case RECORD_PACKET:
+        this.#events.packet(
+          peer,
+          words[start / 4 + 1] * 2 ** 32 + words[word + 4],
+          words[word + 5] === 1,
+          words[start / 4],
+        );
         break;
       case RECORD_FATE:
         this.#events.fate(peer, words[word + 2], words[word + 4], words[word + 5]);

@@ -7,6 +7,7 @@ namespace {
 Napi::Object init(Napi::Env, Napi::Object exports) {
   netrt::probeCodecInit(exports);
   netrt::probeEngineInit(exports);
+  netrt::probeFrameInit(exports);
   netrt::probeLineInit(exports);
   netrt::probeHostInit(exports);
   return exports;

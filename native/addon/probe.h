@@ -65,6 +65,9 @@ void probeCodecInit(Napi::Object exports);
 // The functions of the engine half: rings to frames.
 void probeEngineInit(Napi::Object exports);
 
+// … of frames,
+void probeFrameInit(Napi::Object exports);
+
 // The channels of one connection.
 void probeLineInit(Napi::Object exports);
 

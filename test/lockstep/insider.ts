@@ -89,7 +89,15 @@ function frameAdd(random: Random, writer: Writer): void {
       pingWrite(writer);
       break;
     case 2:
-      helloWrite(writer, 1 + random.below(2), 0x6e747274, 1 + random.below(3));
+      helloWrite(
+        writer,
+        2 + random.below(2),
+        0x6e747274,
+        1 + random.below(3),
+        random.chance(70) ? 1200 : random.below(1400),
+        random.chance(70) ? 0 : random.below(65_536),
+        random.chance(70) ? 0 : random.below(2 ** 31),
+      );
       for (let count = 1 + random.below(3); count > 0; count--) writeU32(writer, 0x1000 + count);
       break;
     case 3:
