@@ -8,9 +8,9 @@
 //   the end     after a connection's end was reported nothing of it is; when a drain ended by
 //               itself, all that it reported delivered had arrived
 import { FATE_DELIVERED, FATE_DROPPED, FATE_EXPIRED } from "../../lib/engine/channel.js";
+import type { Minted } from "../sim/tokens.js";
 import { LockstepError } from "./pair.js";
 import type { ChannelPromise } from "./profile.js";
-import type { Minted } from "./tokens.js";
 
 /** Bytes before the content: kind, index. Shorter messages are tiny: they can't say who they are. */
 const HEAD_BYTES = 5;

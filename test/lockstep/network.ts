@@ -3,7 +3,7 @@
 import { PACKET_BYTES_MAX } from "../../lib/engine/limits.js";
 import { DueHeap } from "../../lib/sim/heap.js";
 import type { Random } from "../../lib/sim/random.js";
-import { fillRandom } from "./tokens.js";
+import { fillRandom } from "../sim/tokens.js";
 
 export interface Datagram {
   readonly from: Uint32Array;

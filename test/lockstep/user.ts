@@ -18,9 +18,9 @@ import {
   TTL_DEFAULT,
 } from "../../lib/engine/ring.js";
 import { CHANNEL_COUNTERS } from "../../lib/engine/stats.js";
+import { fillRandom } from "../sim/tokens.js";
 import type { End } from "./ledger.js";
 import { LockstepError } from "./pair.js";
-import { fillRandom } from "./tokens.js";
 import type { Node, World } from "./world.js";
 
 /** A close that says so at once has an odd reason, a drain an even one; the core's own are below. */

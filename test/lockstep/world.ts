@@ -23,12 +23,12 @@ import {
 } from "../../lib/engine/stats.js";
 import { Random } from "../../lib/sim/random.js";
 import { ADDRESS_WORDS } from "../hosts.js";
+import { fillRandom, tokenMint } from "../sim/tokens.js";
 import { insiderPacket } from "./insider.js";
 import { type End, Ledger, type Session } from "./ledger.js";
 import { type Datagram, Network } from "./network.js";
 import { type EngineName, LockstepError, Pair } from "./pair.js";
 import { nodeAddress, type Profile, profileConfig, profileDraw } from "./profile.js";
-import { fillRandom, tokenMint } from "./tokens.js";
 import { userActs, userReads } from "./user.js";
 
 /** Bytes of a packet with a challenge: prefix, 8 bytes of sequence, body, tag. */
