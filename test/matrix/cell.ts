@@ -89,6 +89,8 @@ export interface CellResult {
   readonly late: number;
   /** Bytes of datagrams for each byte of messages; copies in left-over room apart. */
   readonly overhead: number;
+  /** Bytes of copies in left-over room (redundancy low) for each byte of messages. */
+  readonly spareOverhead: number;
   readonly copies: number;
   /** How the connection ended, if it did, on the server and on the client. */
   readonly ends: readonly (FlowEnd | null)[];
@@ -200,12 +202,13 @@ export function cellRun(options: CellOptions): CellResult {
   pairing.settle(weather.rttMs * 500);
   rig.close();
   const low = policy.redundancy === "low";
-  const paid = after.bytes - before.bytes - (low ? after.copyBytes - before.copyBytes : 0);
+  const copyBytes = low ? after.copyBytes - before.copyBytes : 0;
   const payload = (after.messages - before.messages) * messageBytes;
   return {
-    ...books(flows, policy),
+    ...books(flows, policy, !(pairing.server.live && pairing.client.live)),
     ...timing(flows, measuredUs, expiryUs(policy)),
-    overhead: paid / payload,
+    overhead: (after.bytes - before.bytes - copyBytes) / payload,
+    spareOverhead: copyBytes / payload,
     copies: after.copies - before.copies,
     ends: [pairing.server.end, pairing.client.end],
   };
@@ -219,7 +222,7 @@ export function expiryUs(policy: ChannelPolicy): number {
   return expiry === "long" ? 10_000_000 : Number.POSITIVE_INFINITY;
 }
 
-function books(flows: readonly Flow[], policy: ChannelPolicy) {
+function books(flows: readonly Flow[], policy: ChannelPolicy, ended: boolean) {
   const sum = (count: (flow: Flow) => number) =>
     flows.reduce((total, flow) => total + count(flow), 0);
   const fates = (wanted: number) =>
@@ -238,7 +241,8 @@ function books(flows: readonly Flow[], policy: ChannelPolicy) {
     misreported: sum(
       (flow) => flow.fates.filter((fate, at) => broken.has(fate) && flow.arrivedUs[at] >= 0).length,
     ),
-    silent: policy.repair === "none" ? 0 : sum((flow) => flow.silent()),
+    // What an end holds behind a gap goes with its connection, whose end was told.
+    silent: policy.repair === "none" || ended ? 0 : sum((flow) => flow.silent()),
     duplicates: sum((flow) => flow.duplicates),
     disordered: sum((flow) => flow.disordered),
     corrupted: sum((flow) => flow.corrupted),
