@@ -6,6 +6,7 @@ import { REASON_UNDELIVERED } from "../../lib/engine/state.js";
 import type { ChannelPolicy } from "../../lib/policy.js";
 import { critical, realTime, reliable, timeSensitive } from "../../lib/strategy.js";
 import type { EngineName } from "../sim/rig.js";
+import { bottleneckRun } from "./bottleneck.js";
 import {
   type CellOptions,
   type CellResult,
@@ -26,6 +27,9 @@ export interface Figure {
 }
 
 const RTT_MS = 100;
+const BOTTLENECK_PEERS = 10;
+/** How far a queue may stand above none. */
+const QUEUE_WAIT_MS = 25;
 const TICK_MS = TICK_US / 1000;
 
 /** Several seeds of one cell as one: sums of counts, the worst of the latencies. */
@@ -148,7 +152,38 @@ const criticalFigures: Measure = (engine, seed, quick) => {
   return figures;
 };
 
-const MEASURES = [reliableFigures, realTimeFigures, timeSensitiveFigures, criticalFigures];
+/** Ten that send all they can through 10 Mbit/s with a queue of 100 ms. */
+const bottleneckFigures: Measure = (engine, seed, quick) => {
+  const { fairness, use, queueP50, queueP95, ended } = bottleneckRun(
+    engine,
+    seed,
+    BOTTLENECK_PEERS,
+    quick ? 20 : 60,
+  );
+  const name = "Ten peers through 10 Mbit/s";
+  return [
+    figure(
+      `${name}, Jain's index`,
+      `${fairness.toFixed(3)}, ${percent(use)} of the link, ${ended} ended`,
+      ">= 0.9, 0 ended",
+      fairness >= 0.9 && ended === 0,
+    ),
+    figure(
+      `${name}, real-time messages wait in the queue`,
+      `p50 ${ms(queueP50)}, p95 ${ms(queueP95)}`,
+      `p95 <= ${ms(QUEUE_WAIT_MS)}`,
+      queueP95 <= QUEUE_WAIT_MS,
+    ),
+  ];
+};
+
+const MEASURES = [
+  reliableFigures,
+  realTimeFigures,
+  timeSensitiveFigures,
+  criticalFigures,
+  bottleneckFigures,
+];
 
 /** Measures all figures. */
 export function figuresRun(engine: EngineName, seed: number, quick: boolean): Figure[] {

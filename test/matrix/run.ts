@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-import { mkdirSync } from "node:fs";
 // `npm run matrix`: the delivery matrix, and the figures that have to be reached.
 //
 // Exits with 1 where a contract broke or a figure was missed.
+import { mkdirSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { EngineName } from "../sim/rig.js";
 import { type Figure, figuresRun } from "./figures.js";
