@@ -1,8 +1,9 @@
-// world: a server and its clients, each of them once in every engine, their users, and the network
-// between them; all of it from one seed.
+// world: a server and its clients, each of them in one engine or once in every engine, their users, and the
+// network between them; all of it from one seed, on one virtual clock.
 //
-// Owns the order of events. What the first engine sends is what arrives at all engines of the other
-// side, so that one difference does not hide behind the next.
+// Owns the order of events. Where a node has several engines, what the first one sends is what arrives at all
+// engines of the other side, so that one difference does not hide behind the next (test/lockstep).
+// Invariant: the same seed and options give the same bytes at the same times, in whichever engines.
 import { ENTROPY_BYTES } from "../../lib/engine/config.js";
 import { BATCH_STRIDE } from "../../lib/engine/host.js";
 import { CHALLENGE_BODY_BYTES, KEY_BYTES } from "../../lib/engine/limits.js";
@@ -23,13 +24,17 @@ import {
 } from "../../lib/engine/stats.js";
 import { Random } from "../../lib/sim/random.js";
 import { ADDRESS_WORDS } from "../hosts.js";
-import { fillRandom, tokenMint } from "../sim/tokens.js";
+import { type Canary, CanaryBird } from "./canary.js";
+import { type Fault, FaultSet } from "./faults.js";
 import { insiderPacket } from "./insider.js";
 import { type End, Ledger, type Session } from "./ledger.js";
 import { type Datagram, Network } from "./network.js";
-import { type EngineName, LockstepError, Pair } from "./pair.js";
+import { type EngineName, Pair, SimError } from "./pair.js";
 import { nodeAddress, type Profile, profileConfig, profileDraw } from "./profile.js";
+import { fillRandom, packetOpens, tokenMint } from "./tokens.js";
+import type { Trace } from "./trace.js";
 import { userActs, userReads } from "./user.js";
+import { ringHead, Watch } from "./watch.js";
 
 /** Bytes of a packet with a challenge: prefix, 8 bytes of sequence, body, tag. */
 const CHALLENGE_BYTES = 9 + CHALLENGE_BODY_BYTES + 16;
@@ -39,12 +44,39 @@ const EMPTY_MAX = 6;
 const SERVER = 0;
 /** Addresses from here on belong to nobody. */
 const NOBODY = 90;
+/** Addresses behind which a client may be after its NAT changed its mind. */
+const REBOUND = 70;
+
+/** What a world is made from, beside its seed. */
+export interface WorldOptions {
+  readonly seed: number;
+  /** The engines of a node: those of its pair. */
+  readonly engines: (node: number, random: Random) => readonly EngineName[];
+  /** Faults that are not there, whatever the seed says. */
+  readonly without?: ReadonlySet<Fault>;
+  /** How many clients, in place of what the seed says. */
+  readonly clients?: number;
+  readonly canary?: Canary | null;
+  /** How much later than the seed says every clock starts (µs): nothing else may change by it. */
+  readonly shiftUs?: number;
+  /** Every datagram's events are published and read before the next is taken: nothing may change by it. */
+  readonly singles?: boolean;
+  /** Gets everything that is sent and told. */
+  readonly trace?: Trace | null;
+}
 
 export class Node {
   pair: Pair;
+  readonly watch: Watch;
+  /** What its clock shows more than the world's (µs). */
+  clockUs: number;
+  /** Another host has it that it sends from, since a NAT changed its mind. */
+  seenAs: Uint32Array;
   readonly inbox: Datagram[] = [];
   /** Connections that its user knows of, by handle. */
   ends = new Map<number, End>();
+  /** Nodes with which its host ever had a connection: no strangers. */
+  readonly known = new Set<number>();
   /** A client's latest session. */
   session: Session | null = null;
   /** A client's NETCODE state, as its user knows it. */
@@ -60,48 +92,81 @@ export class Node {
     readonly address: Uint32Array,
     readonly config: Uint32Array,
     pair: Pair,
+    clockUs: number,
+    bird: CanaryBird,
   ) {
     this.pair = pair;
+    this.clockUs = clockUs;
+    this.seenAs = address;
+    this.watch = new Watch(bird);
   }
 
   get isServer(): boolean {
     return this.index === SERVER;
   }
+
+  /** What its clock shows. */
+  clockOf(worldUs: number): number {
+    return worldUs + this.clockUs;
+  }
+
+  /** When it is due by itself, in the world's time. */
+  get dueUs(): number {
+    return Math.max(this.pair.deadlineUs() - this.clockUs, this.asleepUntilUs);
+  }
 }
 
 export class World {
   readonly random: Random;
+  readonly faults: FaultSet;
   readonly profile: Profile;
   readonly ledger: Ledger;
   readonly network: Network;
   readonly nodes: Node[] = [];
-  readonly #engines: readonly EngineName[];
+  readonly bird: CanaryBird;
+  readonly trace: Trace | null;
+  readonly singles: boolean;
+  /** By node: its engines. */
+  readonly engines: readonly (readonly EngineName[])[];
   readonly #privateKey: Uint8Array;
+  /** Nodes by the addresses that they were seen behind. */
+  readonly #behind = new Map<number, number>();
+  readonly startUs: number;
   nowUs: number;
   /** Nobody begins anything new any more. */
   settling = false;
   /** There is a token without a time-out: its connection may stay for ever when its client is gone. */
   endless = false;
 
-  constructor(seed: number, engines: readonly EngineName[]) {
+  constructor(options: WorldOptions) {
+    const { seed, clients, canary = null, shiftUs = 0, trace = null, singles = false } = options;
     this.random = new Random(seed);
-    this.#engines = engines;
-    this.profile = profileDraw(this.random);
-    this.nowUs = this.profile.startUs;
-    this.network = new Network(this.random);
+    this.bird = new CanaryBird(canary);
+    this.trace = trace;
+    this.singles = singles;
+    this.faults = new FaultSet(this.random, options.without ?? new Set());
+    this.profile = profileDraw(this.random, this.faults, clients);
+    this.startUs = this.profile.startUs + shiftUs;
+    this.nowUs = this.startUs;
+    this.network = new Network(new Random(this.random.next32()), this.faults);
     this.#privateKey = fillRandom(this.random, new Uint8Array(KEY_BYTES));
     this.ledger = new Ledger(this.profile.channels.map(({ promise }) => promise));
-    for (let index = 0; index <= this.profile.clients; index++) {
+    const draw = new Random(this.random.next32());
+    const indices = Array.from({ length: this.profile.clients + 1 }, (_, index) => index);
+    this.engines = indices.map((index) => options.engines(index, draw));
+    for (const index of indices) {
       const stranger = this.profile.stranger && index === 1;
       const config = profileConfig(this.profile, index === SERVER, stranger);
       const address = nodeAddress(this.profile, index);
-      this.nodes.push(new Node(index, address, config, this.#open(config)));
+      const clockUs = this.profile.clocksUs[index];
+      const pair = this.#open(config, index);
+      this.nodes.push(new Node(index, address, config, pair, clockUs, this.bird));
     }
   }
 
-  #open(config: Uint32Array): Pair {
+  #open(config: Uint32Array, index: number): Pair {
     const { submissionCapacity, completionCapacity } = this.profile;
-    return new Pair(this.#engines, {
+    return new Pair(this.engines[index], {
       config,
       privateKey: this.#privateKey,
       entropy: fillRandom(this.random, new Uint8Array(ENTROPY_BYTES)),
@@ -110,9 +175,21 @@ export class World {
     });
   }
 
+  /** A new host at the same address: what the old one knew is gone. */
+  reopen(node: Node): void {
+    for (const end of node.ends.values()) end.abandoned = true;
+    if (node.session !== null && !node.session.client.ended) node.session.client.abandoned = true;
+    node.ends.clear();
+    node.known.clear();
+    node.unfated = 0;
+    node.state = 0;
+    node.pair.close();
+    node.pair = this.#open(node.config, node.index);
+    node.watch.reopened();
+  }
+
   get unixSeconds(): number {
-    const { startSeconds, startUs } = this.profile;
-    return startSeconds + Math.floor((this.nowUs - startUs) / 1_000_000);
+    return this.profile.startSeconds + Math.floor((this.nowUs - this.startUs) / 1_000_000);
   }
 
   close(): void {
@@ -124,14 +201,7 @@ export class World {
   /** Starts a client with a new token, in a new host when the old one is of no more use. */
   connect(node: Node): void {
     const { random, profile } = this;
-    if (node.state < 0 || random.chance(30)) {
-      for (const end of node.ends.values()) end.abandoned = true;
-      if (node.session !== null && !node.session.client.ended) node.session.client.abandoned = true;
-      node.ends.clear();
-      node.unfated = 0;
-      node.pair.close();
-      node.pair = this.#open(node.config);
-    }
+    if (node.state < 0 || random.chance(30)) this.reopen(node);
     const session = this.ledger.session(node.index);
     const servers = [nodeAddress(profile, SERVER)];
     if (random.chance(15)) servers.unshift(nodeAddress(profile, NOBODY + random.below(5)));
@@ -153,32 +223,63 @@ export class World {
     session.keys = token;
     node.session = session;
     node.state = 1;
-    node.pair.connect(token.bytes, this.nowUs);
+    node.watch.started();
+    node.pair.connect(token.bytes, node.clockOf(this.nowUs));
   }
 
   // --- a step ---
 
   /** Lets time pass, then one node takes a turn. */
   step(): void {
-    const { random } = this;
+    const { nodes } = this;
     this.#pass();
     for (let datagram = this.network.pop(this.nowUs); datagram; ) {
-      this.nodes[datagram.to].inbox.push(datagram);
+      nodes[datagram.to].inbox.push(datagram);
       datagram = this.network.pop(this.nowUs);
     }
-    if (!this.settling) {
-      if (random.below(400) === 0) this.network.change();
-      if (random.below(40) === 0) {
-        const from = nodeAddress(this.profile, NOBODY + random.below(3));
-        this.network.attack(from, random.below(this.nodes.length), this.nowUs);
-      }
-      if (this.profile.insiders && random.below(60) === 0) this.#betray();
-    }
+    if (!this.settling) this.#trouble();
     const node = this.#choose();
-    if (!this.settling && random.below(600) === 0) {
-      node.asleepUntilUs = this.nowUs + random.below(8_000_000);
-    }
+    if (!this.settling) this.#afflict(node);
     if (node.asleepUntilUs <= this.nowUs) this.turn(node);
+  }
+
+  /** What befalls the network. */
+  #trouble(): void {
+    const { random, network, nodes, nowUs } = this;
+    if (random.below(400) === 0) network.change();
+    if (random.below(500) === 0) {
+      network.trouble(SERVER, 1 + random.below(nodes.length - 1), nowUs);
+    }
+    if (random.below(40) === 0) {
+      const from = nodeAddress(this.profile, NOBODY + random.below(3));
+      network.attack(from, random.below(nodes.length), nowUs);
+    }
+    if (this.profile.insiders && random.below(60) === 0) this.#betray();
+  }
+
+  /** What befalls a node. */
+  #afflict(node: Node): void {
+    const { random, faults, profile } = this;
+    if (random.below(600) === 0) {
+      const asleepUs = random.below(8_000_000);
+      if (faults.has("stall")) node.asleepUntilUs = this.nowUs + asleepUs;
+    }
+    if (random.below(2000) === 0) {
+      const jumpUs = [1_000_000, 60_000_000, 86_400_000_000, 4_320_000_000_000][random.below(4)];
+      if (faults.has("jump")) node.clockUs += jumpUs;
+    }
+    if (random.below(1500) === 0) {
+      const seenAs = nodeAddress(profile, REBOUND + random.below(4));
+      const back = random.chance(50);
+      if (faults.has("rebind") && !node.isServer) this.#rebind(node, back ? node.address : seenAs);
+    }
+    if (random.below(5000) === 0 && faults.has("restart")) this.reopen(node);
+  }
+
+  /** From now on the others see a node behind this address, and what they send there reaches it. */
+  #rebind(node: Node, seenAs: Uint32Array): void {
+    node.seenAs = seenAs;
+    this.#behind.set(seenAs[1] - nodeAddress(this.profile, 0)[1], node.index);
   }
 
   /** Somebody with a session's keys sends what no peer may; little can be promised to it after that. */
@@ -192,7 +293,7 @@ export class World {
     const key = toServer ? session.keys.clientToServerKey : session.keys.serverToClientKey;
     const bytes = insiderPacket(random, profile.protocolIdLo, profile.protocolIdHi, key);
     const to = toServer ? SERVER : session.node;
-    network.send(toServer ? client : nodes[SERVER].address, to, bytes, nowUs);
+    network.inject(toServer ? client : nodes[SERVER].address, to, bytes, nowUs);
   }
 
   #pass(): void {
@@ -203,7 +304,7 @@ export class World {
       let nextUs = this.network.nextUs;
       for (const node of this.nodes) {
         if (node.inbox.length > 0) return;
-        nextUs = Math.min(nextUs, Math.max(node.pair.deadlineUs(), node.asleepUntilUs));
+        nextUs = Math.min(nextUs, node.dueUs);
       }
       this.nowUs = Math.max(this.nowUs, Math.min(nextUs, this.nowUs + 1_000_000));
     } else if (dice < 80) {
@@ -220,8 +321,7 @@ export class World {
     if (random.chance(60) || this.settling) {
       const busy = nodes.filter(
         (node) =>
-          node.asleepUntilUs <= this.nowUs &&
-          (node.inbox.length > 0 || node.pair.deadlineUs() <= this.nowUs),
+          node.asleepUntilUs <= this.nowUs && (node.inbox.length > 0 || node.dueUs <= this.nowUs),
       );
       if (busy.length > 0) return busy[random.below(busy.length)];
     }
@@ -230,23 +330,54 @@ export class World {
 
   /** One turn of a host, in every engine; then everything is compared. */
   turn(node: Node): void {
-    const { random, nowUs } = this;
+    const { random } = this;
+    const nowUs = node.clockOf(this.nowUs);
     userActs(this, node);
     const { pair } = node;
     pair.submit(nowUs);
+    const quiet = node.inbox.length === 0;
     while (node.inbox.length > 0 && pair.ready()) {
-      const datagram = node.inbox.shift() as Datagram;
-      pair.receive(nowUs, datagram.arrivedUs, this.unixSeconds, datagram.from, datagram.bytes);
+      this.#receive(node, node.inbox.shift() as Datagram, nowUs);
+      if (this.singles) {
+        pair.publish();
+        userReads(this, node);
+      }
     }
+    const { roomy } = pair;
     pair.advance(nowUs);
-    if (this.settling || random.chance(75)) pair.flush();
+    const flushes = this.settling || random.chance(75);
+    if (flushes) pair.flush();
     const transmitted = this.settling || random.chance(95);
     if (transmitted) this.#transmit(node);
     pair.publish();
     pair.compare();
+    node.watch.rings(pair.first);
     const reads = this.settling || random.chance(this.profile.drainPercent);
     if (reads) userReads(this, node);
     if (reads && transmitted) this.#conserve(node);
+    // What waits for room in the ring goes on in the next turn, which is at once.
+    const able = reads && transmitted && flushes && roomy && pair.roomy;
+    if (able && quiet) node.watch.served(pair.deadlineUs(), nowUs);
+    else node.watch.disturbed();
+  }
+
+  #receive(node: Node, datagram: Datagram, nowUs: number): void {
+    const { pair, watch } = node;
+    const { from, bytes, forged, arrivedUs } = datagram;
+    const port = from[1];
+    watch.heard(port, bytes.length);
+    const receivedUs = Math.min(nowUs, node.clockOf(arrivedUs));
+    if (!forged) {
+      pair.receive(nowUs, receivedUs, this.unixSeconds, from, bytes);
+      return;
+    }
+    pair.publish();
+    const deadlineUs = pair.deadlineUs();
+    const head = ringHead(pair.first);
+    watch.forgedBegin(pair.first);
+    pair.receive(nowUs, receivedUs, this.unixSeconds, from, bytes);
+    pair.publish();
+    watch.forgedEnd(pair.first, deadlineUs, head, nowUs);
   }
 
   #transmit(node: Node): void {
@@ -254,25 +385,47 @@ export class World {
     const before = this.#carried(page);
     const live = [...node.ends.values()].filter((end) => end.live);
     const peers = new Set(live.map(({ session }) => session.node));
+    const nowUs = node.clockOf(this.nowUs);
+    const known = node.known;
     let datagrams = 0;
-    for (let count = node.pair.transmit(this.nowUs); count > 0; ) {
+    for (let count = node.pair.transmit(nowUs); count > 0; ) {
       const { batchBytes, lengths, addresses } = node.pair.first;
       for (let index = 0; index < count; index++) {
         const start = index * BATCH_STRIDE;
-        const bytes = batchBytes.subarray(start, start + lengths[index]);
+        const length = lengths[index];
+        const bytes = batchBytes.subarray(start, start + length);
         const port = addresses[index * ADDRESS_WORDS + 1];
         const target = port - nodeAddress(this.profile, 0)[1];
         // Replies to requests are as many as the requests.
-        const challenge = node.isServer && lengths[index] === CHALLENGE_BYTES;
+        const challenge = node.isServer && length === CHALLENGE_BYTES;
         if (!challenge && (!node.isServer || peers.has(target))) datagrams += 1;
-        if (target < this.nodes.length) this.network.send(node.address, target, bytes, this.nowUs);
+        this.trace?.datagram(this.nowUs - this.startUs, node.index, target, bytes);
+        node.watch.sent(target, bytes, (low, high) => this.#sessionOf(node, bytes, low, high));
+        if (node.isServer && !known.has(target)) node.watch.answered(port, length);
+        const to = this.#behind.get(target) ?? target;
+        if (to < this.nodes.length) {
+          this.network.send(node.index, node.seenAs, to, bytes, this.nowUs);
+        }
       }
-      count = node.pair.transmit(this.nowUs);
+      count = node.pair.transmit(nowUs);
     }
     const empty = datagrams - (this.#carried(page) - before);
     if (empty > EMPTY_MAX * peers.size + EMPTY_MAX && !this.profile.raw) {
-      throw new LockstepError(`${empty} of ${datagrams} datagrams of one turn carried no message`);
+      throw new SimError(`${empty} of ${datagrams} datagrams of one turn carried no message`);
     }
+  }
+
+  /** The session under whose keys a node sealed a packet, the newest first; -1 for none. */
+  #sessionOf(node: Node, bytes: Uint8Array, low: number, high: number): number {
+    const { sessions } = this.ledger;
+    const { protocolIdLo, protocolIdHi } = this.profile;
+    for (let id = sessions.length - 1; id >= 0; id--) {
+      const { keys } = sessions[id];
+      if (keys === null) continue;
+      const key = node.isServer ? keys.serverToClientKey : keys.clientToServerKey;
+      if (packetOpens(protocolIdLo, protocolIdHi, key, bytes, low, high)) return id;
+    }
+    return -1;
   }
 
   /** Rides of messages so far. */
@@ -295,7 +448,7 @@ export class World {
       const verdicts = page[row + PEER_PACKETS_ACKED] + page[row + PEER_PACKETS_LOST];
       const sent = page[row + PEER_PACKETS_SENT];
       if (sent !== verdicts + page[row + PEER_IN_FLIGHT]) {
-        throw new LockstepError(
+        throw new SimError(
           `${sent} packets sent, ${verdicts} verdicts, ${page[row + PEER_IN_FLIGHT]} in flight`,
         );
       }
@@ -313,7 +466,11 @@ export class World {
   settle(limitUs: number, done: () => boolean): boolean {
     this.settling = true;
     this.network.calm();
-    for (const node of this.nodes) node.asleepUntilUs = 0;
+    for (const node of this.nodes) {
+      node.asleepUntilUs = 0;
+      // What was connected behind another address can't go on from its own.
+      node.seenAs = node.session?.seenAs ?? node.address;
+    }
     const endUs = this.nowUs + limitUs;
     // A host with nothing to do takes no turn, and its user has not read all that there is.
     this.#turnAll();

@@ -25,7 +25,7 @@ import {
 } from "../../lib/engine/packet.js";
 import { SealKey, sealKeySet, sealPacket } from "../../lib/engine/seal.js";
 import type { Random } from "../../lib/sim/random.js";
-import { fillRandom } from "../sim/tokens.js";
+import { fillRandom } from "./tokens.js";
 
 /** Packets of the reference and of netrt peers have numbers below; an insider has any. */
 const NUMBERS = 400;

@@ -4,7 +4,7 @@
 // Never decides anything: what it is asked to do, it does to all of them.
 
 import { BATCH_STRIDE } from "../../lib/engine/host.js";
-import { CHANNELS_MAX } from "../../lib/engine/limits.js";
+import { CHANNELS_MAX, COMPLETION_RESERVE_BYTES } from "../../lib/engine/limits.js";
 import { RING_CONTROL_BYTES } from "../../lib/engine/ring.js";
 import {
   CHANNEL_COUNTERS,
@@ -26,8 +26,8 @@ import {
 export type EngineName = "js" | "native";
 
 /** The engines differ, or an engine broke an invariant. */
-export class LockstepError extends Error {
-  override readonly name = "LockstepError";
+export class SimError extends Error {
+  override readonly name = "SimError";
 }
 
 export class Pair {
@@ -59,7 +59,7 @@ export class Pair {
 
   #differ(what: string, first: string, other: string, index: number): never {
     const names = `${this.first.engine} ${first}, ${this.hosts[index].engine} ${other}`;
-    throw new LockstepError(`the engines differ in ${what}: ${names}`);
+    throw new SimError(`the engines differ in ${what}: ${names}`);
   }
 
   connect(token: Uint8Array, nowUs: number): void {
@@ -135,6 +135,13 @@ export class Pair {
     }
   }
 
+  /** Whether the user's ring has room for whatever a turn may bring forth. */
+  get roomy(): boolean {
+    const { in: ring } = this.first;
+    const used = (Atomics.load(ring.control, 0) - Atomics.load(ring.control, 16)) >>> 0;
+    return ring.capacity - used > COMPLETION_RESERVE_BYTES;
+  }
+
   publish(): void {
     this.#each((host) => host.publish());
   }
@@ -157,7 +164,7 @@ export class Pair {
     return first;
   }
 
-  /** Compares rings, page, memory and deadline; throws LockstepError at the first difference. */
+  /** Compares rings, page, memory and deadline; throws SimError at the first difference. */
   compare(): void {
     this.deadlineUs();
     this.memory();
