@@ -6,9 +6,9 @@ import { QUEUE_BYTES_DEFAULT } from "../../lib/configure.js";
 import { PEER_QUEUED_BYTES, PEER_RELEASED_BYTES, statsPeerWord } from "../../lib/engine/stats.js";
 import { defineProtocol } from "../../lib/protocol.js";
 import { realTime, reliable } from "../../lib/strategy.js";
+import { Flow, FlowEndpoint } from "../sim/flow.js";
 import { type EngineName, Rig } from "../sim/rig.js";
 import { quantile } from "./cell.js";
-import { Flow, FlowEndpoint } from "./flow.js";
 
 /** 10 Mbit/s, and a tenth of a second of it in the queue: a home link. */
 const RATE_BYTES = 1_250_000;

@@ -20,8 +20,8 @@ import {
 import type { ChannelPolicy } from "../../lib/policy.js";
 import { defineProtocol } from "../../lib/protocol.js";
 import type { BurstLoss, LinkOptions } from "../../lib/sim/link.js";
+import { Flow, type FlowEnd, FlowEndpoint, flowsRun } from "../sim/flow.js";
 import { type EngineName, Rig } from "../sim/rig.js";
-import { Flow, type FlowEnd, FlowEndpoint, flowsRun } from "./flow.js";
 
 /** Messages a second, each way. */
 export const HZ = 60;

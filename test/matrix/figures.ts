@@ -5,6 +5,7 @@
 import { REASON_UNDELIVERED } from "../../lib/engine/state.js";
 import type { ChannelPolicy } from "../../lib/policy.js";
 import { critical, realTime, reliable, timeSensitive } from "../../lib/strategy.js";
+import { flowsRun } from "../sim/flow.js";
 import type { EngineName } from "../sim/rig.js";
 import { bottleneckRun } from "./bottleneck.js";
 import {
@@ -17,7 +18,6 @@ import {
   TICK_US,
   type Weather,
 } from "./cell.js";
-import { flowsRun } from "./flow.js";
 
 export interface Figure {
   readonly name: string;

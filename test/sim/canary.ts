@@ -32,19 +32,20 @@ export const CANARIES = [
 
 export type Canary = (typeof CANARIES)[number];
 
-/** How often the moment comes before the canary sings. */
+/** How often the moment comes before the canary sings; for a leak, which shows at the end only, once. */
 const MOMENTS = 12;
+const MOMENTS_LEAK = 1;
 
 export class CanaryBird {
   #moments = 0;
 
   constructor(readonly name: Canary | null) {}
 
-  /** Whether the bug strikes now: once, at the twelfth occasion of its kind. */
+  /** Whether the bug strikes now: once, at an occasion of its kind. */
   sings(name: Canary): boolean {
     if (name !== this.name) return false;
     this.#moments += 1;
-    return this.#moments === MOMENTS;
+    return this.#moments === (name === "leak" ? MOMENTS_LEAK : MOMENTS);
   }
 
   /** Whether it strikes now and from then on. */

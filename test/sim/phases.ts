@@ -124,7 +124,7 @@ function closed(world: World, node: Node): void {
   }
   const [chunks, messages, carrieds] = node.pair.memory();
   const { config } = node;
-  const leak = world.bird.keepsSinging("leak") ? 1 : 0;
+  const leak = world.bird.sings("leak") ? 1 : 0;
   if (
     chunks - leak !== config[CONFIG_CHUNKS] ||
     messages !== config[CONFIG_MESSAGES] ||

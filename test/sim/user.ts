@@ -21,7 +21,6 @@ import { CHANNEL_COUNTERS } from "../../lib/engine/stats.js";
 import { ADDRESS_WORDS } from "../hosts.js";
 import type { End } from "./ledger.js";
 import { SimError } from "./pair.js";
-import { nodeAddress } from "./profile.js";
 import { fillRandom } from "./tokens.js";
 import type { Node, World } from "./world.js";
 
@@ -187,13 +186,9 @@ function connected(world: World, node: Node, handle: number, payload: Uint8Array
   world.ledger.connected(end, handle);
   if (node.ends.has(handle)) throw new SimError(`the handle ${handle} came twice`);
   node.ends.set(handle, end);
-  if (!node.isServer) {
-    node.known.add(0);
-    return;
-  }
+  if (!node.isServer) return;
   const words = Array.from({ length: ADDRESS_WORDS }, (_, at) => view.getUint32(8 + at * 4, true));
   session.seenAs = Uint32Array.from(words);
-  node.known.add(words[1] - nodeAddress(world.profile, 0)[1]);
 }
 
 function ended(world: World, node: Node, handle: number, reason: number, local: boolean): void {

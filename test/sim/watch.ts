@@ -112,10 +112,13 @@ export class Watch {
 
   // --- what goes out ---
 
-  /** A datagram to a node; `sessionOf` says under whose keys it is sealed, -1 for nobody's. */
-  sent(to: number, bytes: Uint8Array, sessionOf: (low: number, high: number) => number): void {
+  /**
+   * A datagram to a node; `sessionOf` says under whose keys it is sealed, -1 for nobody's. Answers whether it is
+   * one of a connection: its peer has answered a challenge from there, and is no stranger.
+   */
+  sent(to: number, bytes: Uint8Array, sessionOf: (low: number, high: number) => number): boolean {
     const type = bytes[0] & 15;
-    if (type === REQUEST_TYPE) return;
+    if (type === REQUEST_TYPE) return false;
     const count = bytes[0] >>> SEQUENCE_BYTES_SHIFT;
     let low = 0;
     let high = 0;
@@ -128,7 +131,7 @@ export class Watch {
       const number = (BigInt(high) << 32n) | BigInt(low);
       if (number <= lane.lastUnslotted) throw new SimError(`the number ${number} was used twice`);
       lane.lastUnslotted = number;
-      return;
+      return false;
     }
     let number = high * 2 ** 32 + low;
     if (this.#bird.sings("nonce")) number = lane.last;
@@ -141,6 +144,7 @@ export class Watch {
       this.#begun.add(session);
     }
     lane.last = number;
+    return true;
   }
 
   #lane(to: number): Lane {
@@ -167,7 +171,7 @@ export class Watch {
     this.#account(port).in += bytes;
   }
 
-  /** To an address with which there never was a connection. */
+  /** To whoever has not answered a challenge. */
   answered(port: number, bytes: number): void {
     const account = this.#account(port);
     account.out += this.#bird.sings("amplify") ? 1 << 20 : bytes;

@@ -61,6 +61,8 @@ export interface WorldOptions {
   readonly shiftUs?: number;
   /** Every datagram's events are published and read before the next is taken: nothing may change by it. */
   readonly singles?: boolean;
+  /** Users read after every turn, whatever the seed says. */
+  readonly prompt?: boolean;
   /** Gets everything that is sent and told. */
   readonly trace?: Trace | null;
 }
@@ -75,8 +77,6 @@ export class Node {
   readonly inbox: Datagram[] = [];
   /** Connections that its user knows of, by handle. */
   ends = new Map<number, End>();
-  /** Nodes with which its host ever had a connection: no strangers. */
-  readonly known = new Set<number>();
   /** A client's latest session. */
   session: Session | null = null;
   /** A client's NETCODE state, as its user knows it. */
@@ -126,6 +126,7 @@ export class World {
   readonly bird: CanaryBird;
   readonly trace: Trace | null;
   readonly singles: boolean;
+  readonly prompt: boolean;
   /** By node: its engines. */
   readonly engines: readonly (readonly EngineName[])[];
   readonly #privateKey: Uint8Array;
@@ -139,11 +140,12 @@ export class World {
   endless = false;
 
   constructor(options: WorldOptions) {
-    const { seed, clients, canary = null, shiftUs = 0, trace = null, singles = false } = options;
+    const { seed, clients, canary = null, shiftUs = 0, trace = null } = options;
     this.random = new Random(seed);
     this.bird = new CanaryBird(canary);
     this.trace = trace;
-    this.singles = singles;
+    this.singles = options.singles ?? false;
+    this.prompt = options.prompt ?? false;
     this.faults = new FaultSet(this.random, options.without ?? new Set());
     this.profile = profileDraw(this.random, this.faults, clients);
     this.startUs = this.profile.startUs + shiftUs;
@@ -180,7 +182,6 @@ export class World {
     for (const end of node.ends.values()) end.abandoned = true;
     if (node.session !== null && !node.session.client.ended) node.session.client.abandoned = true;
     node.ends.clear();
-    node.known.clear();
     node.unfated = 0;
     node.state = 0;
     node.pair.close();
@@ -352,7 +353,7 @@ export class World {
     pair.publish();
     pair.compare();
     node.watch.rings(pair.first);
-    const reads = this.settling || random.chance(this.profile.drainPercent);
+    const reads = random.chance(this.profile.drainPercent) || this.settling || this.prompt;
     if (reads) userReads(this, node);
     if (reads && transmitted) this.#conserve(node);
     // What waits for room in the ring goes on in the next turn, which is at once.
@@ -386,7 +387,6 @@ export class World {
     const live = [...node.ends.values()].filter((end) => end.live);
     const peers = new Set(live.map(({ session }) => session.node));
     const nowUs = node.clockOf(this.nowUs);
-    const known = node.known;
     let datagrams = 0;
     for (let count = node.pair.transmit(nowUs); count > 0; ) {
       const { batchBytes, lengths, addresses } = node.pair.first;
@@ -400,8 +400,10 @@ export class World {
         const challenge = node.isServer && length === CHALLENGE_BYTES;
         if (!challenge && (!node.isServer || peers.has(target))) datagrams += 1;
         this.trace?.datagram(this.nowUs - this.startUs, node.index, target, bytes);
-        node.watch.sent(target, bytes, (low, high) => this.#sessionOf(node, bytes, low, high));
-        if (node.isServer && !known.has(target)) node.watch.answered(port, length);
+        const slotted = node.watch.sent(target, bytes, (low, high) =>
+          this.#sessionOf(node, bytes, low, high),
+        );
+        if (node.isServer && !slotted) node.watch.answered(port, length);
         const to = this.#behind.get(target) ?? target;
         if (to < this.nodes.length) {
           this.network.send(node.index, node.seenAs, to, bytes, this.nowUs);
@@ -446,7 +448,7 @@ export class World {
       const row = statsPeerWord(handle & 0xffff);
       if (!end.live || page[row + PEER_HANDLE] !== handle || this.profile.raw) continue;
       const verdicts = page[row + PEER_PACKETS_ACKED] + page[row + PEER_PACKETS_LOST];
-      const sent = page[row + PEER_PACKETS_SENT];
+      const sent = page[row + PEER_PACKETS_SENT] + (this.bird.sings("verdict") ? 1 : 0);
       if (sent !== verdicts + page[row + PEER_IN_FLIGHT]) {
         throw new SimError(
           `${sent} packets sent, ${verdicts} verdicts, ${page[row + PEER_IN_FLIGHT]} in flight`,

@@ -15,7 +15,7 @@ import {
   statsPeerWord,
 } from "../../lib/engine/stats.js";
 import { simPush } from "../hosts.js";
-import type { Rig, RigHost, RigUser } from "../sim/rig.js";
+import type { Rig, RigHost, RigUser } from "./rig.js";
 
 /** Bytes of a message that say which it is, twice. */
 export const FLOW_BYTES_MIN = 8;
