@@ -1,7 +1,8 @@
 // lockstep: a world of test/sim whose every host is there once in every engine, with the same inputs.
 //
-// After every step the engines must have sent the same datagrams, written the same rings and the same
-// page, and want to be woken at the same time (R-18); and both must have kept what test/sim watches over.
+// After every input the engines must show the same page, have the same memory free and want to be woken at the
+// same time (R-18), after every ask for packets have sent the same datagrams, and after every turn have written the
+// same rings; and both must have kept what test/sim watches over.
 import { type EngineName, SimError } from "../sim/pair.js";
 import { worldFinish } from "../sim/phases.js";
 import { World } from "../sim/world.js";
@@ -15,6 +16,10 @@ export interface LockstepOptions {
 
 export interface LockstepResult {
   readonly steps: number;
+  /** Turns of hosts: the steps, and those on the way to rest. */
+  readonly turns: number;
+  /** Inputs given to both engines (submissions, datagrams, time, flushes, asks for packets), each compared. */
+  readonly inputs: number;
   readonly datagrams: number;
   readonly sessions: number;
   readonly messages: number;
@@ -33,7 +38,7 @@ export function lockstepRun(options: LockstepOptions): LockstepResult {
     const problem = error instanceof SimError ? error.message : (error as Error).stack;
     throw new SimError(
       `seed ${seed}, step ${step}${world.settling ? " (at the end)" : ""}: ${problem}\n` +
-        `repeat: npm run lockstep -- --seed ${seed} --steps ${Math.min(step + 1, steps)}`,
+        `repeat: npm run lockstep -- --seed ${seed} --turns ${Math.min(step + 1, steps)} --steps 1`,
     );
   } finally {
     world.close();
@@ -41,6 +46,8 @@ export function lockstepRun(options: LockstepOptions): LockstepResult {
   const { ledger, network } = world;
   return {
     steps,
+    turns: world.turns,
+    inputs: world.inputs,
     datagrams: network.sent,
     sessions: ledger.sessions.length,
     messages: ledger.delivered,

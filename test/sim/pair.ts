@@ -30,14 +30,43 @@ export class SimError extends Error {
   override readonly name = "SimError";
 }
 
+/** Comparisons from one of whole rings to the next. */
+const WHOLE_EVERY = 512;
+
+function headOf(host: SimHost): number {
+  return Atomics.load(host.in.control, 0);
+}
+
+/** Views of a host's memory, for comparisons. */
+class Views {
+  readonly page: Buffer;
+  readonly completion: Buffer;
+  readonly submission: Buffer;
+  readonly memoryWords = new Uint32Array(MEMORY_WORDS);
+  readonly memory = asBuffer(this.memoryWords);
+
+  constructor(host: SimHost) {
+    this.page = asBuffer(host.page);
+    this.completion = asBuffer(host.completion);
+    this.submission = asBuffer(host.submission);
+  }
+}
+
 export class Pair {
   readonly hosts: readonly SimHost[];
-  readonly #memory: readonly Uint32Array[];
+  readonly #views: readonly Views[];
   readonly #scratch = new Uint8Array(4096);
+  /** The head up to which the completion rings were compared. */
+  #compared = 0;
+  #comparisons = 0;
+  /** What the hosts answered since they were last asked for anything else. */
+  #deadlineUs = Number.NaN;
+  /** Inputs that were given to all engines, after each of which they were compared. */
+  steps = 0;
 
   constructor(engines: readonly EngineName[], options: SimHostOptions) {
     this.hosts = engines.map((engine) => openSimHost(engine, options));
-    this.#memory = engines.map(() => new Uint32Array(MEMORY_WORDS));
+    this.#views = this.hosts.map((host) => new Views(host));
   }
 
   /** The host whose output is believed: the first engine's. */
@@ -45,14 +74,12 @@ export class Pair {
     return this.hosts[0];
   }
 
-  #each(call: (host: SimHost) => void): void {
-    for (const host of this.hosts) call(host);
-  }
-
   #same<T>(what: string, ask: (host: SimHost) => T): T {
-    const [answer, ...others] = this.hosts.map(ask);
-    for (const [index, other] of others.entries()) {
-      if (other !== answer) this.#differ(what, String(answer), String(other), index + 1);
+    const { hosts } = this;
+    const answer = ask(hosts[0]);
+    for (let index = 1; index < hosts.length; index++) {
+      const other = ask(hosts[index]);
+      if (other !== answer) this.#differ(what, String(answer), String(other), index);
     }
     return answer;
   }
@@ -62,8 +89,23 @@ export class Pair {
     throw new SimError(`the engines differ in ${what}: ${names}`);
   }
 
+  // --- inputs ---
+
+  /** An input was given to all: they must show the same now, rings aside, which are published later. */
+  #stepped(): void {
+    this.steps += 1;
+    this.#deadlineUs = Number.NaN;
+    if (this.hosts.length === 1) return;
+    this.deadlineUs();
+    this.memory();
+    for (let other = 1; other < this.hosts.length; other++) {
+      if (this.#views[0].page.compare(this.#views[other].page) !== 0) this.#differPage(other);
+    }
+  }
+
   connect(token: Uint8Array, nowUs: number): void {
-    this.#each((host) => host.connect(token, nowUs));
+    for (const host of this.hosts) host.connect(token, nowUs);
+    this.#stepped();
   }
 
   push(
@@ -75,7 +117,8 @@ export class Pair {
   }
 
   submit(nowUs: number): void {
-    this.#each((host) => host.submit(nowUs));
+    for (const host of this.hosts) host.submit(nowUs);
+    this.#stepped();
   }
 
   ready(): boolean {
@@ -95,19 +138,23 @@ export class Pair {
       const length = bytes.length;
       host.receive(nowUs, receivedUs, unixSeconds, from, this.#scratch, 16, length);
     }
+    this.#stepped();
   }
 
   advance(nowUs: number): void {
-    this.#each((host) => host.advance(nowUs));
+    for (const host of this.hosts) host.advance(nowUs);
+    this.#stepped();
   }
 
   flush(): void {
-    this.#each((host) => host.flush());
+    for (const host of this.hosts) host.flush();
+    this.#stepped();
   }
 
   transmit(nowUs: number): number {
     const count = this.#same("datagrams of a batch", (host) => host.transmit(nowUs));
     for (let other = 1; other < this.hosts.length; other++) this.#compareBatch(count, other);
+    this.#stepped();
     return count;
   }
 
@@ -143,58 +190,98 @@ export class Pair {
   }
 
   publish(): void {
-    this.#each((host) => host.publish());
+    for (const host of this.hosts) host.publish();
   }
 
   deadlineUs(): number {
-    return this.#same("deadlines", (host) => host.deadlineUs());
+    if (Number.isNaN(this.#deadlineUs)) {
+      this.#deadlineUs = this.#same("deadlines", (host) => host.deadlineUs());
+    }
+    return this.#deadlineUs;
   }
 
   /** The free parts of the pools. */
   memory(): Uint32Array {
-    const [first, ...others] = this.#memory;
-    this.hosts.forEach((host, index) => {
-      host.memory(this.#memory[index]);
-    });
-    for (const [index, other] of others.entries()) {
-      if (Buffer.compare(bytesOf(first), bytesOf(other)) !== 0) {
-        this.#differ("free memory", `${first}`, `${other}`, index + 1);
+    const views = this.#views;
+    this.hosts[0].memory(views[0].memoryWords);
+    for (let other = 1; other < this.hosts.length; other++) {
+      this.hosts[other].memory(views[other].memoryWords);
+      if (views[0].memory.compare(views[other].memory) !== 0) {
+        const [left, right] = [views[0].memoryWords, views[other].memoryWords];
+        this.#differ("free memory", `${left}`, `${right}`, other);
       }
     }
-    return first;
+    return views[0].memoryWords;
   }
 
-  /** Compares rings, page, memory and deadline; throws SimError at the first difference. */
+  /** Compares the rings, once published; throws SimError at the first difference. */
   compare(): void {
-    this.deadlineUs();
-    this.memory();
-    for (let other = 1; other < this.hosts.length; other++) {
-      const one = this.first;
-      const two = this.hosts[other];
-      if (Buffer.compare(bytesOf(one.page), bytesOf(two.page)) !== 0) {
-        const word = one.page.findIndex((value, index) => value !== two.page[index]);
-        const [left, right] = [one.page[word], two.page[word]];
-        this.#differ(`the page, ${pageWordName(word)}`, `${left}`, `${right}`, other);
-      }
-      for (const ring of ["completion", "submission"] as const) {
-        if (Buffer.compare(one[ring], two[ring]) !== 0) {
-          const place = one[ring].findIndex((value, index) => value !== two[ring][index]);
-          const start = Math.max(place - 32, 0);
-          const cut = (host: SimHost) => hex(host[ring].subarray(start, place + 32));
-          const where = place < RING_CONTROL_BYTES ? "control" : place - RING_CONTROL_BYTES;
-          this.#differ(`the ${ring} ring at ${where}`, cut(one), cut(two), other);
+    if (this.hosts.length === 1) return;
+    for (const [what, start, end] of this.#written()) {
+      for (let other = 1; other < this.hosts.length; other++) {
+        const [left, right] = [this.#views[0][what], this.#views[other][what]];
+        if (left.compare(right, start, end, start, end) !== 0) {
+          this.#differRing(what, left, right, other);
         }
       }
     }
+    this.#compared = headOf(this.first);
+  }
+
+  #differPage(other: number): never {
+    const [left, right] = [this.first.page, this.hosts[other].page];
+    const word = left.findIndex((value, index) => value !== right[index]);
+    return this.#differ(
+      `the page, ${pageWordName(word)}`,
+      `${left[word]}`,
+      `${right[word]}`,
+      other,
+    );
+  }
+
+  /**
+   * What may have changed of the rings since the last comparison: the positions, and what lies between the last
+   * head and this one. All of both every so often, in case something was written where nothing should be.
+   */
+  #written(): (readonly [what: "completion" | "submission", start: number, end: number])[] {
+    const { completion, submission, in: ring } = this.first;
+    this.#comparisons += 1;
+    if (this.#comparisons % WHOLE_EVERY === 0) {
+      return [
+        ["completion", 0, completion.length],
+        ["submission", 0, submission.length],
+      ];
+    }
+    const parts: (readonly ["completion" | "submission", number, number])[] = [
+      ["completion", 0, RING_CONTROL_BYTES],
+      ["submission", 0, RING_CONTROL_BYTES],
+    ];
+    const head = headOf(this.first);
+    const bytes = (head - this.#compared) >>> 0;
+    if (bytes === 0) return parts;
+    const from = this.#compared & (ring.capacity - 1);
+    const first = Math.min(bytes, ring.capacity - from);
+    const data = RING_CONTROL_BYTES;
+    parts.push(["completion", data + from, data + from + first]);
+    if (first < bytes) parts.push(["completion", data, data + bytes - first]);
+    return parts;
+  }
+
+  #differRing(what: string, left: Uint8Array, right: Uint8Array, other: number): never {
+    const place = left.findIndex((value, index) => value !== right[index]);
+    const start = Math.max(place - 32, 0);
+    const cut = (bytes: Uint8Array) => hex(bytes.subarray(start, place + 32));
+    const where = place < RING_CONTROL_BYTES ? "control" : place - RING_CONTROL_BYTES;
+    return this.#differ(`the ${what} ring at ${where}`, cut(left), cut(right), other);
   }
 
   close(): void {
-    this.#each((host) => host.close());
+    for (const host of this.hosts) host.close();
   }
 }
 
-function bytesOf(words: Uint32Array): Uint8Array {
-  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+function asBuffer(bytes: Uint8Array | Uint32Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function hex(bytes: Uint8Array): string {

@@ -13,9 +13,10 @@ import {
   statsPeerWord,
 } from "../../lib/engine/stats.js";
 import type { End } from "./ledger.js";
+import type { Node } from "./node.js";
 import { SimError } from "./pair.js";
 import { userCloses } from "./user.js";
-import { type Node, World } from "./world.js";
+import { World } from "./world.js";
 
 /** Time that peers have to notice that the weather is good: the longest time-out of a token, and their clocks. */
 const NOTICE_US = 6_000_000;

@@ -20,9 +20,10 @@ import {
 import { CHANNEL_COUNTERS } from "../../lib/engine/stats.js";
 import { ADDRESS_WORDS } from "../hosts.js";
 import type { End } from "./ledger.js";
+import type { Node } from "./node.js";
 import { SimError } from "./pair.js";
 import { fillRandom } from "./tokens.js";
-import type { Node, World } from "./world.js";
+import type { World } from "./world.js";
 
 /** A close that says so at once has an odd reason, a drain an even one; the core's own are below. */
 const REASONS_FROM = 20;
@@ -43,7 +44,7 @@ export function userActs(world: World, node: Node): void {
   }
   // Deaf and dumb: a user who lets minutes go by.
   if (world.faults.has("deaf") && node.index === 1 && !random.chance(5)) return;
-  const live = [...node.ends.values()].filter((end) => end.live);
+  const { live } = node;
   for (const end of live) {
     if (random.below(400) === 0 && world.faults.has("close")) {
       userCloses(world, node, end, random.chance(60));
@@ -186,6 +187,7 @@ function connected(world: World, node: Node, handle: number, payload: Uint8Array
   world.ledger.connected(end, handle);
   if (node.ends.has(handle)) throw new SimError(`the handle ${handle} came twice`);
   node.ends.set(handle, end);
+  node.live.push(end);
   if (!node.isServer) return;
   const words = Array.from({ length: ADDRESS_WORDS }, (_, at) => view.getUint32(8 + at * 4, true));
   session.seenAs = Uint32Array.from(words);
@@ -197,6 +199,8 @@ function ended(world: World, node: Node, handle: number, reason: number, local: 
   const end = early ? node.session?.client : endOf(node, handle);
   if (end === undefined) throw new SimError("the end of a client without a session");
   world.ledger.ended(end, reason, local);
+  const place = node.live.indexOf(end);
+  if (place >= 0) node.live.splice(place, 1);
   if (world.bird.sings("afterlife")) world.ledger.message(end, 0, new Uint8Array(1));
   node.unfated += world.ledger.unfated(end);
 }

@@ -27,21 +27,20 @@ import { ADDRESS_WORDS } from "../hosts.js";
 import { type Canary, CanaryBird } from "./canary.js";
 import { type Fault, FaultSet } from "./faults.js";
 import { insiderPacket } from "./insider.js";
-import { type End, Ledger, type Session } from "./ledger.js";
+import { Ledger, type Session } from "./ledger.js";
 import { type Datagram, Network } from "./network.js";
+import { Node, SERVER } from "./node.js";
 import { type EngineName, Pair, SimError } from "./pair.js";
 import { nodeAddress, type Profile, profileConfig, profileDraw } from "./profile.js";
 import { fillRandom, packetOpens, tokenMint } from "./tokens.js";
 import type { Trace } from "./trace.js";
 import { userActs, userReads } from "./user.js";
-import { ringHead, Watch } from "./watch.js";
+import { ringHead } from "./watch.js";
 
 /** Bytes of a packet with a challenge: prefix, 8 bytes of sequence, body, tag. */
 const CHALLENGE_BYTES = 9 + CHALLENGE_BODY_BYTES + 16;
 /** Datagrams without a message that one turn may send to one peer: keep-alive, hello, acks, skips. */
 const EMPTY_MAX = 6;
-/** The server's number among the nodes, which are the server and the clients. */
-const SERVER = 0;
 /** Addresses from here on belong to nobody. */
 const NOBODY = 90;
 /** Addresses behind which a client may be after its NAT changed its mind. */
@@ -67,55 +66,6 @@ export interface WorldOptions {
   readonly trace?: Trace | null;
 }
 
-export class Node {
-  pair: Pair;
-  readonly watch: Watch;
-  /** What its clock shows more than the world's (µs). */
-  clockUs: number;
-  /** Another host has it that it sends from, since a NAT changed its mind. */
-  seenAs: Uint32Array;
-  readonly inbox: Datagram[] = [];
-  /** Connections that its user knows of, by handle. */
-  ends = new Map<number, End>();
-  /** A client's latest session. */
-  session: Session | null = null;
-  /** A client's NETCODE state, as its user knows it. */
-  state = 0;
-  /** It takes no turn until then (µs). */
-  asleepUntilUs = 0;
-  /** Messages whose fate never came because the connection was gone before they were submitted. */
-  unfated = 0;
-  broadcasts = 0;
-
-  constructor(
-    readonly index: number,
-    readonly address: Uint32Array,
-    readonly config: Uint32Array,
-    pair: Pair,
-    clockUs: number,
-    bird: CanaryBird,
-  ) {
-    this.pair = pair;
-    this.clockUs = clockUs;
-    this.seenAs = address;
-    this.watch = new Watch(bird);
-  }
-
-  get isServer(): boolean {
-    return this.index === SERVER;
-  }
-
-  /** What its clock shows. */
-  clockOf(worldUs: number): number {
-    return worldUs + this.clockUs;
-  }
-
-  /** When it is due by itself, in the world's time. */
-  get dueUs(): number {
-    return Math.max(this.pair.deadlineUs() - this.clockUs, this.asleepUntilUs);
-  }
-}
-
 export class World {
   readonly random: Random;
   readonly faults: FaultSet;
@@ -136,6 +86,10 @@ export class World {
   nowUs: number;
   /** Nobody begins anything new any more. */
   settling = false;
+  /** Turns taken by hosts, in steps and while it comes to rest. */
+  turns = 0;
+  /** Inputs of hosts that are gone. */
+  #stepsGone = 0;
   /** There is a token without a time-out: its connection may stay for ever when its client is gone. */
   endless = false;
 
@@ -184,13 +138,20 @@ export class World {
     node.ends.clear();
     node.unfated = 0;
     node.state = 0;
+    this.#stepsGone += node.pair.steps;
     node.pair.close();
+    node.live.length = 0;
     node.pair = this.#open(node.config, node.index);
     node.watch.reopened();
   }
 
   get unixSeconds(): number {
     return this.profile.startSeconds + Math.floor((this.nowUs - this.startUs) / 1_000_000);
+  }
+
+  /** Inputs that were given to the hosts: submissions, datagrams, time, flushes, asks for packets. */
+  get inputs(): number {
+    return this.nodes.reduce((sum, { pair }) => sum + pair.steps, this.#stepsGone);
   }
 
   close(): void {
@@ -332,6 +293,7 @@ export class World {
   /** One turn of a host, in every engine; then everything is compared. */
   turn(node: Node): void {
     const { random } = this;
+    this.turns += 1;
     const nowUs = node.clockOf(this.nowUs);
     userActs(this, node);
     const { pair } = node;
@@ -384,7 +346,7 @@ export class World {
   #transmit(node: Node): void {
     const { page } = node.pair.first;
     const before = this.#carried(page);
-    const live = [...node.ends.values()].filter((end) => end.live);
+    const { live } = node;
     const peers = new Set(live.map(({ session }) => session.node));
     const nowUs = node.clockOf(this.nowUs);
     let datagrams = 0;
@@ -444,9 +406,9 @@ export class World {
   /** Every packet has its verdict, one, or is in flight. */
   #conserve(node: Node): void {
     const { page } = node.pair.first;
-    for (const [handle, end] of node.ends) {
+    for (const { handle } of node.live) {
       const row = statsPeerWord(handle & 0xffff);
-      if (!end.live || page[row + PEER_HANDLE] !== handle || this.profile.raw) continue;
+      if (page[row + PEER_HANDLE] !== handle || this.profile.raw) continue;
       const verdicts = page[row + PEER_PACKETS_ACKED] + page[row + PEER_PACKETS_LOST];
       const sent = page[row + PEER_PACKETS_SENT] + (this.bird.sings("verdict") ? 1 : 0);
       if (sent !== verdicts + page[row + PEER_IN_FLIGHT]) {
