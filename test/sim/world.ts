@@ -27,7 +27,7 @@ import { ADDRESS_WORDS } from "../hosts.js";
 import { type Canary, CanaryBird } from "./canary.js";
 import { type Fault, FaultSet } from "./faults.js";
 import { insiderPacket } from "./insider.js";
-import { Ledger, type Session } from "./ledger.js";
+import { Ledger } from "./ledger.js";
 import { type Datagram, Network } from "./network.js";
 import { Node, SERVER } from "./node.js";
 import { type EngineName, Pair, SimError } from "./pair.js";
