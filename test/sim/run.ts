@@ -18,11 +18,13 @@ import {
   simSame,
 } from "./sim.js";
 import { speedRun } from "./speed.js";
+import { Journal } from "./trace.js";
 
 const HELP = `npm run sim -- [options]
   --seeds N        so many worlds (default 200), from --from (default 1)
   --from SEED
   --seed SEED      one world, and what was in it
+  --log N          with --seed: the last N things that were sent and told (default 0)
   --steps N        steps of a world (default 3000)
   --engine NAME    native, js or mix (default: each host draws its engine)
   --clients N      1 to 5, in place of what the seed says
@@ -51,6 +53,7 @@ const { values } = parseArgs({
     seeds: { type: "string", default: "200" },
     from: { type: "string", default: "1" },
     seed: { type: "string" },
+    log: { type: "string", default: "0" },
     steps: { type: "string", default: "3000" },
     engine: { type: "string", default: "mix" },
     clients: { type: "string" },
@@ -173,11 +176,14 @@ function runSeeds(failures: string[]): Totals {
 function runOne(seed: number): void {
   const one = caseOf(seed);
   const canary = values.canary === undefined ? null : oneOf("canary", values.canary, CANARIES);
+  const lines = integer("log", values.log, 0);
+  const journal = lines > 0 ? new Journal(lines) : null;
   const failure = failureOf(() => {
-    const result: SimResult = simRun(one, { canary });
+    const result: SimResult = simRun(one, { canary, trace: journal });
     console.log(JSON.stringify(result, null, values.json ? undefined : 1));
     if (canary === null) say(`the same in ${simSame(one)} things`);
   });
+  if (journal !== null) say(String(journal));
   if (failure === null) return;
   console.error(canary === null ? report(failure) : failure.message);
   process.exitCode = 1;

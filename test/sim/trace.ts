@@ -7,6 +7,8 @@ import { RECORD_BYTES, type Ring } from "../../lib/engine/ring.js";
 const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
 const NUMBER_BYTES = 7;
+/** By kind (lib/engine/ring.ts). */
+const RECORD_NAMES = ["", "connect", "disconnect", "message", "fate", "state"];
 
 class Row {
   /** The hash after each thing. */
@@ -61,5 +63,36 @@ export class Trace {
   differs(other: Trace): number {
     const told = this.#told.differs(other.#told);
     return told >= 0 ? told : this.#sent.differs(other.#sent);
+  }
+}
+
+/** The last things that were sent and told, as lines, for whoever looks for a bug. */
+export class Journal extends Trace {
+  readonly #lines: string[] = [];
+  readonly #most: number;
+
+  constructor(most: number) {
+    super();
+    this.#most = most;
+  }
+
+  #add(atUs: number, line: string): void {
+    this.#lines.push(`${(atUs / 1000).toFixed(3).padStart(12)} ms  ${line}`);
+    if (this.#lines.length > this.#most) this.#lines.shift();
+  }
+
+  override datagram(atUs: number, from: number, to: number, bytes: Uint8Array): void {
+    this.#add(atUs, `${from} -> ${to}  type ${bytes[0] & 15}, ${bytes.length} B`);
+  }
+
+  override record(atUs: number, node: number, ring: Ring, word: number): void {
+    const [first, peer, channel, bytes, word4, word5] = ring.words.subarray(word, word + 6);
+    const kind = RECORD_NAMES[first >>> 24] ?? `record ${first >>> 24}`;
+    const what = `peer ${peer}, channel ${channel}, ${bytes} B, ${word4 | 0}, ${word5}`;
+    this.#add(atUs, `${node} is told ${kind}: ${what}`);
+  }
+
+  override toString(): string {
+    return this.#lines.join("\n");
   }
 }

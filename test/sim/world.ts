@@ -313,13 +313,14 @@ export class World {
     const transmitted = this.settling || random.chance(95);
     if (transmitted) this.#transmit(node);
     pair.publish();
+    const full = !pair.roomy;
     pair.compare();
     node.watch.rings(pair.first);
     const reads = random.chance(this.profile.drainPercent) || this.settling || this.prompt;
     if (reads) userReads(this, node);
     if (reads && transmitted) this.#conserve(node);
     // What waits for room in the ring goes on in the next turn, which is at once.
-    const able = reads && transmitted && flushes && roomy && pair.roomy;
+    const able = reads && transmitted && flushes && roomy && !full;
     if (able && quiet) node.watch.served(pair.deadlineUs(), nowUs);
     else node.watch.disturbed();
   }
