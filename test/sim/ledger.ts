@@ -8,7 +8,7 @@
 //   the end     after a connection's end was reported nothing of it is (R-47); when a drain ended by
 //               itself, all that it reported delivered had arrived
 import { FATE_DELIVERED, FATE_DROPPED, FATE_EXPIRED } from "../../lib/engine/channel.js";
-import { LockstepError } from "./pair.js";
+import { SimError } from "./pair.js";
 import type { ChannelPromise } from "./profile.js";
 import type { Minted } from "./tokens.js";
 
@@ -72,6 +72,8 @@ export class Session {
   readonly client: End;
   readonly server: End;
   keys: Minted | null = null;
+  /** The address at which the server has its client. */
+  seenAs: Uint32Array | null = null;
   /** Somebody else has sent under its keys: what arrives and what is acked is anybody's. */
   tampered = false;
 
@@ -92,15 +94,29 @@ function contentKey(id: number, isServer: boolean, channel: number, index: numbe
   );
 }
 
+const KEY_BYTES = 4;
+const ROW_BYTES = 2048;
+/** 256 rows of bytes, each another: what contents are cut from. */
+const ROWS = Array.from({ length: 256 }, (_, row) =>
+  Uint8Array.from({ length: ROW_BYTES }, (_byte, index) => (row ^ (index * 167)) + (index >>> 8)),
+);
+
+/** A message's bytes behind its head follow from its key: a row again and again, and at its start the key itself. */
 function contentFill(bytes: Uint8Array, key: number): void {
-  for (let index = HEAD_BYTES; index < bytes.length; index++) {
-    bytes[index] = (key ^ (index * 167)) + (key >>> 11);
+  const { length } = bytes;
+  const row = ROWS[(key ^ (key >>> 8) ^ (key >>> 16) ^ (key >>> 24)) & 0xff];
+  for (let start = HEAD_BYTES; start < length; start += ROW_BYTES) {
+    bytes.set(length - start < ROW_BYTES ? row.subarray(0, length - start) : row, start);
+  }
+  for (let index = 0; index < KEY_BYTES && HEAD_BYTES + index < length; index++) {
+    bytes[HEAD_BYTES + index] = key >>> (8 * index);
   }
 }
 
 export class Ledger {
   readonly sessions: Session[] = [];
   #nextTag = 1;
+  #expected = Buffer.alloc(ROW_BYTES);
   /** Tags and broken promises that were counted; for the report. */
   delivered = 0;
   fates = 0;
@@ -157,7 +173,7 @@ export class Ledger {
   // --- what an engine tells its user ---
 
   connected(end: End, handle: number): void {
-    if (end.connected || end.ended) throw new LockstepError("a connection began twice");
+    if (end.connected || end.ended) throw new SimError("a connection began twice");
     end.connected = true;
     end.handle = handle;
   }
@@ -171,7 +187,7 @@ export class Ledger {
     if (bytes.length < HEAD_BYTES) {
       lane.tinyReceived += 1;
       if (lane.tinyReceived > source.tinySent || bytes.some((byte) => byte !== TINY_BYTE)) {
-        throw new LockstepError(`channel ${channel} delivered a tiny message that was not sent`);
+        throw new SimError(`channel ${channel} delivered a tiny message that was not sent`);
       }
       return;
     }
@@ -181,15 +197,16 @@ export class Ledger {
     const key = broadcast
       ? contentKey(-1, true, channel, index)
       : contentKey(end.session.id, end.other.isServer, channel, index);
-    const expected = new Uint8Array(bytes.length);
-    contentFill(expected, key);
-    if (kind > KIND_BROADCAST || Buffer.compare(expected.subarray(5), bytes.subarray(5)) !== 0) {
-      throw new LockstepError(`channel ${channel} delivered message ${index} with other bytes`);
+    if (this.#expected.length < bytes.length) this.#expected = Buffer.alloc(2 * bytes.length);
+    contentFill(this.#expected.subarray(0, bytes.length), key);
+    const differs = this.#expected.compare(bytes, HEAD_BYTES, undefined, HEAD_BYTES, bytes.length);
+    if (kind > KIND_BROADCAST || differs !== 0) {
+      throw new SimError(`channel ${channel} delivered message ${index} with other bytes`);
     }
     const last = broadcast ? lane.lastBroadcast : lane.lastIndex;
     const promise = this.promises[channel];
     if (index <= last && promise !== "raw" && promise !== "unordered") {
-      throw new LockstepError(`channel ${channel} delivered ${index} after ${last}`);
+      throw new SimError(`channel ${channel} delivered ${index} after ${last}`);
     }
     if (broadcast) {
       lane.lastBroadcast = index;
@@ -197,7 +214,7 @@ export class Ledger {
     }
     const sent = source.sent[index];
     if (sent === undefined || sent.size !== bytes.length || sent.delivered) {
-      throw new LockstepError(`channel ${channel} delivered ${index}, which was not to come`);
+      throw new SimError(`channel ${channel} delivered ${index}, which was not to come`);
     }
     sent.delivered = true;
     lane.lastIndex = Math.max(lane.lastIndex, index);
@@ -212,13 +229,13 @@ export class Ledger {
     }
     const sent = end.tags.get(tag);
     if (sent === undefined || sent.fate !== 0) {
-      throw new LockstepError(`channel ${channel} reported tag ${tag} twice, or out of nowhere`);
+      throw new SimError(`channel ${channel} reported tag ${tag} twice, or out of nowhere`);
     }
     sent.fate = fate;
   }
 
   ended(end: End, reason: number, local: boolean): void {
-    if (end.ended) throw new LockstepError("a connection ended twice");
+    if (end.ended) throw new SimError("a connection ended twice");
     end.ended = true;
     end.reason = reason;
     end.local = local;
@@ -226,9 +243,7 @@ export class Ledger {
 
   #alive(end: End, what: string): void {
     if (!end.connected || end.ended) {
-      throw new LockstepError(
-        `${what} came ${end.ended ? "after the end" : "before the beginning"}`,
-      );
+      throw new SimError(`${what} came ${end.ended ? "after the end" : "before the beginning"}`);
     }
   }
 
@@ -271,13 +286,13 @@ export class Ledger {
         if (passed) unknown += 1;
       } else if (sent.fate === FATE_DELIVERED ? passed || complete : passed && !given) {
         if (end.abandoned && sent.fate === 0) continue;
-        throw new LockstepError(
+        throw new SimError(
           `channel ${channel} never delivered ${index} of ${lane.sent.length}, fate ${sent.fate}, session ${end.session.id}`,
         );
       }
     }
     if (unknown > lane.untaggedBroken && !end.abandoned) {
-      throw new LockstepError(`channel ${channel} passed over ${unknown} messages in silence`);
+      throw new SimError(`channel ${channel} passed over ${unknown} messages in silence`);
     }
   }
 }

@@ -43,6 +43,7 @@ import {
 } from "../../lib/engine/policy.js";
 import type { Random } from "../../lib/sim/random.js";
 import { ADDRESS_WORDS } from "../hosts.js";
+import type { FaultSet } from "./faults.js";
 
 /** What a channel promises of order: see ledger. */
 export type ChannelPromise = "sequenced" | "ordered" | "unordered" | "timely" | "raw";
@@ -82,6 +83,8 @@ export interface Profile {
   readonly stranger: boolean;
   /** Some that have the keys break the rules. */
   readonly insiders: boolean;
+  /** What each node's clock shows when the world begins, more than the world's (µs). */
+  readonly clocksUs: readonly number[];
 }
 
 function pick<T>(random: Random, ...choices: readonly T[]): T {
@@ -138,26 +141,31 @@ function rawShape(): ChannelShape {
   return { words, promise: "raw", bytesMax: PAYLOAD_BYTES_MAX };
 }
 
-export function profileDraw(random: Random): Profile {
+/** The clients that a world may have. */
+const CLIENTS_MAX = 5;
+
+/** Draws a world; `clients` says how many, in place of the draw. */
+export function profileDraw(random: Random, faults: FaultSet, clients?: number): Profile {
   const raw = random.chance(10);
-  const tight = random.chance(30);
-  const full = random.chance(30);
+  const tight = faults.has("tight");
+  const full = faults.has("slow");
   // Long messages, many of them: what a gap holds up is more than the user's ring.
   const bulk = random.chance(12);
   const small = !raw && random.chance(15);
   const many = !raw && !small && random.chance(10);
-  const clients = 2 + random.below(4);
-  const count = raw ? 1 : many ? CHANNELS_MAX : 1 + random.below(6);
+  const drawn = 2 + random.below(CLIENTS_MAX - 1);
+  const count = clients ?? drawn;
+  const channels = raw ? 1 : many ? CHANNELS_MAX : 1 + random.below(6);
   const bytesLimit = small ? 480 : MESSAGE_BYTES_MAX;
   return {
     raw,
-    channels: Array.from({ length: count }, () =>
+    channels: Array.from({ length: channels }, () =>
       raw ? rawShape() : channelShape(random, bytesLimit, bulk),
     ),
     protocolIdLo: random.next32(),
     protocolIdHi: random.next32(),
-    clients,
-    peersMax: 1 + random.below(clients + 1),
+    clients: count,
+    peersMax: 1 + random.below(count + 1),
     rate: bulk ? 1_000_000_000 : pick(random, 20_000, 100_000, 1_250_000, 1_250_000, 1_000_000_000),
     payloadBytesMax: small ? 600 : PAYLOAD_BYTES_MAX,
     queueBytesMax: bulk ? 262_144 : pick(random, 4096, 65_536, 262_144),
@@ -172,10 +180,13 @@ export function profileDraw(random: Random): Profile {
     startUs: pick(random, 0, 1, 1_000_000 + random.next32(), 2 ** 51),
     startSeconds: 1_700_000_000 + random.below(1_000_000),
     ipv6: random.chance(40),
-    sendsMax: bulk ? 60 : pick(random, 1, 4, 4, 16),
+    sendsMax: bulk ? 60 : faults.has("burst-sends") ? pick(random, 4, 16, 16) : pick(random, 1, 4),
     drainPercent: full ? pick(random, 90, 20, 5) : pick(random, 100, 90, 40),
-    stranger: !raw && random.chance(15),
-    insiders: random.chance(30),
+    stranger: !raw && faults.has("mismatch") && random.chance(30),
+    insiders: faults.has("insider"),
+    clocksUs: Array.from({ length: CLIENTS_MAX + 1 }, () =>
+      pick(random, 0, random.below(1_000_000), random.next32() * 1000),
+    ),
   };
 }
 

@@ -3,11 +3,13 @@
 // lib/token.ts mints with the system's randomness, which no run could repeat.
 import { type Address, Address as AddressOf, addressCopy } from "../../lib/engine/address.js";
 import {
+  PACKET_ASSOCIATED_BYTES,
   TOKEN_ASSOCIATED_BYTES,
   TOKEN_PRIVATE_PLAIN_BYTES,
   TOKEN_PUBLIC_BYTES,
 } from "../../lib/engine/limits.js";
-import { sealToken } from "../../lib/engine/seal.js";
+import { packetAssociatedData } from "../../lib/engine/packet.js";
+import { openPacket, SealKey, sealKeySet, sealToken } from "../../lib/engine/seal.js";
 import {
   ConnectToken,
   PrivateToken,
@@ -87,4 +89,22 @@ export function tokenMint(random: Random, options: TokenOptions): Minted {
   tokenPublicWrite(open, bytes, 0);
   const { clientToServerKey, serverToClientKey } = open;
   return { bytes, clientToServerKey, serverToClientKey };
+}
+
+/** Whether a packet of this number was sealed under the key. */
+export function packetOpens(
+  protocolIdLo: number,
+  protocolIdHi: number,
+  key: Uint8Array,
+  packet: Uint8Array,
+  numberLo: number,
+  numberHi: number,
+): boolean {
+  const associated = new Uint8Array(PACKET_ASSOCIATED_BYTES);
+  packetAssociatedData(protocolIdLo, protocolIdHi, packet[0], associated);
+  const seal = new SealKey();
+  sealKeySet(seal, key, 0);
+  const start = 1 + (packet[0] >>> 4);
+  const bytes = packet.slice(start);
+  return openPacket(seal, numberLo, numberHi, associated, bytes, 0, bytes.length) >= 0;
 }

@@ -18,10 +18,12 @@ import {
   TTL_DEFAULT,
 } from "../../lib/engine/ring.js";
 import { CHANNEL_COUNTERS } from "../../lib/engine/stats.js";
+import { ADDRESS_WORDS } from "../hosts.js";
 import type { End } from "./ledger.js";
-import { LockstepError } from "./pair.js";
+import type { Node } from "./node.js";
+import { SimError } from "./pair.js";
 import { fillRandom } from "./tokens.js";
-import type { Node, World } from "./world.js";
+import type { World } from "./world.js";
 
 /** A close that says so at once has an odd reason, a drain an even one; the core's own are below. */
 const REASONS_FROM = 20;
@@ -35,12 +37,18 @@ export function userActs(world: World, node: Node): void {
   if (!node.isServer && node.state <= 0 && random.chance(30)) world.connect(node);
   // One in a while drops its host without a word.
   else if (!node.isServer && node.session !== null && random.below(3000) === 0) {
-    node.state = -1;
-    world.connect(node);
+    if (world.faults.has("vanish")) {
+      world.reopen(node);
+      world.connect(node);
+    }
   }
-  const live = [...node.ends.values()].filter((end) => end.live);
+  // Deaf and dumb: a user who lets minutes go by.
+  if (world.faults.has("deaf") && node.index === 1 && !random.chance(5)) return;
+  const { live } = node;
   for (const end of live) {
-    if (random.below(400) === 0) userCloses(world, node, end, random.chance(60));
+    if (random.below(400) === 0 && world.faults.has("close")) {
+      userCloses(world, node, end, random.chance(60));
+    }
     if (random.chance(50)) sends(world, node, end);
   }
   if (node.isServer && live.length > 0 && random.chance(5)) broadcasts(world, node);
@@ -120,6 +128,7 @@ export function userReads(world: World, node: Node): void {
 
 function reads(world: World, node: Node, ring: Ring, word: number): void {
   const { ledger } = world;
+  world.trace?.record(world.nowUs - world.startUs, node.index, ring, word);
   const { words } = ring;
   const kind = words[word] >>> 24;
   const handle = words[word + 1];
@@ -134,40 +143,64 @@ function reads(world: World, node: Node, ring: Ring, word: number): void {
       ended(world, node, handle, words[word + 4], words[word + 5] === 1);
       break;
     case RECORD_MESSAGE:
-      ledger.message(endOf(node, handle), channel, payload);
+      messageOf(world, endOf(node, handle), channel, payload);
       break;
     case RECORD_FATE:
       ledger.fate(endOf(node, handle), channel, words[word + 4], words[word + 5]);
+      if (words[word + 4] !== 0 && world.bird.sings("fate")) {
+        ledger.fate(endOf(node, handle), channel, words[word + 4], words[word + 5]);
+      }
       break;
     case RECORD_STATE:
+      node.watch.moved(words[word + 4] | 0);
       node.state = words[word + 4] | 0;
       break;
     default:
-      throw new LockstepError(`a record of kind ${kind}, out of ${CHANNEL_COUNTERS}`);
+      throw new SimError(`a record of kind ${kind}, out of ${CHANNEL_COUNTERS}`);
+  }
+}
+
+/** A message, as it is or as the canary has it. */
+function messageOf(world: World, end: End, channel: number, payload: Uint8Array): void {
+  const { bird, ledger, profile } = world;
+  const { promise } = profile.channels[channel];
+  const lasting = promise === "ordered" || promise === "unordered";
+  if (lasting && !end.session.tampered && bird.sings("silent")) return;
+  if (payload.length > 5 && !end.session.tampered && bird.sings("bytes")) payload[5] ^= 1;
+  ledger.message(end, channel, payload);
+  if (payload.length > 5 && !end.session.tampered && bird.sings("twice")) {
+    ledger.message(end, channel, payload);
   }
 }
 
 function endOf(node: Node, handle: number): End {
   const end = node.ends.get(handle);
-  if (end === undefined) throw new LockstepError(`an event of the unknown connection ${handle}`);
+  if (end === undefined) throw new SimError(`an event of the unknown connection ${handle}`);
   return end;
 }
 
 function connected(world: World, node: Node, handle: number, payload: Uint8Array): void {
   const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
   const session = node.isServer ? world.ledger.sessions[view.getUint32(32, true)] : node.session;
-  if (session === null) throw new LockstepError("a client without a session connected");
+  if (session === null) throw new SimError("a client without a session connected");
   const end = node.isServer ? session.server : session.client;
   world.ledger.connected(end, handle);
-  if (node.ends.has(handle)) throw new LockstepError(`the handle ${handle} came twice`);
+  if (node.ends.has(handle)) throw new SimError(`the handle ${handle} came twice`);
   node.ends.set(handle, end);
+  node.live.push(end);
+  if (!node.isServer) return;
+  const words = Array.from({ length: ADDRESS_WORDS }, (_, at) => view.getUint32(8 + at * 4, true));
+  session.seenAs = Uint32Array.from(words);
 }
 
 function ended(world: World, node: Node, handle: number, reason: number, local: boolean): void {
   // A client hears of the end also when the two never came to speak the same protocol.
   const early = !node.isServer && !node.ends.has(handle);
   const end = early ? node.session?.client : endOf(node, handle);
-  if (end === undefined) throw new LockstepError("the end of a client without a session");
+  if (end === undefined) throw new SimError("the end of a client without a session");
   world.ledger.ended(end, reason, local);
+  const place = node.live.indexOf(end);
+  if (place >= 0) node.live.splice(place, 1);
+  if (world.bird.sings("afterlife")) world.ledger.message(end, 0, new Uint8Array(1));
   node.unfated += world.ledger.unfated(end);
 }
