@@ -18,6 +18,11 @@ export type Gate =
   | { readonly suite: string; readonly env?: Readonly<Record<string, string>> }
   | { readonly core: readonly string[] };
 
+/** A bug that is one change. */
+export const swap = (file: string, find: string, put: string): readonly Edit[] => [
+  { file, find, put },
+];
+
 export const unit = (name: string, env?: Readonly<Record<string, string>>): Gate => ({
   suite: `test/unit/${name}.test.ts`,
   ...(env === undefined ? {} : { env }),

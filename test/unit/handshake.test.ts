@@ -8,18 +8,22 @@ import { parseAddress } from "../../lib/address.js";
 import { configureAddresses, configureProtocol } from "../../lib/configure.js";
 import {
   CONFIG_QUEUE_MESSAGES_MAX,
+  CONFIG_TOKENS_MAX,
   ENTROPY_BYTES,
   ENTROPY_SEQUENCE,
   ROLE_SERVER,
 } from "../../lib/engine/config.js";
 import { BATCH_STRIDE } from "../../lib/engine/host.js";
 import { KEY_BYTES, REQUEST_BYTES } from "../../lib/engine/limits.js";
-import { PACKET_CHALLENGE } from "../../lib/engine/packet.js";
+import { PACKET_CHALLENGE, PACKET_RESPONSE } from "../../lib/engine/packet.js";
 import {
   REJECT_ADDRESS_CONNECTED,
+  REJECT_CHALLENGE,
   REJECT_EXPIRED,
   REJECT_REPLAY,
+  REJECT_RESOURCES,
   REJECT_SEAL,
+  REJECT_SERVER,
   REJECT_TOKEN_USED,
   statsRejectWord,
 } from "../../lib/engine/stats.js";
@@ -29,7 +33,7 @@ import { mintToken } from "../../lib/token.js";
 import { Duo, MS, type Packet, type Side, UNIX_SECONDS } from "../duo.js";
 import { engines } from "../engines.js";
 import { ADDRESS_WORDS, MEMORY_WORDS, openSimHost, type SimHost } from "../hosts.js";
-import { openPacket } from "../peers/netcode-packet.js";
+import { openPacket, sealPacket } from "../peers/netcode-packet.js";
 
 const SERVER = "10.0.0.1:4000";
 const KEY = new Uint8Array(KEY_BYTES).fill(7);
@@ -55,9 +59,14 @@ class Door {
   nowUs = 1_000_000;
   unixSeconds = UNIX_SECONDS;
 
-  constructor(engine: "js" | "native", entropy: Uint8Array) {
+  constructor(
+    engine: "js" | "native",
+    entropy: Uint8Array,
+    configure: (config: Uint32Array) => void = () => {},
+  ) {
     const { config } = configureProtocol(ROLE_SERVER, protocol, 2, {});
     configureAddresses(config, [parseAddress(SERVER)]);
+    configure(config);
     this.host = openSimHost(engine, {
       config,
       privateKey: KEY,
@@ -111,12 +120,12 @@ function entropyOf(seed: number): Uint8Array {
   return entropy;
 }
 
-function tokenOf(clientId: number): ConnectToken {
+function tokenOf(clientId: number, server = SERVER): ConnectToken {
   const bytes = mintToken({
     protocol,
     key: KEY,
     clientId,
-    servers: [SERVER],
+    servers: [server],
     timeoutSeconds: TIMEOUT_SECONDS,
     expireSeconds: 30,
     now: UNIX_SECONDS * 1000,
@@ -197,6 +206,56 @@ describe.each(engines)("a stranger before the %s engine", (engine) => {
     door.unixSeconds += 30;
     expect(door.ask("10.0.0.2:5000", request)).toEqual([]);
     expect(door.rejected(REJECT_EXPIRED)).toBe(1);
+  });
+});
+
+describe.each(engines)("a token before the %s engine", (engine) => {
+  test("that names other servers opens nothing (R-7)", () => {
+    const door = new Door(engine, entropyOf(1));
+    for (const server of ["10.0.0.1:4001", "10.0.0.9:4000", "[::1]:4000"]) {
+      expect(door.ask("10.0.0.2:5000", requestOf(tokenOf(1, server)))).toEqual([]);
+    }
+    expect(door.rejected(REJECT_SERVER)).toBe(3);
+    expect(door.ask("10.0.0.2:5000", requestOf(tokenOf(1)))).toHaveLength(1);
+  });
+
+  test("is remembered until it has expired, however many others come (R-8)", () => {
+    const room = 16;
+    const door = new Door(engine, entropyOf(1), (config) => {
+      config[CONFIG_TOKENS_MAX] = room;
+    });
+    const requests = Array.from({ length: 3 * room }, (_, index) => requestOf(tokenOf(index)));
+    const asked = requests.map((request, index) => door.ask(`10.0.1.${index}:5000`, request));
+    const answered = asked.filter((answers) => answers.length > 0).length;
+    expect(answered).toBe(room);
+    expect(door.rejected(REJECT_RESOURCES)).toBe(2 * room);
+    // None of those that were taken may be shown by somebody else.
+    for (const request of requests.slice(0, room)) {
+      expect(door.ask("10.0.2.1:5000", request)).toEqual([]);
+    }
+    expect(door.rejected(REJECT_TOKEN_USED)).toBe(room);
+  });
+
+  test("is answered for by its own challenge alone (R-10)", () => {
+    const door = new Door(engine, entropyOf(1));
+    const [left, right] = [tokenOf(1), tokenOf(2)];
+    const body = (from: string, token: ConnectToken): Buffer => {
+      const [answer] = door.ask(from, requestOf(token));
+      return openPacket(answer.bytes, token.serverToClientKey, protocol.id)?.body as Buffer;
+    };
+    const challenges = [body("10.0.0.2:5000", left), body("10.0.0.3:5000", right)];
+    const respond = (challenge: Buffer, sequence: bigint) =>
+      sealPacket({
+        type: PACKET_RESPONSE,
+        sequence,
+        key: left.clientToServerKey,
+        protocolId: protocol.id,
+        body: challenge,
+      });
+    expect(door.ask("10.0.0.2:5000", respond(challenges[1], 0n))).toEqual([]);
+    expect(door.rejected(REJECT_CHALLENGE)).toBe(1);
+    // The right one gets a keep-alive at once.
+    expect(door.ask("10.0.0.2:5000", respond(challenges[0], 1n)).length).toBeGreaterThan(0);
   });
 });
 
