@@ -49,28 +49,33 @@ async function main(): Promise<void> {
   const began = performance.now();
   const results: Result[] = [];
   const baselines: { side: Side; problem: string }[] = [];
-  const sandbox = new Sandbox();
+  const sandboxes = new Map(sides.map((side) => [side, new Sandbox()]));
+  const removeAll = () => {
+    for (const sandbox of sandboxes.values()) sandbox.remove();
+  };
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => {
-      sandbox.remove();
+      removeAll();
       process.exit(1);
     });
   }
-  try {
-    for (const side of sides) {
-      const problem = await baseline(sandbox, mutants, side);
-      baselines.push({ side, problem });
-      say(`${side}: without a bug the gates ${problem === "" ? "pass" : `fail: ${problem}`}`);
-      for (const mutant of mutants) {
-        if (mutant[side] === undefined || problem !== "") continue;
-        const result = await mutate(sandbox, mutant, side);
-        results.push(result);
-        const verdict = result.caught ? "caught  " : "SURVIVED";
-        say(`${verdict} ${side.padEnd(6)} ${mutant.name.padEnd(22)} ${result.ms} ms  ${result.by}`);
-      }
+  // Each side in a copy of its own, at the same time.
+  const plantAll = async ([side, sandbox]: readonly [Side, Sandbox]): Promise<void> => {
+    const problem = await baseline(sandbox, mutants, side);
+    baselines.push({ side, problem });
+    say(`${side}: without a bug the gates ${problem === "" ? "pass" : `fail: ${problem}`}`);
+    for (const mutant of mutants) {
+      if (mutant[side] === undefined || problem !== "") continue;
+      const result = await mutate(sandbox, mutant, side);
+      results.push(result);
+      const verdict = result.caught ? "caught  " : "SURVIVED";
+      say(`${verdict} ${side.padEnd(6)} ${mutant.name.padEnd(22)} ${result.ms} ms  ${result.by}`);
     }
+  };
+  try {
+    await Promise.all([...sandboxes].map(plantAll));
   } finally {
-    sandbox.remove();
+    removeAll();
   }
   const clean = baselines.every(({ problem }) => problem === "");
   const missed = mutants.filter(({ name }) => {

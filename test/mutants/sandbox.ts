@@ -37,58 +37,6 @@ export class BrokenError extends Error {
   override readonly name = "BrokenError";
 }
 
-/** Ends what runs now. */
-let endRunning = () => {};
-
-function run(
-  command: string,
-  args: readonly string[],
-  cwd: string,
-  limitMs: number,
-  env: Readonly<Record<string, string>> = {},
-): Promise<Ran> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
-      cwd,
-      env: { ...process.env, ...env, NO_COLOR: "1", FORCE_COLOR: "0" },
-      stdio: ["ignore", "pipe", "pipe"],
-      detached: true,
-    });
-    let output = "";
-    let late = false;
-    const end = () => {
-      // The group: vitest has workers, make has compilers.
-      if (child.pid !== undefined) {
-        try {
-          process.kill(-child.pid, "SIGKILL");
-        } catch {
-          // It ended by itself.
-        }
-      }
-    };
-    endRunning = end;
-    const timer = setTimeout(() => {
-      late = true;
-      end();
-    }, limitMs);
-    const keep = (bytes: Buffer) => {
-      output = (output + bytes.toString()).slice(-200_000);
-    };
-    child.stdout.on("data", keep);
-    child.stderr.on("data", keep);
-    child.on("error", (error) => {
-      clearTimeout(timer);
-      reject(error);
-    });
-    child.on("close", (code) => {
-      clearTimeout(timer);
-      end();
-      endRunning = () => {};
-      resolve({ code, output, late });
-    });
-  });
-}
-
 /** Headers that came with this Node, or that node-gyp downloaded for it. */
 function nodeHeaders(): string {
   const prefix = path.resolve(path.dirname(fs.realpathSync(process.execPath)), "..");
@@ -117,6 +65,8 @@ export class Sandbox {
   readonly #from = repositoryRoot();
   readonly #checker: Checker;
   #dirty: string[] = [];
+  /** Ends what runs now. */
+  #endRunning = () => {};
 
   constructor() {
     this.root = fs.mkdtempSync(path.join(os.tmpdir(), "netrt-mutants-"));
@@ -131,7 +81,7 @@ export class Sandbox {
 
   /** Ends what runs in it, and the folder. */
   remove(): void {
-    endRunning();
+    this.#endRunning();
     fs.rmSync(this.root, { recursive: true, force: true });
   }
 
@@ -153,8 +103,56 @@ export class Sandbox {
     this.#dirty = [];
   }
 
+  #run(
+    command: string,
+    args: readonly string[],
+    limitMs: number,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Ran> {
+    return new Promise((resolve, reject) => {
+      const child = spawn(command, args, {
+        cwd: this.root,
+        env: { ...process.env, ...env, NO_COLOR: "1", FORCE_COLOR: "0" },
+        stdio: ["ignore", "pipe", "pipe"],
+        detached: true,
+      });
+      let output = "";
+      let late = false;
+      const end = () => {
+        // The group: vitest has workers, make has compilers.
+        if (child.pid !== undefined) {
+          try {
+            process.kill(-child.pid, "SIGKILL");
+          } catch {
+            // It ended by itself.
+          }
+        }
+      };
+      this.#endRunning = end;
+      const timer = setTimeout(() => {
+        late = true;
+        end();
+      }, limitMs);
+      const keep = (bytes: Buffer) => {
+        output = (output + bytes.toString()).slice(-200_000);
+      };
+      child.stdout.on("data", keep);
+      child.stderr.on("data", keep);
+      child.on("error", (error) => {
+        clearTimeout(timer);
+        reject(error);
+      });
+      child.on("close", (code) => {
+        clearTimeout(timer);
+        end();
+        this.#endRunning = () => {};
+        resolve({ code, output, late });
+      });
+    });
+  }
+
   async #must(what: string, command: string, args: readonly string[]): Promise<void> {
-    const { code, output } = await run(command, args, this.root, BUILD_LIMIT_MS);
+    const { code, output } = await this.#run(command, args, BUILD_LIMIT_MS);
     if (code !== 0) throw new BrokenError(`${what} failed:\n${output.slice(-3000)}`);
   }
 
@@ -199,7 +197,7 @@ export class Sandbox {
 
   async #core(words: readonly string[]): Promise<Omit<Outcome, "ms">> {
     const program = path.join(this.root, "build-core/core_tests");
-    const { code, output, late } = await run(program, words, this.root, GATE_LIMIT_MS);
+    const { code, output, late } = await this.#run(program, words, GATE_LIMIT_MS);
     const failed = [...output.matchAll(/^FAIL (\S+)/gm)].map(([, name]) => name);
     if (code === 0) return { passed: true, by: "" };
     if (failed.length > 0) return { passed: false, by: failed.join(", ") };
@@ -219,9 +217,10 @@ export class Sandbox {
     const report = path.join(this.root, "build/report.json");
     fs.rmSync(report, { force: true });
     const vitest = path.join(this.root, "node_modules/vitest/vitest.mjs");
-    const args = ["run", "--project", "forks", "--reporter=json", `--outputFile=${report}`];
+    const args = ["run", "--project", "forks", "--bail=1", "--reporter=json"];
+    args.push(`--outputFile=${report}`);
     const limitMs = GATE_LIMIT_MS * Math.max(files.length / 4, 1);
-    const ran = await run(process.execPath, [vitest, ...args, ...files], this.root, limitMs, env);
+    const ran = await this.#run(process.execPath, [vitest, ...args, ...files], limitMs, env);
     const { code, output, late } = ran;
     if (late) throw new BrokenError(`${files} ran for more than ${limitMs / 1000} s`);
     if (!fs.existsSync(report)) throw new BrokenError(`no report:\n${output.slice(-3000)}`);
