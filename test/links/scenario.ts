@@ -9,8 +9,8 @@ import type { LinkOptions } from "../../lib/sim/link.js";
 import type { RelayCounters } from "../../lib/sim/relay.js";
 import {
   BEHIND_PORT,
-  type EndName,
   ENDS,
+  type EndName,
   type LinkCounters,
   type LinkSettings,
   MissingError,

@@ -3,8 +3,9 @@
  * delivery, time and the kernel; wire.ts and door.ts have the rest.
  * Never holds a bug without a history: each was shipped by somebody, or stood in this engine once.
  */
-import { type Mutant, swap, unit } from "./mutant.js";
+
 import { trust } from "./door.js";
+import { type Mutant, swap, unit } from "./mutant.js";
 import { numbers, parsing } from "./wire.js";
 
 const delivery: readonly Mutant[] = [

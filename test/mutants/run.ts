@@ -4,8 +4,8 @@
 // or does not compile, or when the copy without a bug does not pass the same gates.
 import { parseArgs } from "node:util";
 import { MUTANTS } from "./list.js";
-import { baseline, mutate, type Result } from "./mutate.js";
 import { SIDES, type Side } from "./mutant.js";
+import { baseline, mutate, type Result } from "./mutate.js";
 import { Sandbox } from "./sandbox.js";
 
 const HELP = `npm run mutants [-- options]
