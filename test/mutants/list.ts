@@ -15,13 +15,29 @@ const delivery: readonly Mutant[] = [
     gate: unit("delivery"),
     js: swap(
       "lib/engine/delivery.ts",
-      "if (deliverySeen(channel, id)) {\n    count",
-      "if (deliverySeen(channel, id) && id < channel.newestId - 1) {\n    count",
+      `  if (deliverySeen(channel, id)) {
+    count(outlet, channel, CHANNEL_DUPLICATES, 1);
+    return;
+  }
+  deliver`,
+      `  if (deliverySeen(channel, id) && id < channel.newestId - 1) {
+    count(outlet, channel, CHANNEL_DUPLICATES, 1);
+    return;
+  }
+  deliver`,
     ),
     native: swap(
       "native/core/delivery.cc",
-      "if (deliverySeen(channel, id)) {\n    count",
-      "if (deliverySeen(channel, id) && id < channel.newestId - 1) {\n    count",
+      `  if (deliverySeen(channel, id)) {
+    count(outlet, channel, CHANNEL_DUPLICATES, 1);
+    return;
+  }
+  deliver`,
+      `  if (deliverySeen(channel, id) && id < channel.newestId - 1) {
+    count(outlet, channel, CHANNEL_DUPLICATES, 1);
+    return;
+  }
+  deliver`,
     ),
   },
   {
@@ -117,16 +133,8 @@ const delivery: readonly Mutant[] = [
     name: "window-ignored",
     bug: "more ids are on the wire than the receiver can tell apart",
     gate: unit("channel"),
-    js: swap(
-      "lib/engine/channel.ts",
-      "return id < base + CHANNEL_WINDOW;",
-      "return id <= base + CHANNEL_WINDOW;",
-    ),
-    native: swap(
-      "native/core/channel.cc",
-      "return id < base + CHANNEL_WINDOW;",
-      "return id <= base + CHANNEL_WINDOW;",
-    ),
+    js: swap("lib/engine/channel.ts", " + CHANNEL_WINDOW;", " + CHANNEL_WINDOW + 1;"),
+    native: swap("native/core/channel.cc", " + CHANNEL_WINDOW;", " + CHANNEL_WINDOW + 1;"),
   },
   {
     name: "expired-in-flight",

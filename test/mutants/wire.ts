@@ -124,13 +124,13 @@ export const parsing: readonly Mutant[] = [
     gate: unit("frame"),
     js: swap(
       "lib/engine/frame.ts",
-      "if (named && frame.channel >= channelCount) {",
-      "if (named && frame.channel > channelCount) {",
+      "named && frame.channel >= channelCount",
+      "named && frame.channel > channelCount",
     ),
     native: swap(
       "native/core/frame.cc",
-      "if (named && frame.channel >= channelCount) {",
-      "if (named && frame.channel > channelCount) {",
+      "named && frame.channel >= channelCount",
+      "named && frame.channel > channelCount",
     ),
   },
   {
