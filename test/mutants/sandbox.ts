@@ -219,7 +219,7 @@ export class Sandbox {
     const vitest = path.join(this.root, "node_modules/vitest/vitest.mjs");
     const args = ["run", "--project", "forks", "--bail=1", "--reporter=json"];
     args.push(`--outputFile=${report}`);
-    const limitMs = GATE_LIMIT_MS * Math.max(files.length / 4, 1);
+    const limitMs = GATE_LIMIT_MS * files.length;
     const ran = await this.#run(process.execPath, [vitest, ...args, ...files], limitMs, env);
     const { code, output, late } = ran;
     if (late) throw new BrokenError(`${files} ran for more than ${limitMs / 1000} s`);
