@@ -1,0 +1,118 @@
+/*
+ * One process of the benchmark, a server or the client simulator: pinned to a core, told its commands
+ * on its standard input, and asked for lines of JSON.
+ *
+ * Never does: leave a process behind. It ends with its input, and is killed by its own handle if not.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import os from "node:os";
+import { createInterface } from "node:readline";
+
+/** A line of JSON that a process printed: numbers, and what else it has to tell. */
+export type Line = Readonly<Record<string, unknown>>;
+
+/** How long a process may take to answer, in ms; thousands of connections take their time. */
+const ANSWER_MS_MAX = 90_000;
+const END_MS_MAX = 3000;
+/** Before other programs of the machine, where the system lets us: what they do is not measured. */
+const NICE = -10;
+
+function prefer(pid: number): void {
+  try {
+    os.setPriority(pid, NICE);
+  } catch {
+    // Only root may. Then others' programs show as noise.
+  }
+}
+
+export class Actor {
+  readonly #child: ChildProcess;
+  readonly #lines: Line[] = [];
+  #waiting: ((line: Line | null) => void) | null = null;
+  #errors = "";
+  #ended = false;
+
+  /** Starts a program; `cpu` pins it, null leaves it to the system. */
+  constructor(program: string, args: readonly string[], cpu: number | null) {
+    const pinned =
+      cpu === null ? [program, ...args] : ["taskset", "-c", `${cpu}`, program, ...args];
+    this.#child = spawn(pinned[0] as string, pinned.slice(1), { stdio: ["pipe", "pipe", "pipe"] });
+    if (this.#child.pid !== undefined) prefer(this.#child.pid);
+    this.#child.on("error", (error) => {
+      this.#errors += error.message;
+      this.#finish();
+    });
+    this.#child.on("exit", () => this.#finish());
+    this.#child.stdin?.on("error", () => this.#finish());
+    this.#child.stderr?.on("data", (text) => {
+      this.#errors = (this.#errors + text).slice(-2000);
+    });
+    const { stdout } = this.#child;
+    if (stdout !== null) createInterface({ input: stdout }).on("line", (text) => this.#line(text));
+  }
+
+  /** Of the program itself: what pins it becomes it. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  #line(text: string): void {
+    const line = JSON.parse(text) as Line;
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    if (waiting === null) this.#lines.push(line);
+    else waiting(line);
+  }
+
+  #finish(): void {
+    this.#ended = true;
+    this.#waiting?.(null);
+    this.#waiting = null;
+  }
+
+  /** The next line that it prints; an Error with what it said last, if none comes. */
+  async next(): Promise<Line> {
+    const ready = this.#lines.shift();
+    if (ready !== undefined) return ready;
+    let timer: NodeJS.Timeout | undefined;
+    const line = await new Promise<Line | null>((resolve) => {
+      this.#waiting = resolve;
+      timer = setTimeout(() => this.#finish(), ANSWER_MS_MAX);
+      if (this.#ended) this.#finish();
+    });
+    clearTimeout(timer);
+    if (line === null) throw new Error(this.#errors.trim().split("\n").at(-1) || "it ended early");
+    return line;
+  }
+
+  tell(command: "go" | "hold" | "quit"): void {
+    this.#child.stdin?.write(`${command}\n`);
+  }
+
+  /** Its counters as they are now. */
+  mark(): Promise<Line> {
+    this.#child.stdin?.write("mark\n");
+    return this.next();
+  }
+
+  /** Stops its clock: it costs nothing while others are measured. */
+  pause(): void {
+    this.#child.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#child.kill("SIGCONT");
+  }
+
+  async end(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.pid === undefined) return;
+    const exit = once(this.#child, "exit");
+    this.resume();
+    this.tell("quit");
+    this.#child.stdin?.end();
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), END_MS_MAX);
+    await exit;
+    clearTimeout(timer);
+  }
+}

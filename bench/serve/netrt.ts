@@ -1,0 +1,90 @@
+/*
+ * A server of the workload on netrt, as its users write it: handlers in TypeScript, the public API.
+ */
+import { createServer, type Peer, type Server, type ServerOptions } from "../../lib/index.js";
+import { Messages, workload } from "../workload.js";
+import { Counters, obey, readOptions } from "./control.js";
+
+const options = readOptions();
+const counters = new Counters();
+const messages = new Messages(options.stateBytes, options.reliableBytes);
+let running = false;
+
+const wanted: ServerOptions & { readonly io?: string } = {
+  address: "127.0.0.1:0",
+  secret: options.secret,
+  engine: options.engine,
+  maxPeers: options.peers,
+  ...(options.mode === "locked" ? { tickRate: options.rateHz } : {}),
+  ...(options.io === "" ? {} : { io: options.io }),
+};
+const server: Server<typeof workload> = await createServer(workload, wanted);
+
+/** What arrived last, as a game would keep it. */
+const inputs = new Map<Peer<typeof workload>, number>();
+const answers = new Map<Peer<typeof workload>, number>();
+
+server.on("disconnect", (peer) => {
+  inputs.delete(peer);
+  answers.delete(peer);
+});
+
+server.channel("input").on("message", (peer, bytes) => {
+  counters.inputs += 1;
+  inputs.set(peer, bytes[4] as number);
+  if (!options.flat || !running) return;
+  sendState(peer);
+  const count = (answers.get(peer) ?? 0) + 1;
+  answers.set(peer, count);
+  if (count % options.reliableEvery === 0) sendReliable(peer);
+});
+
+function sendState(peer: Peer<typeof workload>): void {
+  messages.state[8] = inputs.get(peer) ?? 0;
+  if (peer.send("state", messages.state)) counters.states += 1;
+}
+
+function sendReliable(peer: Peer<typeof workload>): void {
+  messages.stamp();
+  if (peer.send("event", messages.reliable)) counters.reliables += 1;
+}
+
+server.on("tick", () => {
+  if (!running) return;
+  counters.ticks += 1;
+  const reliable = counters.ticks % options.reliableEvery === 0;
+  if (options.broadcast) {
+    if (server.broadcast("state", messages.state)) counters.states += server.peerCount;
+    messages.stamp();
+    if (reliable && server.broadcast("event", messages.reliable)) {
+      counters.reliables += server.peerCount;
+    }
+    return;
+  }
+  for (const peer of server.peers) sendState(peer);
+  if (reliable) for (const peer of server.peers) sendReliable(peer);
+});
+
+obey(Number(server.address.split(":").at(-1)), counters, {
+  go: () => {
+    running = true;
+  },
+  hold: () => {
+    running = false;
+  },
+  extra: () => {
+    const { stats } = server;
+    const { datagramsIn, datagramsOut, datagramsPerSyscall: batch } = stats;
+    const calls = (datagrams: number, perCall: number): number =>
+      perCall === 0 ? 0 : datagrams / perCall;
+    return {
+      datagramsIn,
+      datagramsOut,
+      receiveCalls: calls(datagramsIn, batch.in),
+      sendCalls: calls(datagramsOut, batch.out),
+      peers: server.peerCount,
+      stats,
+    };
+  },
+  close: () => server.close({ timeout: 0 }),
+});
