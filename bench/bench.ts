@@ -4,14 +4,40 @@
  * Owns: the order of the parts and where the result goes. No figure stands in the code: all of them
  * come from this run.
  */
+import fs from "node:fs";
 import { loadNative } from "../lib/native.js";
 import { buildPrograms } from "./build.js";
 import { spreadOf } from "./figures.js";
-import { chooseCores, describeMachine, watchNoise } from "./machine.js";
+import { type IdleResult, runIdle, runRecovery, runTicker } from "./idle.js";
+import { type LatencyResult, runLatency } from "./latency.js";
+import {
+  type Cores,
+  chooseCores,
+  describeMachine,
+  type Machine,
+  type Noise,
+  watchNoise,
+} from "./machine.js";
+import { type MicroResult, runMicro } from "./micro.js";
 import { type Options, readOptions, USAGE } from "./options.js";
+import { pageOf } from "./page.js";
 import { type RowResult, runRounds } from "./rounds.js";
-import { FLOOR, findRows, type Row } from "./rows.js";
-import { rowsText } from "./text.js";
+import { FLOOR, findRows, NATIVE, type Row } from "./rows.js";
+import { judgeTargets, type Measured, type TargetResult } from "./targets.js";
+import { latencyText, microText, noiseText, rowsText, targetsText } from "./text.js";
+
+/** The object of `--json`. */
+export interface Result {
+  readonly machine: Machine;
+  readonly noise: Noise;
+  readonly rows: readonly RowResult[];
+  readonly micro: readonly MicroResult[];
+  readonly latency: readonly LatencyResult[];
+  readonly idle: IdleResult | { readonly note: string } | null;
+  readonly ticker: Measured["ticker"];
+  readonly recovery: Measured["recovery"];
+  readonly targets: readonly TargetResult[];
+}
 
 const say = (text: string): void => {
   process.stderr.write(`${text}\n`);
@@ -26,19 +52,73 @@ function chosen(rows: readonly Row[], options: Options): Row[] {
   });
 }
 
-async function runRows(options: Options): Promise<RowResult[]> {
-  const rows = chosen(await findRows(), options);
-  const cores = chooseCores();
+async function runRows(
+  rows: readonly Row[],
+  options: Options,
+  cores: Cores,
+  print: (text: string) => void,
+): Promise<RowResult[]> {
   const results: RowResult[] = [];
   for (const mode of options.modes) {
     for (const peers of options.peers) {
       const fitting = rows.filter(({ modes }) => modes?.includes(mode) ?? true);
       const part = await runRounds(fitting, mode, peers, options, cores, say);
       results.push(...part);
-      if (!options.json) process.stdout.write(`\n${rowsText(part)}\n\n`);
+      print(`${rowsText(part)}\n`);
     }
   }
   return results;
+}
+
+async function runParts(
+  rows: readonly Row[],
+  results: readonly RowResult[],
+  options: Options,
+  cores: Cores,
+): Promise<Omit<Result, "machine" | "noise">> {
+  const native = rows.find(({ name }) => name === NATIVE);
+  const nothing = { latency: [], idle: null, ticker: null, recovery: null };
+  if (options.rowsOnly || native === undefined) {
+    const measured = { rows: results, ...nothing };
+    return { ...measured, micro: [], targets: judgeTargets(measured) };
+  }
+  const latency = await runLatency(rows, options, cores, say);
+  say("idle peers");
+  const idle = await runIdle(native, options, cores);
+  say("ticker");
+  const ticker = await runTicker(native, options, cores);
+  say("recovery");
+  const recovery = await runRecovery(native, options, cores);
+  say("micro-benchmarks");
+  const measured = { rows: results, latency, idle, ticker, recovery };
+  return { ...measured, micro: runMicro(options.quick), targets: judgeTargets(measured) };
+}
+
+function floorSpread(rows: readonly RowResult[]): number | null {
+  const spreads = rows.flatMap(({ name, cpuUsPerClientTick: figure }) =>
+    name === FLOOR && figure !== null ? [spreadOf(figure)] : [],
+  );
+  return spreads.length === 0 ? null : Math.max(...spreads);
+}
+
+async function run(options: Options): Promise<Result> {
+  const noise = watchNoise();
+  const native = loadNative();
+  const provider = "binding" in native ? native.binding.seal() : null;
+  const cores = chooseCores();
+  const machine = describeMachine(cores, provider);
+  const print = (text: string): void => {
+    if (!options.json) process.stdout.write(`${text}\n`);
+  };
+  const rows = chosen(await findRows(), options);
+  const results = await runRows(rows, options, cores, print);
+  const parts = await runParts(rows, results, options, cores);
+  const result = { machine, noise: noise(floorSpread(results)), ...parts };
+  if (parts.latency.length > 0) print(`${latencyText(parts.latency)}\n`);
+  if (parts.micro.length > 0) print(`${microText(parts.micro)}\n`);
+  print(`${targetsText(parts.targets)}\n\n${noiseText(result.noise)}`);
+  if (options.json) process.stdout.write(`${JSON.stringify(result, null, 1)}\n`);
+  return result;
 }
 
 async function main(): Promise<void> {
@@ -50,18 +130,11 @@ async function main(): Promise<void> {
   say("building the benchmark's programs");
   const reason = buildPrograms();
   if (reason !== null) throw new Error(`the benchmark needs CMake and a C++ compiler: ${reason}`);
-  const noise = watchNoise();
-  const native = loadNative();
-  const machine = describeMachine(
-    chooseCores(),
-    "binding" in native ? native.binding.seal() : null,
-  );
-  const rows = await runRows(options);
-  const spreads = rows
-    .filter(({ name }) => name === FLOOR)
-    .map(({ cpuUsPerClientTick: figure }) => (figure === null ? 0 : spreadOf(figure)));
-  const result = { machine, noise: noise(spreads.length > 0 ? Math.max(...spreads) : null), rows };
-  if (options.json) process.stdout.write(`${JSON.stringify(result, null, 1)}\n`);
+  const result = await run(options);
+  if (options.html !== null) {
+    fs.writeFileSync(options.html, pageOf(result));
+    say(`the page is in ${options.html}`);
+  }
 }
 
 main().catch((error: Error) => {

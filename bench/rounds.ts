@@ -6,7 +6,7 @@ import { type Figure, figureOf, ratioOf } from "./figures.js";
 import type { Cores } from "./machine.js";
 import type { Mode, Options } from "./options.js";
 import { ENET, FLOOR, JS, type Row } from "./rows.js";
-import { type Block, Trial, type TrialOptions } from "./trial.js";
+import { type Block, Trial, type TrialOptions, warmUp } from "./trial.js";
 
 /** One row of the result; see docs/BENCHMARKS.md. */
 export interface RowResult {
@@ -49,6 +49,8 @@ const SAME_WORK_SHARE = 0.97;
 /** From so many peers on the default rate is lower: the slower rows could not do the same work. */
 const MANY_PEERS = 256;
 const RATE_HZ = 60;
+/** Up to so many peers all rows warm up at the same time; with more they would overrun the core. */
+const WARM_TOGETHER_PEERS = 256;
 const MANY_PEERS_RATE_HZ = 30;
 /** Messages from which a share says something. */
 const RELIABLES_LEAST = 20;
@@ -207,16 +209,22 @@ function resultOf(
 }
 
 /** Starts a row; what does not start is a row that says why. */
-async function startRow(row: Row, options: TrialOptions, cores: Cores, warmMs: number) {
+async function startRow(row: Row, options: TrialOptions, cores: Cores): Promise<Runner> {
   const runner: Runner = { row, trial: null, note: row.missing ?? "", blocks: [] };
-  if (row.missing === null) {
-    try {
-      runner.trial = await Trial.start(row, options, cores, warmMs);
-    } catch (error) {
-      runner.note = `did not start: ${(error as Error).message}`;
-    }
+  if (row.missing !== null) return runner;
+  try {
+    runner.trial = await Trial.start(row, options, cores);
+    await runner.trial.rest();
+  } catch (error) {
+    runner.note = `did not start: ${(error as Error).message}`;
   }
   return runner;
+}
+
+async function warmAll(runners: readonly Runner[], peers: number, ms: number): Promise<void> {
+  const trials = runners.flatMap(({ trial }) => (trial === null ? [] : [trial]));
+  if (peers <= WARM_TOGETHER_PEERS) return warmUp(trials, ms);
+  for (const trial of trials) await warmUp([trial], ms / 2);
 }
 
 /** Runs all rows; `say` is told what happens. */
@@ -231,15 +239,17 @@ export async function runRounds(
   const { inputBytes, stateBytes, reliableBytes, lossPercent, blockMs, quick } = options;
   const rateHz = rateFor(options, peers);
   const trial = { mode, peers, rateHz, inputBytes, stateBytes, reliableBytes, lossPercent };
+  const what = `${mode}, ${peers} ${peers === 1 ? "peer" : "peers"}`;
   const runners: Runner[] = [];
   try {
     for (const row of rows) {
-      say(`${mode}, ${peers} peers: starting ${row.name}`);
-      // The compiler of JavaScript needs some ticks until the hot path is compiled.
-      runners.push(await startRow(row, trial, cores, quick ? 400 : 1500));
+      say(`${what}: starting ${row.name}`);
+      runners.push(await startRow(row, trial, cores));
     }
+    say(`${what}: warming up`);
+    await warmAll(runners, peers, quick ? 2000 : 5000);
     for (let round = 0; round < options.rounds; round++) {
-      say(`${mode}, ${peers} peers: round ${round + 1} of ${options.rounds}`);
+      say(`${what}: round ${round + 1} of ${options.rounds}`);
       for (const runner of runners) {
         runner.blocks.push((await runner.trial?.block(quick ? 100 : 250, blockMs)) ?? null);
       }

@@ -2,7 +2,11 @@
  * The result as tables for a terminal.
  */
 import type { Figure } from "./figures.js";
+import type { LatencyResult } from "./latency.js";
+import type { Noise } from "./machine.js";
+import type { MicroResult } from "./micro.js";
 import type { RowResult } from "./rounds.js";
+import type { TargetResult } from "./targets.js";
 
 /** Cells as columns, the first left and the others right aligned. */
 export function tableOf(cells: readonly (readonly string[])[]): string {
@@ -78,4 +82,46 @@ export function rowsText(rows: readonly RowResult[]): string {
     lines.push(`${row.cpuUsPerClientTick === null ? "  " : "  * "}${row.name}: ${row.note}`);
   }
   return lines.join("\n");
+}
+
+/** Pieces side by side, native and in JavaScript. */
+export function microText(micro: readonly MicroResult[]): string {
+  const cells: string[][] = [["piece", "native ns", "js ns", "native / js"]];
+  for (const name of new Set(micro.map((result) => result.name))) {
+    const of = (engine: string): Figure | null =>
+      micro.find((result) => result.name === name && result.engine === engine)?.ns ?? null;
+    const native = of("native");
+    const js = of("js");
+    const ratio = native === null || js === null ? null : native.median / js.median;
+    cells.push([name, figureText(native, 0), figureText(js, 0), fixed(ratio, 2)]);
+  }
+  return `Single pieces\n${tableOf(cells)}`;
+}
+
+export function latencyText(latency: readonly LatencyResult[]): string {
+  const cells: string[][] = [["echo, µs", "p50", "p99", "p99.9", "p99 over the floor"]];
+  for (const { name, p50Us, p99Us, p999Us, addedP99Us } of latency) {
+    if (p50Us === null) continue;
+    cells.push([name, fixed(p50Us, 0), fixed(p99Us, 0), fixed(p999Us, 0), fixed(addedP99Us, 0)]);
+  }
+  return `Latency\n${tableOf(cells)}`;
+}
+
+export function targetsText(targets: readonly TargetResult[]): string {
+  const cells: string[][] = [["against", "target", "measured", ""]];
+  for (const { against, target, measured, met, note } of targets) {
+    const verdict = met === null ? "?" : met ? "met" : "NOT MET";
+    cells.push([against, target, measured ?? "-", note === null ? verdict : `? ${note}`]);
+  }
+  return `Targets\n${tableOf(cells)}`;
+}
+
+export function noiseText(noise: Noise): string {
+  const percent = (share: number | null): string =>
+    share === null ? "?" : `${(100 * share).toFixed(1)} %`;
+  return (
+    `Noise: quartiles of the floor ${percent(noise.floorSpread)} apart, ` +
+    `${percent(noise.stealShare)} of the cores' time taken by other guests, ` +
+    `load ${noise.loadAtStart.toFixed(1)} at the start`
+  );
 }

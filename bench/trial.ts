@@ -99,6 +99,13 @@ function difference(before: Line, after: Line): Record<string, number> {
   return counters;
 }
 
+/** Lets trials run at the same time, uncounted: the compilers of JavaScript get to know the hot path. */
+export async function warmUp(trials: readonly Trial[], ms: number): Promise<void> {
+  for (const trial of trials) trial.begin();
+  await sleep(ms);
+  await Promise.all(trials.map((trial) => trial.rest()));
+}
+
 export class Trial {
   readonly #server: Actor;
   readonly #clients: Actor;
@@ -108,13 +115,8 @@ export class Trial {
     this.#clients = clients;
   }
 
-  /** Starts both sides, connects every client and runs for a while; then both stand still. */
-  static async start(
-    row: Row,
-    options: TrialOptions,
-    cores: Cores,
-    warmMs: number,
-  ): Promise<Trial> {
+  /** Starts both sides and connects every client. Both run then, and are silent. */
+  static async start(row: Row, options: TrialOptions, cores: Cores): Promise<Trial> {
     const key = generateKey();
     const [program, ...args] = row.server;
     const secret = row.wire === "netrt" ? ["--secret", Buffer.from(key).toString("hex")] : [];
@@ -131,9 +133,7 @@ export class Trial {
       await server.end();
       throw error;
     }
-    const trial = new Trial(server, clients);
-    if (warmMs > 0) await trial.run(warmMs);
-    return trial;
+    return new Trial(server, clients);
   }
 
   static async #startClients(
@@ -164,13 +164,6 @@ export class Trial {
     return this.#server.pid;
   }
 
-  /** Lets both sides run without counting. */
-  async run(ms: number): Promise<void> {
-    this.begin();
-    await sleep(ms);
-    await this.rest();
-  }
-
   begin(): void {
     this.#server.resume();
     this.#clients.resume();
@@ -178,6 +171,7 @@ export class Trial {
     this.#clients.tell("go");
   }
 
+  /** Ends the traffic; then both sides stand still. */
   async rest(): Promise<void> {
     this.#clients.tell("hold");
     this.#server.tell("hold");

@@ -94,6 +94,7 @@ export function obey(port: number, counters: Counters, server: Controlled): void
   const mark = (): void => {
     const { user, system } = process.cpuUsage();
     const line = {
+      nowUs: Number(process.hrtime.bigint()) / 1000,
       cpuUs: user + system,
       threadCpuUs: threadCpuUs(),
       rssBytes: process.memoryUsage.rss(),

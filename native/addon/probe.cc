@@ -9,6 +9,7 @@ Napi::Object init(Napi::Env, Napi::Object exports) {
   netrt::probeEngineInit(exports);
   netrt::probeLineInit(exports);
   netrt::probeHostInit(exports);
+  netrt::probeBenchInit(exports);
   return exports;
 }
 
