@@ -21,6 +21,7 @@ import {
 import { type MicroResult, runMicro } from "./micro.js";
 import { type Options, readOptions, USAGE } from "./options.js";
 import { pageOf } from "./page.js";
+import { type Profile, profileRow, profileText } from "./profile.js";
 import { type RowResult, runRounds } from "./rounds.js";
 import { FLOOR, findRows, NATIVE, type Row } from "./rows.js";
 import { judgeTargets, type Measured, type TargetResult } from "./targets.js";
@@ -121,6 +122,23 @@ async function run(options: Options): Promise<Result> {
   return result;
 }
 
+/** One row by function, netrt native unless others were asked for. */
+async function profile(options: Options): Promise<void> {
+  const names = options.rows.length > 0 ? options.rows : [NATIVE];
+  const cores = chooseCores();
+  const profiles: Profile[] = [];
+  for (const row of await findRows()) {
+    if (row.missing !== null || !names.includes(row.name)) continue;
+    for (const peers of options.peers) {
+      say(`profiling ${row.name} with ${peers} peers`);
+      const taken = await profileRow(row, peers, options, cores);
+      profiles.push(taken);
+      if (!options.json) process.stdout.write(`${profileText(taken)}\n\n`);
+    }
+  }
+  if (options.json) process.stdout.write(`${JSON.stringify(profiles, null, 1)}\n`);
+}
+
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2));
   if (options === null) {
@@ -130,6 +148,7 @@ async function main(): Promise<void> {
   say("building the benchmark's programs");
   const reason = buildPrograms();
   if (reason !== null) throw new Error(`the benchmark needs CMake and a C++ compiler: ${reason}`);
+  if (options.profile) return profile(options);
   const result = await run(options);
   if (options.html !== null) {
     fs.writeFileSync(options.html, pageOf(result));

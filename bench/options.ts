@@ -34,6 +34,8 @@ export interface Options {
   readonly rows: readonly string[];
   /** Only the rows: no micro-benchmarks, latency or idle peers. */
   readonly rowsOnly: boolean;
+  /** Profiles the rows instead of comparing them. */
+  readonly profile: boolean;
 }
 
 export const USAGE = `npm run bench -- [options]
@@ -53,6 +55,7 @@ a short reliable message. The figure is the server's CPU time per client and tic
   --block MS         length of a block, 100 to 10000
   --rows A,B         only rows whose names contain these, and the floor
   --rows-only        no micro-benchmarks, latency, idle peers
+  --profile          where the servers' time goes, by function (perf), instead of the table
   --help`;
 
 class UsageError extends Error {}
@@ -104,6 +107,7 @@ function parse(args: readonly string[]) {
         json: flag,
         help: flag,
         "rows-only": flag,
+        profile: flag,
         html: text,
         peers: text,
         mode: text,
@@ -142,5 +146,6 @@ export function readOptions(args: readonly string[]): Options | null {
     blockMs: numberOf("block", values.block ?? (quick ? "400" : "800"), 100, 10_000),
     rows: values.rows === undefined ? [] : values.rows.split(","),
     rowsOnly: values["rows-only"],
+    profile: values.profile,
   };
 }
