@@ -6,8 +6,15 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import os from "node:os";
 import { createInterface } from "node:readline";
+
+/** Where a process runs. */
+export interface Place {
+  /** The core that it is pinned to; null leaves it to the system. */
+  readonly core: number | null;
+  /** Before every other program (SCHED_FIFO), so that what they do is not measured. */
+  readonly realtime: boolean;
+}
 
 /** A line of JSON that a process printed: numbers, and what else it has to tell. */
 export type Line = Readonly<Record<string, unknown>>;
@@ -15,16 +22,6 @@ export type Line = Readonly<Record<string, unknown>>;
 /** How long a process may take to answer, in ms; thousands of connections take their time. */
 const ANSWER_MS_MAX = 90_000;
 const END_MS_MAX = 3000;
-/** Before other programs of the machine, where the system lets us: what they do is not measured. */
-const NICE = -10;
-
-function prefer(pid: number): void {
-  try {
-    os.setPriority(pid, NICE);
-  } catch {
-    // Only root may. Then others' programs show as noise.
-  }
-}
 
 export class Actor {
   readonly #child: ChildProcess;
@@ -33,12 +30,11 @@ export class Actor {
   #errors = "";
   #ended = false;
 
-  /** Starts a program; `cpu` pins it, null leaves it to the system. */
-  constructor(program: string, args: readonly string[], cpu: number | null) {
-    const pinned =
-      cpu === null ? [program, ...args] : ["taskset", "-c", `${cpu}`, program, ...args];
-    this.#child = spawn(pinned[0] as string, pinned.slice(1), { stdio: ["pipe", "pipe", "pipe"] });
-    if (this.#child.pid !== undefined) prefer(this.#child.pid);
+  constructor(program: string, args: readonly string[], place: Place) {
+    const pin = place.core === null ? [] : ["taskset", "-c", `${place.core}`];
+    const prefer = place.realtime ? ["chrt", "-f", "1"] : [];
+    const [first = program, ...rest] = [...pin, ...prefer, program, ...args];
+    this.#child = spawn(first, rest, { stdio: ["pipe", "pipe", "pipe"] });
     this.#child.on("error", (error) => {
       this.#errors += error.message;
       this.#finish();

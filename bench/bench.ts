@@ -106,7 +106,7 @@ async function run(options: Options): Promise<Result> {
   const noise = watchNoise();
   const native = loadNative();
   const provider = "binding" in native ? native.binding.seal() : null;
-  const cores = chooseCores();
+  const cores = chooseCores(options.realtime);
   const machine = describeMachine(cores, provider);
   const print = (text: string): void => {
     if (!options.json) process.stdout.write(`${text}\n`);
@@ -125,7 +125,7 @@ async function run(options: Options): Promise<Result> {
 /** One row by function, netrt native unless others were asked for. */
 async function profile(options: Options): Promise<void> {
   const names = options.rows.length > 0 ? options.rows : [NATIVE];
-  const cores = chooseCores();
+  const cores = chooseCores(options.realtime);
   const profiles: Profile[] = [];
   for (const row of await findRows()) {
     if (row.missing !== null || !names.includes(row.name)) continue;

@@ -43,7 +43,7 @@ interface Runner {
 async function startRow(row: Row, options: Options, cores: Cores): Promise<Runner> {
   const { inputBytes, stateBytes, reliableBytes } = options;
   const sizes = { inputBytes, stateBytes, reliableBytes, lossPercent: 0 };
-  const asked = { mode: "flat", clientMode: "echo", peers: 1, rateHz: ECHO_HZ, ...sizes };
+  const asked = { mode: "echo", peers: 1, rateHz: ECHO_HZ, ...sizes };
   const runner: Runner = { row, trial: null, note: row.missing, blocks: [] };
   if (row.missing !== null) return runner;
   try {

@@ -4,6 +4,7 @@
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
+import type { Place } from "./actor.js";
 
 export interface Machine {
   readonly cpu: string;
@@ -13,13 +14,16 @@ export interface Machine {
   readonly node: string;
   /** The ciphers that the native engine found, where it runs. */
   readonly provider: string | null;
+  /** Server and clients on a core each. */
   readonly pinned: boolean;
+  /** Both before every other program. */
+  readonly realtime: boolean;
 }
 
-/** The core of servers and the core of clients; null where nothing can be pinned. */
+/** Where servers and where clients run. */
 export interface Cores {
-  readonly server: number | null;
-  readonly clients: number | null;
+  readonly server: Place;
+  readonly clients: Place;
 }
 
 function allowedCores(): number[] {
@@ -35,12 +39,23 @@ function allowedCores(): number[] {
   }
 }
 
-/** The last core for servers, the first for clients: the first one serves most interrupts. */
-export function chooseCores(): Cores {
+/**
+ * The last core for servers, the first for clients: the first one serves most interrupts.
+ *
+ * @throws Error where `realtime` is asked for and not allowed
+ */
+export function chooseCores(realtime: boolean): Cores {
   const cores = allowedCores();
   const taskset = spawnSync("taskset", ["--version"], { stdio: "ignore" });
-  if (cores.length < 2 || taskset.error !== undefined) return { server: null, clients: null };
-  return { server: cores.at(-1) ?? null, clients: cores[0] ?? null };
+  if (realtime && spawnSync("chrt", ["-f", "1", "true"], { stdio: "ignore" }).status !== 0) {
+    throw new Error("--realtime needs util-linux's chrt, and root");
+  }
+  const pins = cores.length >= 2 && taskset.error === undefined;
+  const place = (core: number | undefined): Place => ({
+    core: pins && core !== undefined ? core : null,
+    realtime,
+  });
+  return { server: place(cores.at(-1)), clients: place(cores[0]) };
 }
 
 export function describeMachine(cores: Cores, provider: string | null): Machine {
@@ -51,7 +66,8 @@ export function describeMachine(cores: Cores, provider: string | null): Machine 
     system: `${os.type()} ${os.release().split("-")[0]} ${os.arch()}`,
     node: process.version,
     provider,
-    pinned: cores.server !== null,
+    pinned: cores.server.core !== null,
+    realtime: cores.server.realtime,
   };
 }
 

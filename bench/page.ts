@@ -131,13 +131,14 @@ export function pageOf(result: Result): string {
   const { machine, rows } = result;
   const names = [...new Set(rows.map(({ name }) => name))];
   const pinned = machine.pinned ? "server and clients pinned to a core each" : "nothing pinned";
+  const before = machine.realtime ? ", both before every other program" : "";
   const about = `${machine.cpu}, ${machine.cores} cores, ${machine.system}, Node ${machine.node}`;
   return [
     '<!doctype html><html lang="en"><head><meta charset="utf-8">',
     '<meta name="viewport" content="width=device-width">',
     `<title>netrt: benchmark</title><style>${STYLE}</style></head><body>`,
     "<h1>netrt: benchmark</h1>",
-    `<p>${escaped(`${about}; ciphers: ${machine.provider ?? "none"}; ${pinned}.`)}</p>`,
+    `<p>${escaped(`${about}; ciphers: ${machine.provider ?? "none"}; ${pinned}${before}.`)}</p>`,
     `<p>${escaped(noiseText(result.noise))}.</p>`,
     `<h2>Targets</h2><pre>${escaped(targetsText(result.targets))}</pre>`,
     ...sections(rows, "locked", names),

@@ -86,7 +86,7 @@ export async function profileRow(
 ): Promise<Profile> {
   const { inputBytes, stateBytes, reliableBytes, lossPercent } = options;
   const sizes = { inputBytes, stateBytes, reliableBytes, lossPercent };
-  const asked = { mode: "locked", peers, rateHz: rateFor(options, peers), ...sizes };
+  const asked = { mode: "locked", peers, rateHz: rateFor(options, "locked", peers), ...sizes };
   const seconds = options.quick ? 3 : 10;
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "netrt-bench-"));
   const file = path.join(folder, "perf");

@@ -2,6 +2,7 @@
  * All rows at one mode and one number of peers, in turn: A B C A B C …, so that what the machine does
  * meanwhile meets all of them; ratios are taken block by block.
  */
+import { TICK_RATE_MAX } from "../lib/ticker.js";
 import { type Figure, figureOf, ratioOf } from "./figures.js";
 import type { Cores } from "./machine.js";
 import type { Mode, Options } from "./options.js";
@@ -55,7 +56,8 @@ const MANY_PEERS_RATE_HZ = 30;
 /** Messages from which a share says something. */
 const RELIABLES_LEAST = 20;
 
-export function rateFor(options: Options, peers: number): number {
+export function rateFor(options: Options, mode: Mode, peers: number): number {
+  if (mode === "flat") return TICK_RATE_MAX;
   return options.rateHz ?? (peers < MANY_PEERS ? RATE_HZ : MANY_PEERS_RATE_HZ);
 }
 
@@ -237,7 +239,7 @@ export async function runRounds(
   say: (text: string) => void,
 ): Promise<RowResult[]> {
   const { inputBytes, stateBytes, reliableBytes, lossPercent, blockMs, quick } = options;
-  const rateHz = rateFor(options, peers);
+  const rateHz = rateFor(options, mode, peers);
   const trial = { mode, peers, rateHz, inputBytes, stateBytes, reliableBytes, lossPercent };
   const what = `${mode}, ${peers} ${peers === 1 ? "peer" : "peers"}`;
   const runners: Runner[] = [];

@@ -25,8 +25,8 @@ struct Options {
   const char* protocol = "raw";
   // What the clients of netrt open with: words of the configuration, then a token for each.
   const char* tokens = "";
-  // locked: ticks at a rate. flat: an answer for each input. echo: one client, one at a time.
-  // idle: connected, and silent.
+  // locked: ticks at a rate. flat: as many a second as a ticker has, an answer for each input.
+  // echo: no ticks, an answer for each input as it comes.
   const char* mode = "locked";
   uint32_t port = 0;
   uint32_t peers = 1;

@@ -16,8 +16,6 @@ namespace {
 
 constexpr int BUFFER_BYTES = 4 * 1024 * 1024;
 constexpr enet_uint32 TIMEOUT_MS = 600000;
-// How often a server that never sleeps looks at its commands, in rounds.
-constexpr uint32_t COMMAND_ROUNDS = 256;
 
 struct Server {
   Options options;
@@ -45,7 +43,7 @@ void answer(Server& server, ENetPeer* peer) {
   server.reliables++;
 }
 
-// Takes everything that is there; whether anything was. In `flat` each input is answered.
+// Takes everything that is there; whether anything was. With `answers` each input is answered.
 bool serve(Server& server, bool answers) {
   ENetEvent event;
   bool any = false;
@@ -72,41 +70,48 @@ void mark(const Server& server) {
               cpuUs(), rssBytes(), server.inputs, server.states, server.reliables, server.ticks);
 }
 
+// What is due at a time: with `locked` a state for everybody, else an answer for each input.
+void serveDue(Server& server, bool locked, bool running) {
+  serve(server, !locked && running);
+  if (!locked || !running) return;
+  server.ticks++;
+  for (size_t index = 0; index < server.host->peerCount; index++) {
+    ENetPeer* peer = &server.host->peers[index];
+    if (peer->state == ENET_PEER_STATE_CONNECTED) answer(server, peer);
+  }
+  enet_host_flush(server.host);
+}
+
 void run(Server& server) {
+  // A server that is asked for single answers sleeps until something comes, every other one until
+  // its next tick.
+  const bool echoes = modeIs(server.options, "echo");
   const bool locked = modeIs(server.options, "locked");
   const uint64_t periodNs = static_cast<uint64_t>(1e9 / server.options.rateHz);
   uint64_t dueNs = nowNs();
   bool running = false;
-  for (uint32_t round = 0;; round++) {
-    if (locked || round % COMMAND_ROUNDS == 0 || !serve(server, running)) {
-      commandWait(locked ? -1 : server.host->socket, locked ? dueNs : nowNs() + 10000000);
-      switch (commandNext()) {
-        case Command::GO:
-          running = true;
-          break;
-        case Command::HOLD:
-          running = false;
-          break;
-        case Command::MARK:
-          mark(server);
-          break;
-        case Command::QUIT:
-          return;
-        case Command::NONE:
-          break;
-      }
+  for (;;) {
+    commandWait(echoes ? server.host->socket : -1, dueNs);
+    switch (commandNext()) {
+      case Command::GO:
+        running = true;
+        break;
+      case Command::HOLD:
+        running = false;
+        break;
+      case Command::MARK:
+        mark(server);
+        break;
+      case Command::QUIT:
+        return;
+      case Command::NONE:
+        break;
     }
-    if (!locked || nowNs() < dueNs) continue;
+    if (!echoes && nowNs() < dueNs) continue;
     // A tick that the process stood still for is not made up.
-    dueNs = dueNs + 4 * periodNs < nowNs() ? nowNs() + periodNs : dueNs + periodNs;
-    serve(server, false);
-    if (!running) continue;
-    server.ticks++;
-    for (size_t index = 0; index < server.host->peerCount; index++) {
-      ENetPeer* peer = &server.host->peers[index];
-      if (peer->state == ENET_PEER_STATE_CONNECTED) answer(server, peer);
-    }
-    enet_host_flush(server.host);
+    const bool late = dueNs + 4 * periodNs < nowNs();
+    if (nowNs() >= dueNs) dueNs = late ? nowNs() + periodNs : dueNs + periodNs;
+    serveDue(server, locked, running);
   }
 }
 

@@ -34,6 +34,8 @@ constexpr uint32_t PROBES = 4;
 constexpr uint64_t ANSWER_NS_MAX = 12000000;
 // A client whose input or state was lost starts again after this.
 constexpr uint64_t FLAT_RETRY_NS = 20000000;
+// After a look at all clients that showed nothing.
+constexpr uint64_t FLAT_PAUSE_NS = 50000;
 constexpr uint64_t ECHO_NS_MAX = 100000000;
 constexpr size_t SAMPLES_MAX = 1 << 20;
 
@@ -200,12 +202,15 @@ void runFlat(Load& load) {
       continue;
     }
     const uint64_t now = nowNs();
+    bool any = false;
     for (uint32_t client = 0; client < peers; client++) {
       const uint32_t states = load.clients->receive(client);
+      any = any || states > 0;
       if (states == 0 && now < load.sentNs[client] + FLAT_RETRY_NS) continue;
       load.clients->input(client);
       load.sentNs[client] = now;
     }
+    if (!any) sleepUntilNs(now + FLAT_PAUSE_NS);
   }
 }
 

@@ -21,8 +21,6 @@ namespace {
 constexpr uint32_t BATCH = 64;
 constexpr size_t STRIDE = 1344;
 constexpr int BUFFER_BYTES = 4 * 1024 * 1024;
-// How often a server that never sleeps looks at its commands, in rounds.
-constexpr uint32_t COMMAND_ROUNDS = 256;
 
 struct Peer {
   sockaddr_in address;
@@ -130,7 +128,7 @@ void answer(Server& server, uint32_t client) {
   server.counters.reliables++;
 }
 
-// Takes everything that is there; whether anything was. In `flat` each input is answered.
+// Takes everything that is there; whether anything was. With `answers` each input is answered.
 bool receive(Server& server, bool answers) {
   bool any = false;
   for (;;) {
@@ -167,38 +165,45 @@ void mark(const Server& server) {
       counters.inputs, counters.receiveCalls, counters.datagramsOut, counters.sendCalls);
 }
 
+// What is due at a time: with `locked` a state for everybody, else an answer for each input.
+void serveDue(Server& server, bool locked, bool running) {
+  receive(server, !locked && running);
+  if (!locked || !running) return;
+  server.counters.ticks++;
+  for (uint32_t client = 0; client < server.peers.size(); client++) answer(server, client);
+  flush(server);
+}
+
 void run(Server& server) {
+  // A server that is asked for single answers sleeps until something comes, every other one until
+  // its next tick.
+  const bool echoes = modeIs(server.options, "echo");
   const bool locked = modeIs(server.options, "locked");
   const uint64_t periodNs = static_cast<uint64_t>(1e9 / server.options.rateHz);
   uint64_t dueNs = nowNs();
   bool running = false;
-  for (uint32_t round = 0;; round++) {
-    if (locked || round % COMMAND_ROUNDS == 0 || !receive(server, running)) {
-      commandWait(locked ? -1 : server.handle, locked ? dueNs : nowNs() + 10000000);
-      switch (commandNext()) {
-        case Command::GO:
-          running = true;
-          break;
-        case Command::HOLD:
-          running = false;
-          break;
-        case Command::MARK:
-          mark(server);
-          break;
-        case Command::QUIT:
-          return;
-        case Command::NONE:
-          break;
-      }
+  for (;;) {
+    commandWait(echoes ? server.handle : -1, dueNs);
+    switch (commandNext()) {
+      case Command::GO:
+        running = true;
+        break;
+      case Command::HOLD:
+        running = false;
+        break;
+      case Command::MARK:
+        mark(server);
+        break;
+      case Command::QUIT:
+        return;
+      case Command::NONE:
+        break;
     }
-    if (!locked || nowNs() < dueNs) continue;
+    if (!echoes && nowNs() < dueNs) continue;
     // A tick that the process stood still for is not made up.
-    dueNs = dueNs + 4 * periodNs < nowNs() ? nowNs() + periodNs : dueNs + periodNs;
-    receive(server, false);
-    if (!running) continue;
-    server.counters.ticks++;
-    for (uint32_t client = 0; client < server.peers.size(); client++) answer(server, client);
-    flush(server);
+    const bool late = dueNs + 4 * periodNs < nowNs();
+    if (nowNs() >= dueNs) dueNs = late ? nowNs() + periodNs : dueNs + periodNs;
+    serveDue(server, locked, running);
   }
 }
 

@@ -12,10 +12,10 @@ import { parseArgs } from "node:util";
 export interface ServeOptions {
   readonly peers: number;
   readonly rateHz: number;
-  /** An answer for each input instead of ticks. */
-  readonly flat: boolean;
-  /** Neither: connected peers that are silent. */
-  readonly mode: string;
+  /** An answer for each input instead of a state for everybody at each tick. */
+  readonly answers: boolean;
+  /** Ticks at all. */
+  readonly ticks: boolean;
   readonly stateBytes: number;
   readonly reliableBytes: number;
   readonly reliableEvery: number;
@@ -46,8 +46,8 @@ export function readOptions(): ServeOptions {
   return {
     peers: Number(values.peers ?? 1),
     rateHz: Number(values.rate ?? 60),
-    flat: values.mode === "flat",
-    mode: values.mode ?? "locked",
+    answers: values.mode !== "locked",
+    ticks: values.mode !== "echo",
     stateBytes: Number(values.state ?? 200),
     reliableBytes: Number(values.reliable ?? 32),
     reliableEvery: Number(values.every ?? 10),

@@ -60,7 +60,7 @@ socket.on("message", (bytes, from) => {
   const peer = peerOf(bytes.readUInt32LE(4), from);
   peer.messages.state[8] = bytes[4] as number;
   counters.inputs += 1;
-  if (options.flat && running) answer(peer);
+  if (options.answers && running) answer(peer);
 });
 
 const ticker = new Ticker({
@@ -72,7 +72,7 @@ const ticker = new Ticker({
     for (const peer of peers.values()) answer(peer);
   },
 });
-if (options.mode === "locked") ticker.start();
+if (!options.answers) ticker.start();
 
 obey(socket.address().port, counters, {
   go: () => {

@@ -15,7 +15,7 @@ const wanted: ServerOptions & { readonly io?: string } = {
   secret: options.secret,
   engine: options.engine,
   maxPeers: options.peers,
-  ...(options.mode === "locked" ? { tickRate: options.rateHz } : {}),
+  ...(options.ticks ? { tickRate: options.rateHz } : {}),
   ...(options.io === "" ? {} : { io: options.io }),
 };
 const server: Server<typeof workload> = await createServer(workload, wanted);
@@ -32,7 +32,7 @@ server.on("disconnect", (peer) => {
 server.channel("input").on("message", (peer, bytes) => {
   counters.inputs += 1;
   inputs.set(peer, bytes[4] as number);
-  if (!options.flat || !running) return;
+  if (!options.answers || !running) return;
   sendState(peer);
   const count = (answers.get(peer) ?? 0) + 1;
   answers.set(peer, count);
@@ -50,7 +50,7 @@ function sendReliable(peer: Peer<typeof workload>): void {
 }
 
 server.on("tick", () => {
-  if (!running) return;
+  if (!running || options.answers) return;
   counters.ticks += 1;
   const reliable = counters.ticks % options.reliableEvery === 0;
   if (options.broadcast) {

@@ -41,7 +41,7 @@ server.on("connection", (socket) => {
   socket.on("message", (data: Buffer) => {
     counters.inputs += 1;
     messages.state[8] = data[4] as number;
-    if (!options.flat || !running) return;
+    if (!options.answers || !running) return;
     peer.answers += 1;
     answer(peer, peer.answers % options.reliableEvery === 0);
   });
@@ -56,7 +56,7 @@ const ticker = new Ticker({
     for (const peer of peers) answer(peer, counters.ticks % options.reliableEvery === 0);
   },
 });
-if (options.mode === "locked") ticker.start();
+if (!options.answers) ticker.start();
 
 obey((server.address() as AddressInfo).port, counters, {
   go: () => {
