@@ -4,17 +4,50 @@
  *
  * Never does: leave a process behind. It ends with its input, and is killed by its own handle if not.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import fs from "node:fs";
+import os from "node:os";
 import { createInterface } from "node:readline";
 
 /** Where a process runs. */
 export interface Place {
   /** The core that it is pinned to; null leaves it to the system. */
   readonly core: number | null;
-  /** Before every other program (SCHED_FIFO), so that what they do is not measured. */
-  readonly realtime: boolean;
+  /** Before other programs as far as the system lets us, so that what they do is not measured. */
+  readonly priority: boolean;
+  /**
+   * At once before other programs when it wakes (SCHED_FIFO), for what is measured in waits. Only
+   * beside `priority`.
+   */
+  readonly wakesFirst?: boolean;
 }
+
+/** Nice values, of a process and of its scheduling group alike. */
+const NICE = -20;
+
+function prefer(pid: number): void {
+  try {
+    // Systems without groups have no such file.
+    fs.writeFileSync(`/proc/${pid}/autogroup`, `${NICE}`);
+    os.setPriority(pid, NICE);
+  } catch {
+    // Only root may. Then others' programs show as noise.
+  }
+}
+
+/** A process that stands still does not see its input end: the kernel ends it with us. */
+const DIES_WITH_US =
+  spawnSync("setpriv", ["--pdeathsig", "KILL", "true"]).status === 0
+    ? ["setpriv", "--pdeathsig", "KILL"]
+    : [];
+
+const CAN_FIFO = spawnSync("chrt", ["-f", "1", "true"]).status === 0;
+
+const alive = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of alive) child.kill("SIGKILL");
+});
 
 /** A line of JSON that a process printed: numbers, and what else it has to tell. */
 export type Line = Readonly<Record<string, unknown>>;
@@ -32,14 +65,21 @@ export class Actor {
 
   constructor(program: string, args: readonly string[], place: Place) {
     const pin = place.core === null ? [] : ["taskset", "-c", `${place.core}`];
-    const prefer = place.realtime ? ["chrt", "-f", "1"] : [];
-    const [first = program, ...rest] = [...pin, ...prefer, program, ...args];
-    this.#child = spawn(first, rest, { stdio: ["pipe", "pipe", "pipe"] });
+    const fifo = place.priority && place.wakesFirst === true && CAN_FIFO ? ["chrt", "-f", "1"] : [];
+    const [first = program, ...rest] = [...DIES_WITH_US, ...pin, ...fifo, program, ...args];
+    // Of its own session, so of its own scheduling group, whose priority is its own.
+    const detached = place.priority;
+    this.#child = spawn(first, rest, { detached, stdio: ["pipe", "pipe", "pipe"] });
+    if (this.#child.pid !== undefined && place.priority) prefer(this.#child.pid);
+    alive.add(this.#child);
     this.#child.on("error", (error) => {
       this.#errors += error.message;
       this.#finish();
     });
-    this.#child.on("exit", () => this.#finish());
+    this.#child.on("exit", () => {
+      alive.delete(this.#child);
+      this.#finish();
+    });
     this.#child.stdin?.on("error", () => this.#finish());
     this.#child.stderr?.on("data", (text) => {
       this.#errors = (this.#errors + text).slice(-2000);

@@ -16,6 +16,7 @@ import {
   describeMachine,
   type Machine,
   type Noise,
+  wakingFirst,
   watchNoise,
 } from "./machine.js";
 import { type MicroResult, runMicro } from "./micro.js";
@@ -83,16 +84,20 @@ async function runParts(
     const measured = { rows: results, ...nothing };
     return { ...measured, micro: [], targets: judgeTargets(measured) };
   }
-  const latency = await runLatency(rows, options, cores, say);
+  const latency = await runLatency(rows, options, wakingFirst(cores), say);
   say("idle peers");
   const idle = await runIdle(native, options, cores);
   say("ticker");
-  const ticker = await runTicker(native, options, cores);
+  const ticker = await runTicker(native, options, wakingFirst(cores));
   say("recovery");
-  const recovery = await runRecovery(native, options, cores);
+  const recovery = await runRecovery(native, options, wakingFirst(cores));
   say("micro-benchmarks");
   const measured = { rows: results, latency, idle, ticker, recovery };
-  return { ...measured, micro: runMicro(options.quick), targets: judgeTargets(measured) };
+  return {
+    ...measured,
+    micro: await runMicro(options.quick, cores.server),
+    targets: judgeTargets(measured),
+  };
 }
 
 function floorSpread(rows: readonly RowResult[]): number | null {
@@ -106,7 +111,7 @@ async function run(options: Options): Promise<Result> {
   const noise = watchNoise();
   const native = loadNative();
   const provider = "binding" in native ? native.binding.seal() : null;
-  const cores = chooseCores(options.realtime);
+  const cores = chooseCores(options.priority);
   const machine = describeMachine(cores, provider);
   const print = (text: string): void => {
     if (!options.json) process.stdout.write(`${text}\n`);
@@ -125,7 +130,7 @@ async function run(options: Options): Promise<Result> {
 /** One row by function, netrt native unless others were asked for. */
 async function profile(options: Options): Promise<void> {
   const names = options.rows.length > 0 ? options.rows : [NATIVE];
-  const cores = chooseCores(options.realtime);
+  const cores = chooseCores(options.priority);
   const profiles: Profile[] = [];
   for (const row of await findRows()) {
     if (row.missing !== null || !names.includes(row.name)) continue;
@@ -156,6 +161,7 @@ async function main(): Promise<void> {
   }
 }
 
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
 main().catch((error: Error) => {
   say(`bench: ${error.message}`);
   process.exitCode = 1;

@@ -16,8 +16,8 @@ export interface Machine {
   readonly provider: string | null;
   /** Server and clients on a core each. */
   readonly pinned: boolean;
-  /** Both before every other program. */
-  readonly realtime: boolean;
+  /** Both before other programs. */
+  readonly priority: boolean;
 }
 
 /** Where servers and where clients run. */
@@ -39,23 +39,24 @@ function allowedCores(): number[] {
   }
 }
 
-/**
- * The last core for servers, the first for clients: the first one serves most interrupts.
- *
- * @throws Error where `realtime` is asked for and not allowed
- */
-export function chooseCores(realtime: boolean): Cores {
+/** The last core for servers, the first for clients: the first one serves most interrupts. */
+export function chooseCores(priority: boolean): Cores {
   const cores = allowedCores();
   const taskset = spawnSync("taskset", ["--version"], { stdio: "ignore" });
-  if (realtime && spawnSync("chrt", ["-f", "1", "true"], { stdio: "ignore" }).status !== 0) {
-    throw new Error("--realtime needs util-linux's chrt, and root");
-  }
   const pins = cores.length >= 2 && taskset.error === undefined;
   const place = (core: number | undefined): Place => ({
     core: pins && core !== undefined ? core : null,
-    realtime,
+    priority,
   });
   return { server: place(cores.at(-1)), clients: place(cores[0]) };
+}
+
+/** The same for what is measured in waits. */
+export function wakingFirst({ server, clients }: Cores): Cores {
+  return {
+    server: { ...server, wakesFirst: true },
+    clients: { ...clients, wakesFirst: true },
+  };
 }
 
 export function describeMachine(cores: Cores, provider: string | null): Machine {
@@ -67,7 +68,7 @@ export function describeMachine(cores: Cores, provider: string | null): Machine 
     node: process.version,
     provider,
     pinned: cores.server.core !== null,
-    realtime: cores.server.realtime,
+    priority: cores.server.priority,
   };
 }
 

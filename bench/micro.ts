@@ -38,6 +38,7 @@ import {
 } from "../lib/engine/ring.js";
 import { Rtt } from "../lib/engine/rtt.js";
 import { openPacket, SealKey, sealKeySet, sealPacket } from "../lib/engine/seal.js";
+import { Actor, type Place } from "./actor.js";
 import { ROOT } from "./build.js";
 import { type Figure, figureOf } from "./figures.js";
 import { RELIABLE_BYTES, STATE_BYTES } from "./workload.js";
@@ -222,8 +223,8 @@ function measure(
   return figureOf(samples) as Figure;
 }
 
-/** Runs every piece on both engines. */
-export function runMicro(quick: boolean): MicroResult[] {
+/** Runs every piece on both engines, in this process. */
+function runHere(quick: boolean): MicroResult[] {
   const runs = quick ? 5 : 15;
   const runMs = quick ? 10 : 40;
   const probe = loadProbe();
@@ -240,4 +241,21 @@ export function runMicro(quick: boolean): MicroResult[] {
     results.push({ name, engine: "js", ns, note: null });
   }
   return results;
+}
+
+/** Runs every piece on both engines, in a process of its own. */
+export async function runMicro(quick: boolean, place: Place): Promise<MicroResult[]> {
+  const args = [import.meta.filename, ...(quick ? ["--quick"] : [])];
+  const child = new Actor(process.execPath, args, place);
+  try {
+    const { micro } = await child.next();
+    return micro as MicroResult[];
+  } finally {
+    await child.end();
+  }
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const micro = runHere(process.argv.includes("--quick"));
+  process.stdout.write(`${JSON.stringify({ micro })}\n`);
 }

@@ -36,8 +36,8 @@ export interface Options {
   readonly rowsOnly: boolean;
   /** Profiles the rows instead of comparing them. */
   readonly profile: boolean;
-  /** Server and clients run before every other program. */
-  readonly realtime: boolean;
+  /** Server and clients run before other programs. */
+  readonly priority: boolean;
 }
 
 export const USAGE = `npm run bench -- [options]
@@ -57,7 +57,7 @@ a short reliable message. The figure is the server's CPU time per client and tic
   --block MS         length of a block, 100 to 10000
   --rows A,B         only rows whose names contain these, and the floor
   --rows-only        no micro-benchmarks, latency, idle peers
-  --realtime         both sides before every other program (SCHED_FIFO, root): for a machine that others use
+  --priority         both sides before other programs (root): for a machine that others use too
   --profile          where the servers' time goes, by function (perf), instead of the table
   --help`;
 
@@ -111,7 +111,7 @@ function parse(args: readonly string[]) {
         help: flag,
         "rows-only": flag,
         profile: flag,
-        realtime: flag,
+        priority: flag,
         html: text,
         peers: text,
         mode: text,
@@ -151,6 +151,6 @@ export function readOptions(args: readonly string[]): Options | null {
     rows: values.rows === undefined ? [] : values.rows.split(","),
     rowsOnly: values["rows-only"],
     profile: values.profile,
-    realtime: values.realtime,
+    priority: values.priority,
   };
 }

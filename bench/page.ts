@@ -131,7 +131,7 @@ export function pageOf(result: Result): string {
   const { machine, rows } = result;
   const names = [...new Set(rows.map(({ name }) => name))];
   const pinned = machine.pinned ? "server and clients pinned to a core each" : "nothing pinned";
-  const before = machine.realtime ? ", both before every other program" : "";
+  const before = machine.priority ? ", both before other programs" : "";
   const about = `${machine.cpu}, ${machine.cores} cores, ${machine.system}, Node ${machine.node}`;
   return [
     '<!doctype html><html lang="en"><head><meta charset="utf-8">',

@@ -53,8 +53,6 @@ const RATE_HZ = 60;
 /** Up to so many peers all rows warm up at the same time; with more they would overrun the core. */
 const WARM_TOGETHER_PEERS = 256;
 const MANY_PEERS_RATE_HZ = 30;
-/** Messages from which a share says something. */
-const RELIABLES_LEAST = 20;
 
 export function rateFor(options: Options, mode: Mode, peers: number): number {
   if (mode === "flat") return TICK_RATE_MAX;
@@ -140,7 +138,7 @@ function judge(blocks: readonly Block[], options: TrialOptions, locked: boolean)
   if (inputs + edge < least * states) faults.push(`${percent(delivered.inputs)} of the inputs`);
   const arrived = sum(blocks, "clients", "states");
   if (arrived + edge < least * states) faults.push(`${percent(delivered.states)} of the states`);
-  if (reliables >= RELIABLES_LEAST && delivered.reliables < least) {
+  if (sum(blocks, "clients", "reliables") + edge < least * reliables) {
     faults.push(`${percent(delivered.reliables)} of the reliable messages`);
   }
   const lost = sum(blocks, "clients", "lost");
