@@ -16,11 +16,6 @@ export interface Place {
   readonly core: number | null;
   /** Before other programs as far as the system lets us, so that what they do is not measured. */
   readonly priority: boolean;
-  /**
-   * At once before other programs when it wakes (SCHED_FIFO), for what is measured in waits. Only
-   * beside `priority`.
-   */
-  readonly wakesFirst?: boolean;
 }
 
 /** Nice values, of a process and of its scheduling group alike. */
@@ -41,8 +36,6 @@ const DIES_WITH_US =
   spawnSync("setpriv", ["--pdeathsig", "KILL", "true"]).status === 0
     ? ["setpriv", "--pdeathsig", "KILL"]
     : [];
-
-const CAN_FIFO = spawnSync("chrt", ["-f", "1", "true"]).status === 0;
 
 const alive = new Set<ChildProcess>();
 process.on("exit", () => {
@@ -65,8 +58,7 @@ export class Actor {
 
   constructor(program: string, args: readonly string[], place: Place) {
     const pin = place.core === null ? [] : ["taskset", "-c", `${place.core}`];
-    const fifo = place.priority && place.wakesFirst === true && CAN_FIFO ? ["chrt", "-f", "1"] : [];
-    const [first = program, ...rest] = [...DIES_WITH_US, ...pin, ...fifo, program, ...args];
+    const [first = program, ...rest] = [...DIES_WITH_US, ...pin, program, ...args];
     // Of its own session, so of its own scheduling group, whose priority is its own.
     const detached = place.priority;
     this.#child = spawn(first, rest, { detached, stdio: ["pipe", "pipe", "pipe"] });

@@ -16,7 +16,6 @@ import {
   describeMachine,
   type Machine,
   type Noise,
-  wakingFirst,
   watchNoise,
 } from "./machine.js";
 import { type MicroResult, runMicro } from "./micro.js";
@@ -27,6 +26,7 @@ import { type RowResult, runRounds } from "./rounds.js";
 import { FLOOR, findRows, NATIVE, type Row } from "./rows.js";
 import { judgeTargets, type Measured, type TargetResult } from "./targets.js";
 import { latencyText, microText, noiseText, rowsText, targetsText } from "./text.js";
+import { runTransfer } from "./transfer.js";
 
 /** The object of `--json`. */
 export interface Result {
@@ -38,6 +38,7 @@ export interface Result {
   readonly idle: IdleResult | { readonly note: string } | null;
   readonly ticker: Measured["ticker"];
   readonly recovery: Measured["recovery"];
+  readonly transfer: Measured["transfer"];
   readonly targets: readonly TargetResult[];
 }
 
@@ -79,20 +80,22 @@ async function runParts(
   cores: Cores,
 ): Promise<Omit<Result, "machine" | "noise">> {
   const native = rows.find(({ name }) => name === NATIVE);
-  const nothing = { latency: [], idle: null, ticker: null, recovery: null };
+  const nothing = { latency: [], idle: null, ticker: null, recovery: null, transfer: null };
   if (options.rowsOnly || native === undefined) {
     const measured = { rows: results, ...nothing };
     return { ...measured, micro: [], targets: judgeTargets(measured) };
   }
-  const latency = await runLatency(rows, options, wakingFirst(cores), say);
+  const latency = await runLatency(rows, options, cores, say);
   say("idle peers");
   const idle = await runIdle(native, options, cores);
   say("ticker");
-  const ticker = await runTicker(native, options, wakingFirst(cores));
+  const ticker = await runTicker(native, options, cores);
   say("recovery");
-  const recovery = await runRecovery(native, options, wakingFirst(cores));
+  const recovery = await runRecovery(native, options, cores);
+  say("transfer");
+  const transfer = await runTransfer(options).catch((error: Error) => ({ note: error.message }));
   say("micro-benchmarks");
-  const measured = { rows: results, latency, idle, ticker, recovery };
+  const measured = { rows: results, latency, idle, ticker, recovery, transfer };
   return {
     ...measured,
     micro: await runMicro(options.quick, cores.server),

@@ -63,16 +63,18 @@ function medianUs(blocks: readonly Samples[], of: (samples: Samples) => number):
 function resultOf({ row, note, blocks }: Runner, floor: readonly Samples[]): LatencyResult {
   const added = blocks.flatMap((samples, index) => {
     const base = floor[index];
-    return base === undefined ? [] : [(samples.p99 - base.p99) / 1000];
+    const both = base !== undefined && samples.count > 0 && base.count > 0;
+    return both ? [(samples.p99 - base.p99) / 1000] : [];
   });
+  const count = blocks.reduce((total, samples) => total + samples.count, 0);
   return {
     name: row.name,
-    count: blocks.reduce((total, { count }) => total + count, 0),
+    count,
     p50Us: medianUs(blocks, ({ p50 }) => p50),
     p99Us: medianUs(blocks, ({ p99 }) => p99),
     p999Us: medianUs(blocks, ({ p999 }) => p999),
     addedP99Us: figureOf(added)?.median ?? null,
-    note,
+    note: note ?? (count === 0 ? "no answer came" : null),
   };
 }
 

@@ -51,14 +51,6 @@ export function chooseCores(priority: boolean): Cores {
   return { server: place(cores.at(-1)), clients: place(cores[0]) };
 }
 
-/** The same for what is measured in waits. */
-export function wakingFirst({ server, clients }: Cores): Cores {
-  return {
-    server: { ...server, wakesFirst: true },
-    clients: { ...clients, wakesFirst: true },
-  };
-}
-
 export function describeMachine(cores: Cores, provider: string | null): Machine {
   return {
     cpu: os.cpus()[0]?.model.trim() ?? "unknown",

@@ -6,6 +6,7 @@ import type { IdleResult, RecoveryResult, TickerResult } from "./idle.js";
 import type { LatencyResult } from "./latency.js";
 import type { RowResult } from "./rounds.js";
 import { DGRAM, ENET, FLOOR, JS, NATIVE, NATIVE_THREAD } from "./rows.js";
+import type { TransferResult } from "./transfer.js";
 
 export interface TargetResult {
   readonly against: string;
@@ -23,6 +24,7 @@ export interface Measured {
   readonly idle: IdleResult | { readonly note: string } | null;
   readonly ticker: TickerResult | null;
   readonly recovery: RecoveryResult | null;
+  readonly transfer: TransferResult | { readonly note: string } | null;
 }
 
 /** The numbers of peers at which the targets hold. */
@@ -190,6 +192,21 @@ function recoveryTarget({ recovery }: Measured): TargetResult {
   return target(against, text, [{ text: measured, met, sound: true }], "");
 }
 
+function transferTarget({ transfer }: Measured): TargetResult {
+  const against = "16 MiB over 20 Mbit/s, 50 ms RTT, 1 % loss";
+  const text = "≥ 85 %, state ≤ 10 ms later";
+  if (transfer === null || !("linkShare" in transfer)) {
+    return target(against, text, [], transfer?.note ?? "not in this run");
+  }
+  const { bytes, messageBytes, linkShare, stateDelayMs, note } = transfer;
+  const mib = (bytes / 2 ** 20).toFixed(0);
+  const measured =
+    `${(100 * linkShare).toFixed(0)} %, state ${stateDelayMs.toFixed(0)} ms later ` +
+    `(${mib} MiB in messages of ${messageBytes} B)`;
+  const met = note === null && linkShare >= 0.85 && stateDelayMs <= 10;
+  return { ...target(against, text, [{ text: measured, met, sound: true }], ""), note };
+}
+
 /** All targets, in their order. */
 export function judgeTargets(measured: Measured): TargetResult[] {
   return [
@@ -206,11 +223,6 @@ export function judgeTargets(measured: Measured): TargetResult[] {
     latencyTarget(measured),
     tickerTarget(measured),
     recoveryTarget(measured),
-    target(
-      "block of 16 MiB, 50 ms RTT, 1 % loss, 20 Mbit/s",
-      "≥ 85 % of the link",
-      [],
-      "this release has no blocks yet",
-    ),
+    transferTarget(measured),
   ];
 }

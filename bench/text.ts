@@ -100,11 +100,15 @@ export function microText(micro: readonly MicroResult[]): string {
 
 export function latencyText(latency: readonly LatencyResult[]): string {
   const cells: string[][] = [["echo, µs", "p50", "p99", "p99.9", "p99 over the floor"]];
-  for (const { name, p50Us, p99Us, p999Us, addedP99Us } of latency) {
-    if (p50Us === null) continue;
-    cells.push([name, fixed(p50Us, 0), fixed(p99Us, 0), fixed(p999Us, 0), fixed(addedP99Us, 0)]);
+  const missing: string[] = [];
+  for (const { name, p50Us, p99Us, p999Us, addedP99Us, note } of latency) {
+    if (p50Us === null) missing.push(`  ${name}: ${note}`);
+    else {
+      const quantiles = [p50Us, p99Us, p999Us, addedP99Us].map((us) => fixed(us, 0));
+      cells.push([name, ...quantiles]);
+    }
   }
-  return `Latency\n${tableOf(cells)}`;
+  return ["Latency", tableOf(cells), ...missing].join("\n");
 }
 
 export function targetsText(targets: readonly TargetResult[]): string {

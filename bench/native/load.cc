@@ -36,6 +36,8 @@ constexpr uint64_t ANSWER_NS_MAX = 12000000;
 constexpr uint64_t FLAT_RETRY_NS = 20000000;
 // After a look at all clients that showed nothing.
 constexpr uint64_t FLAT_PAUSE_NS = 50000;
+// How long before an input the client stops sleeping.
+constexpr uint64_t ECHO_AWAKE_NS = 100000;
 constexpr uint64_t ECHO_NS_MAX = 100000000;
 constexpr size_t SAMPLES_MAX = 1 << 20;
 
@@ -219,6 +221,7 @@ void runEcho(Load& load) {
   uint64_t dueNs = nowNs();
   while (commands(load)) {
     care(load, 1);
+    if (nowNs() + ECHO_AWAKE_NS < dueNs) sleepUntilNs(dueNs - ECHO_AWAKE_NS);
     if (!load.running) {
       sleepUntilNs(nowNs() + 1000000);
       dueNs = nowNs();

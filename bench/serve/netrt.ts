@@ -2,7 +2,7 @@
  * A server of the workload on netrt, as its users write it: handlers in TypeScript, the public API.
  */
 import { createServer, type Peer, type Server, type ServerOptions } from "../../lib/index.js";
-import { Messages, workload } from "../workload.js";
+import { MESSAGE_HEAD_BYTES, Messages, workload } from "../workload.js";
 import { Counters, obey, readOptions } from "./control.js";
 
 const options = readOptions();
@@ -20,27 +20,20 @@ const wanted: ServerOptions & { readonly io?: string } = {
 };
 const server: Server<typeof workload> = await createServer(workload, wanted);
 
-/** What arrived last, as a game would keep it. */
-const inputs = new Map<Peer<typeof workload>, number>();
-const answers = new Map<Peer<typeof workload>, number>();
-
-server.on("disconnect", (peer) => {
-  inputs.delete(peer);
-  answers.delete(peer);
-});
+/** The last byte of each client's newest input, as a game would keep the whole of it. */
+const inputs = new Uint8Array(options.peers);
 
 server.channel("input").on("message", (peer, bytes) => {
   counters.inputs += 1;
-  inputs.set(peer, bytes[4] as number);
+  const client = (bytes[4] as number) | ((bytes[5] as number) << 8);
+  inputs[client] = bytes[bytes.length - 1] as number;
   if (!options.answers || !running) return;
   sendState(peer);
-  const count = (answers.get(peer) ?? 0) + 1;
-  answers.set(peer, count);
-  if (count % options.reliableEvery === 0) sendReliable(peer);
+  if (counters.states % options.reliableEvery === 0) sendReliable(peer);
 });
 
 function sendState(peer: Peer<typeof workload>): void {
-  messages.state[8] = inputs.get(peer) ?? 0;
+  messages.state[MESSAGE_HEAD_BYTES] = counters.states;
   if (peer.send("state", messages.state)) counters.states += 1;
 }
 

@@ -1,7 +1,9 @@
 // The arithmetic of the benchmark: quartiles, ratios block by block, options, and the judgement of targets.
 import { describe, expect, it } from "vitest";
 import { figureOf, ratioOf, spreadOf } from "../../bench/figures.js";
+import { compare } from "../../bench/instructions.js";
 import { readOptions } from "../../bench/options.js";
+import { parseReport } from "../../bench/profile.js";
 import type { RowResult } from "../../bench/rounds.js";
 import { judgeTargets } from "../../bench/targets.js";
 
@@ -74,7 +76,7 @@ function row(name: string, peers: number, ratio: number, sameWork = true): RowRe
 
 const FLOOR = "raw recvmmsg/sendmmsg";
 const NATIVE = "netrt native";
-const nothing = { latency: [], idle: null, ticker: null, recovery: null };
+const nothing = { latency: [], idle: null, ticker: null, recovery: null, transfer: null };
 const judged = (rows: RowResult[], against: string) =>
   judgeTargets({ rows, ...nothing }).find((target) => target.against.includes(against));
 
@@ -98,5 +100,45 @@ describe("targets", () => {
     const idleFloor = [row(FLOOR, 64, 1, false), row(NATIVE, 64, 1.3)];
     expect(judged(idleFloor, "the floor")).toMatchObject({ met: null });
     expect(judged([], "the floor")).toMatchObject({ measured: null, met: null });
+  });
+});
+
+describe("counts of instructions", () => {
+  const record = { steady: { instructions: 1000, perClientTick: 10 } };
+  const counted = (instructions: number) =>
+    compare({ steady: { instructions, perClientTick: 10 } }, record).within;
+
+  it("stay within 2 % of the record, either way", () => {
+    expect(counted(1019)).toBe(true);
+    expect(counted(981)).toBe(true);
+    expect(counted(1021)).toBe(false);
+    expect(counted(979)).toBe(false);
+  });
+
+  it("fail without a record", () => {
+    expect(compare({ lossy: { instructions: 1, perClientTick: 1 } }, record).within).toBe(false);
+  });
+});
+
+describe("a profile", () => {
+  it("has each function's part and time from perf's report", () => {
+    const report = [
+      "# Overhead|Shared Object|Symbol",
+      " 40.00% |[kernel.kallsyms]   |[k] udp_sendmsg",
+      " 10.00% |netrt.node          |[.] netrt::(anonymous namespace)::enqueue",
+      "  5.00% |netrt.node          |[.] chacha20_encrypt_bytes.part.0",
+      "  2.50% |perf-12.map         |[.] JS:*send file:///peer.js:1:2",
+    ].join("\n");
+    expect(parseReport(report, 10)).toEqual([
+      { part: "kernel", name: "udp_sendmsg", share: 0.4, usPerClientTick: 4 },
+      { part: "core and addon (C++)", name: "enqueue", share: 0.1, usPerClientTick: 1 },
+      { part: "ciphers", name: "chacha20_encrypt_bytes.part.0", share: 0.05, usPerClientTick: 0.5 },
+      {
+        part: "compiled JavaScript",
+        name: "JS:*send file:///peer.js:1:2",
+        share: 0.025,
+        usPerClientTick: 0.25,
+      },
+    ]);
   });
 });
