@@ -140,7 +140,7 @@ export function readOptions(args: readonly string[]): Options | null {
     json: values.json,
     html: values.html ?? null,
     modes: modesOf(values.mode) ?? (quick ? ["locked"] : ["locked", "flat"]),
-    peers: integersOf("peers", peers, 1, 4095),
+    peers: integersOf("peers", peers, 1, 10_000),
     rateHz: values.rate === undefined ? null : numberOf("rate", values.rate, 30, 1000),
     inputBytes,
     stateBytes,
