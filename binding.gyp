@@ -75,6 +75,7 @@
     ],
     "probe_sources": [
       "native/addon/probe.cc",
+      "native/addon/probe_bench.cc",
       "native/addon/probe_codec.cc",
       "native/addon/probe_engine.cc",
       "native/addon/probe_frame.cc",

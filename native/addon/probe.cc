@@ -10,6 +10,7 @@ Napi::Object init(Napi::Env, Napi::Object exports) {
   netrt::probeFrameInit(exports);
   netrt::probeLineInit(exports);
   netrt::probeHostInit(exports);
+  netrt::probeBenchInit(exports);
   return exports;
 }
 

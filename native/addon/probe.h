@@ -74,6 +74,9 @@ void probeLineInit(Napi::Object exports);
 // The sans-IO verbs of a whole host.
 void probeHostInit(Napi::Object exports);
 
+// Loops over single pieces of the core, timed.
+void probeBenchInit(Napi::Object exports);
+
 }  // namespace netrt
 
 #endif  // NETRT_ADDON_PROBE_H_
