@@ -16,7 +16,7 @@ const HELP = `npm run fuzz -- [options]
   --input FILE     runs one input of the one target that is named, under the sanitizers
   --keep           adds what was found to test/fuzz/corpus, minimized
   --replay         no fuzzing: the corpora through a plain build and the JS engine, with equal results
-  --seed-corpus    writes the seeds that the project's own encoders make to test/fuzz/corpus, and adds what is there
+  --seed-corpus    makes test/fuzz/corpus anew, from the seeds of the project's own encoders and what was found
   --json           one object on stdout
   --help`;
 
@@ -83,7 +83,8 @@ function pack(target, inputs) {
   const order = (a, b) => a.length - b.length || Buffer.compare(a, b);
   const kept = [];
   let bytes = 0;
-  for (const input of [...inputs].sort(order)) {
+  for (const [index, input] of [...inputs].sort(order).entries()) {
+    if (index > 0 && Buffer.compare(input, kept.at(-1)) === 0) continue;
     bytes += 2 + input.length;
     if (bytes > KEPT_BYTES_MAX) break;
     const length = Buffer.alloc(2);
@@ -131,6 +132,7 @@ function build(folder, settings, targets) {
 }
 
 function buildFuzzers(targets) {
+  buildTs();
   const settings = [
     `-DCMAKE_CXX_COMPILER=${clang()}`,
     "-DNETRT_SANITIZE=fuzzer-no-link,address,undefined",
@@ -166,7 +168,19 @@ function prepare(target) {
   unpack(target).forEach((input, index) => {
     fs.writeFileSync(path.join(folder, `kept-${index}`), input);
   });
+  seeds(target, folder);
   return folder;
+}
+
+/** Writes the inputs that the project's own encoders make. */
+function seeds(target, folder) {
+  lines(process.execPath, ["dist/test/fuzz/seeds.js", target, folder]);
+}
+
+function buildTs() {
+  const options = { stdio: ["ignore", 2, 2] };
+  const { status } = run(process.execPath, [".ci/build.mjs", "--only", "ts"], options);
+  if (status !== 0) fail("the TypeScript build failed");
 }
 
 function argumentsOf(target, folder) {
@@ -271,7 +285,7 @@ function print(result) {
   );
 }
 
-/** Writes the smallest set of inputs that reaches what all inputs of a target reach. */
+/** Keeps the seeds, and the smallest set of inputs that reaches what all inputs of a target reach. */
 function keep(target) {
   const small = path.join(FUZZ_FOLDER, "minimized", target);
   fs.rmSync(small, { recursive: true, force: true });
@@ -281,10 +295,10 @@ function keep(target) {
     stdio: ["ignore", "ignore", "pipe"],
   });
   if (merge.status !== 0) fail(`${target}: the corpus could not be minimized\n${merge.stderr}`);
-  const count = pack(
-    target,
-    filesOf(small).map((file) => fs.readFileSync(file)),
-  );
+  // The seeds stay whatever they reach: many stand at a limit, which looks like any other refusal.
+  seeds(target, small);
+  const inputs = filesOf(small).map((file) => fs.readFileSync(file));
+  const count = pack(target, inputs);
   say(`${target}: ${count} inputs are kept`);
 }
 
@@ -310,12 +324,7 @@ function lines(command, args) {
 /** Both engines say the same of every kept input: the C++ one here, in a plain build; JS in its own process. */
 function replay(targets) {
   build(REPLAY_FOLDER, [], ["fuzz_replay"]);
-  if (
-    run(process.execPath, [".ci/build.mjs", "--only", "ts"], { stdio: ["ignore", 2, 2] }).status !==
-    0
-  ) {
-    fail("the TypeScript build failed");
-  }
+  buildTs();
   return targets.map((target) => {
     const file = packOf(target);
     const native = lines(path.join(REPLAY_FOLDER, "fuzz_replay"), ["--digests", target, file]);
@@ -329,11 +338,10 @@ function replay(targets) {
   });
 }
 
-function seed(targets) {
+function seedAll(targets) {
   buildFuzzers(targets);
   for (const target of targets) {
-    const folder = prepare(target);
-    lines(process.execPath, ["dist/test/fuzz/seeds.js", target, folder]);
+    prepare(target);
     keep(target);
   }
 }
@@ -344,15 +352,7 @@ async function main() {
   if (unknown.length > 0) fail(`no target ${unknown}; there are ${TARGETS.join(", ")}`);
   const targets = values.target.length > 0 ? values.target : TARGETS;
   if (values.input !== undefined) return runInput(targets);
-  if (values["seed-corpus"]) {
-    if (
-      run(process.execPath, [".ci/build.mjs", "--only", "ts"], { stdio: ["ignore", 2, 2] })
-        .status !== 0
-    ) {
-      fail("the TypeScript build failed");
-    }
-    return seed(targets);
-  }
+  if (values["seed-corpus"]) return seedAll(targets);
   const results = values.replay ? replay(targets) : await fuzzAll(targets);
   const passed = results.every((result) => result.passed);
   if (values.json) console.log(JSON.stringify({ passed, targets: results }));

@@ -87,6 +87,11 @@ void machineReceive(Machine& machine, const Address& from, const uint8_t* bytes,
   if (length > 0) std::memcpy(exact, bytes, length);
   hostReceive(host, machine.nowUs, machine.nowUs, machineSeconds(machine), from, exact, 0, length);
   delete[] exact;
+  const Connection* connection = slotAtAddress(host, from);
+  if (connection == nullptr) return;
+  // Before anything more goes out: an ack of what was never sent has no effect.
+  const Sent& sent = connection->sent;
+  FUZZ_CHECK(sent.verdictNext <= sent.nextNumber && sent.ackedLatest < sent.nextNumber);
 }
 
 // ---- A turn ----
@@ -158,6 +163,7 @@ void checkPeers(const Machine& machine) {
   FUZZ_CHECK(host.page[statsHostWord(HOST_PEERS)] == host.openCount);
   for (uint32_t index = 0; index < host.openCount; index++) {
     const Connection& connection = host.connections[host.open[index]];
+    FUZZ_CHECK(connection.state != CONNECTION_FREE);
     const uint32_t* row = host.page + statsPeerWord(connection.slot);
     const bool speaks =
         connection.state == CONNECTION_OPEN || connection.state == CONNECTION_DRAINING;

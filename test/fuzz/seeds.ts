@@ -6,6 +6,7 @@
  */
 import fs from "node:fs";
 import path from "node:path";
+import { ADDRESS_IPV4, ADDRESS_IPV6 } from "../../lib/engine/address.js";
 import { Writer, writeBytes, writerSet, writeU32 } from "../../lib/engine/bytes.js";
 import {
   AckHeader,
@@ -18,9 +19,14 @@ import {
   pingWrite,
   skipWrite,
 } from "../../lib/engine/frame.js";
-import { PAYLOAD_BYTES_MAX } from "../../lib/engine/limits.js";
+import { PAYLOAD_BYTES_MAX, TOKEN_SERVERS_MAX } from "../../lib/engine/limits.js";
 import { packetHeaderWrite } from "../../lib/engine/packet.js";
-import { ChallengeToken, tokenChallengeWrite } from "../../lib/engine/token.js";
+import {
+  ChallengeToken,
+  PrivateToken,
+  tokenChallengeWrite,
+  tokenPrivateWrite,
+} from "../../lib/engine/token.js";
 import { identityOf } from "./peer.js";
 import { profileTake } from "./profile.js";
 import { Input, TARGETS, type TargetName } from "./targets.js";
@@ -141,8 +147,26 @@ function tokenSeeds(): Uint8Array[] {
       seeds.push(Uint8Array.of(2, ...token), Uint8Array.of(6, ...request));
       seeds.push(Uint8Array.of(4, ...bytes.subarray(0, 284)));
     }
+    seeds.push(...fullTokens(ipv6 !== 0));
   }
   return seeds;
+}
+
+/** With as many servers as a token can name, and one more: what follows reads as an address too. */
+function fullTokens(ipv6: boolean): Uint8Array[] {
+  const token = new PrivateToken();
+  token.timeoutSeconds = 5;
+  token.serverCount = TOKEN_SERVERS_MAX;
+  for (const [index, server] of token.servers.entries()) {
+    server.type = ipv6 ? ADDRESS_IPV6 : ADDRESS_IPV4;
+    server.port = 4000 + index;
+  }
+  token.clientToServerKey.fill(ipv6 ? ADDRESS_IPV6 : ADDRESS_IPV4);
+  const full = new Uint8Array(1024);
+  tokenPrivateWrite(token, full, 0);
+  const beyond = full.slice();
+  beyond[12] += 1;
+  return [full, beyond].map((bytes) => Uint8Array.of(0, ...bytes.subarray(0, 1008)));
 }
 
 function bytesSeeds(): Uint8Array[] {
@@ -169,7 +193,16 @@ function connectionSeeds(): Uint8Array[] {
   const users = [
     0x0b, 2, 20, 0x3b, 0x41, 9, 0x99, 9, 0x06, 0x0f, 9, 0x4b, 1, 200, 0x99, 40, 0x00, 0,
   ];
-  return PROFILES.flatMap((profile, index) => [
+  // Acks of what was sent, of what was not, and with bits that reach below the first.
+  const claims = (latest: number) => says(2, written(acks(latest, 9), ping));
+  const below = says(2, written(acks(1, 0, 0x03), ping));
+  const few = PROFILES.slice(0, 6).flatMap((profile, index) => [
+    Uint8Array.of(...profile, index % 2, ...below, 0x0a),
+    ...[0, 1, 2, 3, 4, 5, 0xffff].map((latest) =>
+      Uint8Array.of(...profile, index % 2, ...claims(latest), 0x0a),
+    ),
+  ]);
+  const sessions = PROFILES.flatMap((profile, index) => [
     Uint8Array.of(...profile, index % 2, ...users, 0x0d),
     Uint8Array.of(
       ...profile,
@@ -179,6 +212,7 @@ function connectionSeeds(): Uint8Array[] {
       ...framed.flatMap((bytes, at) => ((at + 1) % 5 === index % 5 ? says(0, bytes) : [0x99, 3])),
     ),
   ]);
+  return [...few, ...sessions];
 }
 
 function handshakeSeeds(): Uint8Array[] {
@@ -223,11 +257,18 @@ function hostSeeds(): Uint8Array[] {
   );
 }
 
+/** Zeros at the end are there without being written: an even first byte pads. */
+function trimmed(seed: Uint8Array): Uint8Array {
+  let end = seed.length;
+  while (end > 1 && seed[end - 1] === 0) end -= 1;
+  return seed.subarray(0, end);
+}
+
 const SEEDS: Record<TargetName, () => Uint8Array[]> = {
   bytes: bytesSeeds,
   packet: packetSeeds,
   frame: frameSeeds,
-  token: tokenSeeds,
+  token: () => tokenSeeds().map(trimmed),
   handshake: handshakeSeeds,
   connection: connectionSeeds,
   script: scriptSeeds,
