@@ -1,0 +1,223 @@
+/*
+ * Owns the cells of the fault table: what is made to fail, how, and whether the two processes bore it.
+ * Invariant: a cell in which nothing failed is no pass: it is `idle`, and counts as wrong.
+ */
+import type { Rate } from "./control.js";
+import type { Report } from "./host.js";
+import {
+  type Bench,
+  closePair,
+  type EngineName,
+  type Engines,
+  Host,
+  openPair,
+  type Pair,
+} from "./pair.js";
+import { type Fault, isRunning } from "./table.js";
+
+export interface Cell {
+  readonly name: string;
+  /** Calls that could have failed, and those that did. */
+  readonly calls: number;
+  readonly faults: number;
+  readonly ms: number;
+  /** What is wrong; empty for a pass. */
+  readonly wrong: readonly string[];
+}
+
+/** Time for what was sent to come back, once nothing fails any more. */
+const PATIENCE_MS = 10_000;
+
+const nameOf = ({ call, name }: Fault): string => `${call} ${name}`;
+
+/** What a report must not tell. */
+function complaints(who: string, report: Report): string[] {
+  const { errors, losses, uncaught } = report;
+  const thrown = uncaught.map(({ code, message }) => `${code} ${message}`);
+  return [...errors, ...losses, ...thrown].map((what) => `${who}: ${what}`);
+}
+
+async function reports(pair: Pair): Promise<string[]> {
+  const server = complaints("server", await pair.server.report());
+  return [...server, ...complaints("client", await pair.client.report())];
+}
+
+/** Runs one cell: what `body` throws is wrong with it. */
+async function cell(
+  name: string,
+  hosts: readonly Host[],
+  faultless: boolean,
+  body: () => Promise<string[]>,
+): Promise<Cell> {
+  const began = performance.now();
+  const wrong: string[] = [];
+  try {
+    wrong.push(...(await body()));
+  } catch (error) {
+    wrong.push((error as Error).message);
+  }
+  for (const { control } of hosts) control.end();
+  const calls = hosts.reduce((sum, { control }) => sum + control.seen(), 0);
+  const faults = hosts.reduce((sum, { control }) => sum + control.total, 0);
+  if (faults === 0 && !faultless) wrong.push("nothing failed");
+  return { name, calls, faults, ms: Math.round(performance.now() - began), wrong };
+}
+
+// ---- While running ----
+
+/** How the calls of a cell fail. */
+export const MODES = {
+  /** Every third call. */
+  third: { every: 3 },
+  /** All of them, for a while. */
+  outage: { every: 1 },
+} as const satisfies Record<string, Rate>;
+export type Mode = keyof typeof MODES;
+
+/** An outage lasts so long: several times the longest RTO that an idle loopback has. */
+const OUTAGE_MS = 120;
+/** Messages on each channel under a fault, and after it. */
+const MESSAGES = 40;
+
+function begin(pair: Pair, rules: readonly Fault[], rate: Rate): void {
+  for (const [index, host] of pair.hosts.entries()) {
+    host.control.begin(rules, { ...rate, seed: (rate.seed ?? 1) * 2 + index });
+  }
+}
+
+function traffic(pair: Pair, messages: number): Promise<unknown> {
+  return pair.client.ask("traffic", { messages, patienceMs: PATIENCE_MS });
+}
+
+/** One row of the table, while messages go both ways: all of them arrive. */
+export function runningCell(pair: Pair, engines: Engines, fault: Fault, mode: Mode): Promise<Cell> {
+  const name = `${engines.server}-${engines.client} ${nameOf(fault)} ${mode}`;
+  return cell(name, pair.hosts, isInapplicable(engines, fault), async () => {
+    begin(pair, [fault], MODES[mode]);
+    const sent = traffic(pair, MESSAGES);
+    if (mode === "outage") {
+      await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS));
+      for (const { control } of pair.hosts) control.end();
+    }
+    await sent;
+    return reports(pair);
+  });
+}
+
+/** The waker is the addon's, and libuv sends one datagram at a time unless its queue has more. */
+function isInapplicable({ server, client }: Engines, { call, name }: Fault): boolean {
+  if (server === "native" || client === "native") return false;
+  return call === "wait" || name === "partial" || name === "zero";
+}
+
+/** Faults that a connection must bear. */
+export const isBearable = (fault: Fault): boolean => isRunning(fault) && fault.action !== "FATAL";
+
+/** Calls fail by chance, each with an errno of its table, until `calls` could have failed. */
+export function stormCell(
+  pair: Pair,
+  engines: Engines,
+  faults: readonly Fault[],
+  options: { readonly seed: number; readonly calls: number; readonly oneIn: number },
+): Promise<Cell> {
+  const { seed, calls, oneIn } = options;
+  const name = `${engines.server}-${engines.client} 1 call in ${oneIn}, seed ${seed}`;
+  return cell(name, pair.hosts, false, async () => {
+    begin(pair, faults.filter(isBearable), { seed, oneIn });
+    const seen = () => pair.hosts.reduce((sum, { control }) => sum + control.seen(), 0);
+    while (seen() < calls) {
+      await traffic(pair, 200);
+      const wrong = await reports(pair);
+      if (wrong.length > 0) return wrong;
+    }
+    return [];
+  });
+}
+
+// ---- The socket is gone ----
+
+/** An errno that ends the host: said once, with a typed error, and the process goes on. */
+export async function fatalCell(bench: Bench, fault: Fault): Promise<Cell> {
+  const pair = await openPair(bench, { server: "native", client: "native" });
+  const { server, client } = pair;
+  const one = await cell(`native ${nameOf(fault)} is the end`, [server], false, async () => {
+    await traffic(pair, MESSAGES);
+    server.control.begin([fault], { every: 1 });
+    // The client's messages wake the server, or what the server has to say does.
+    client.ask("traffic", { messages: MESSAGES, patienceMs: 1000 }).catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const { uncaught, errors } = await server.report();
+    const wrong = [...errors];
+    if (uncaught.length !== 1) wrong.push(`said ${uncaught.length} times`);
+    for (const { code, message } of uncaught.slice(0, 1)) {
+      if (code !== "ERR_NETRT_IO" || !message.includes(fault.name))
+        wrong.push(`${code} ${message}`);
+    }
+    server.control.end();
+    await server.ask("close");
+    const again = await server.attempt("127.0.0.1:0");
+    if (again.code !== "") wrong.push(`does not open again: ${again.code}`);
+    return wrong;
+  });
+  await client.report();
+  return { ...one, wrong: [...one.wrong, ...(await closePair(pair))] };
+}
+
+// ---- While opening ----
+
+const IN_USE = "ERR_NETRT_PORT_IN_USE";
+const UNAVAILABLE = "ERR_NETRT_ADDRESS_NOT_AVAILABLE";
+
+/** The code of an open that met this fault; "" for one that succeeds all the same. */
+function expectedCode(engine: EngineName, { call, name, kind, action }: Fault): string {
+  // Options only cost precision. The native engine's interrupted calls are made again.
+  if (call === "option") return "";
+  const retried = call === "socket" || call === "bind" || call === "name";
+  if (engine === "native" && action === "AGAIN" && retried) return "";
+  if (kind === "IN_USE") return IN_USE;
+  const unavailable = engine === "native" ? kind === "UNAVAILABLE" : name === "EADDRNOTAVAIL";
+  return unavailable ? UNAVAILABLE : "ERR_NETRT_IO";
+}
+
+/** Whether the engine makes such a call while it opens. */
+export const isOpening = (engine: EngineName, fault: Fault): boolean =>
+  !isRunning(fault) && (engine === "native" || ["socket", "option", "bind"].includes(fault.call));
+
+/** One row of the table, at the first such call of an open: typed, nothing leaked, and it opens after. */
+export function openingCell(host: Host, engine: EngineName, fault: Fault): Promise<Cell> {
+  return cell(`${engine} open: ${nameOf(fault)}`, [host], false, async () => {
+    const wrong: string[] = [];
+    // Every option fails, one of the other calls does.
+    host.control.begin([fault], { every: 1, ...(fault.call === "option" ? {} : { left: 1 }) });
+    const refused = await host.attempt("127.0.0.1:0");
+    const expected = expectedCode(engine, fault);
+    if (refused.code !== expected) wrong.push(`"${refused.code}" in place of "${expected}"`);
+    if (expected !== "" && refused.cause !== fault.name) wrong.push(`caused by ${refused.cause}`);
+    if (refused.leaked !== 0) wrong.push(`${refused.leaked} handles or threads leaked`);
+    host.control.end();
+    const again = await host.attempt("127.0.0.1:0");
+    if (again.code !== "" || again.leaked !== 0) wrong.push(`then: ${JSON.stringify(again)}`);
+    return wrong;
+  });
+}
+
+/** All rows of an engine's open, in one process. */
+export async function openingCells(
+  bench: Bench,
+  engine: EngineName,
+  faults: readonly Fault[],
+): Promise<Cell[]> {
+  const host = await Host.open(bench, engine);
+  // What a first open makes for good is not its leak.
+  await host.attempt("127.0.0.1:0");
+  await host.attempt("127.0.0.1:0");
+  const cells: Cell[] = [];
+  for (const fault of faults.filter((one) => isOpening(engine, one))) {
+    cells.push(await openingCell(host, engine, fault));
+  }
+  const { uncaught } = await host.report();
+  const stderr = await host.close();
+  const wrong = uncaught.map(({ code, message }) => `${code} ${message}`);
+  if (stderr !== "") wrong.push(stderr);
+  return [...cells, { name: `${engine} open: after all`, calls: 0, faults: 0, ms: 0, wrong }];
+}
