@@ -63,6 +63,8 @@ export interface DriverEvents {
   message(peer: number, channel: number, bytes: Uint8Array): void;
   fate(peer: number, channel: number, tag: number, fate: number): void;
   clientState(state: number): void;
+  /** The engine can't go on, its socket is gone. It is closed; no other event comes after this one. */
+  failed(error: NetrtError): void;
   /** After the events of a turn. */
   turned(): void;
   tick?(tick: number): void;
@@ -271,8 +273,17 @@ export class Driver {
   // --- turns ---
 
   #turn(flags: number): void {
+    if (this.#closed) return;
     const startUs = this.engine.nowUs();
-    const turned = this.engine.turn(flags);
+    let turned: number;
+    try {
+      turned = this.engine.turn(flags);
+    } catch (error) {
+      // Every turn from here on would say the same: once is enough, and the rest is given back.
+      this.close();
+      this.#events.failed(error as NetrtError);
+      return;
+    }
     this.turns += 1;
     this.#turnUs += this.engine.nowUs() - startUs;
     // A turn that only sends says nothing about what still waits to be received.

@@ -40,6 +40,8 @@ import {
   TURNED_MORE,
 } from "./turn.js";
 
+/** Below this, asking for less is of no use: it is under every system's default (bytes). */
+const SOCKET_BUFFER_BYTES_MIN = 65_536;
 /** Datagrams that may wait for a turn; beyond, they are dropped as a full kernel buffer would. */
 const WAITING_MAX = 8192;
 /** A turn this much later than asked for means that the event loop stood still (µs). */
@@ -301,6 +303,21 @@ class JsEngine implements Engine {
   }
 }
 
+/**
+ * Asks for a kernel buffer, for half of it where that is refused, and so on. A small buffer is no
+ * fault: as an option of the socket it would have failed the whole open.
+ */
+function bufferAsk(bytes: number, ask: (bytes: number) => void): void {
+  for (let wanted = bytes; wanted >= SOCKET_BUFFER_BYTES_MIN; wanted /= 2) {
+    try {
+      ask(Math.floor(wanted));
+      return;
+    } catch {
+      // The half of it, then.
+    }
+  }
+}
+
 /** Opens the JavaScript engine; see `OpenEngine`. */
 export async function openJs(options: EngineOptions): Promise<Engine> {
   const seal = sealAvailable();
@@ -314,8 +331,6 @@ export async function openJs(options: EngineOptions): Promise<Engine> {
   const socket = createSocket({
     type: type === ADDRESS_IPV6 ? "udp6" : "udp4",
     ipv6Only: type === ADDRESS_IPV6,
-    recvBufferSize: options.socketBufferBytes,
-    sendBufferSize: options.socketBufferBytes,
     // Only literal addresses come here; asking a resolver for them would cost a turn each.
     lookup: (name, _options, done) => done(null, name, type === ADDRESS_IPV6 ? 6 : 4),
   });
@@ -328,6 +343,8 @@ export async function openJs(options: EngineOptions): Promise<Engine> {
     socket.close();
     throw openError(error as NodeJS.ErrnoException, text);
   }
+  bufferAsk(options.socketBufferBytes, (bytes) => socket.setRecvBufferSize(bytes));
+  bufferAsk(options.socketBufferBytes, (bytes) => socket.setSendBufferSize(bytes));
   const bound = new AddressOf();
   addressCopy(bound, { type, port: socket.address().port, a, b, c, d });
   return new JsEngine(options, socket, bound);

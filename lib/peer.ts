@@ -54,7 +54,9 @@ export type DisconnectReason =
   /** The peer left without a reason, as a bare NETCODE peer does. */
   | "disconnected"
   /** A message of a Critical channel could not be delivered. */
-  | "undelivered";
+  | "undelivered"
+  /** The system took this side's socket away; `text` says with which error. */
+  | "failed";
 
 const REASONS = new Map<number, DisconnectReason>([
   [REASON_CLOSED, "closed"],
