@@ -53,6 +53,13 @@ export type EngineChoice = "auto" | "native" | "js";
 const TICK_PACED_HZ = 30;
 /** How long a blocked send buffer or a full ring is given (µs). */
 const BLOCKED_RETRY_US = 1000;
+/**
+ * How long handlers run before the engine gets a turn (ms): 64 KiB of small messages, a handler of 1 ms
+ * each, once kept a server silent for longer than a time-out (test/faults, slow handlers).
+ */
+const HANDLERS_MS_MAX = 20;
+/** Messages between two looks at the clock. */
+const HANDLERS_PER_LOOK = 8;
 /** Without any deadline the driver still looks after so long (µs): an hour. */
 const IDLE_US = 3_600_000_000;
 
@@ -369,13 +376,23 @@ export class Driver {
 
   // --- what a turn brought ---
 
-  /** Hands every record to the user. A record's memory is given back once its handler returned. */
+  /**
+   * Hands every record to the user, as far as there is time: the rest has its turn after the engine's.
+   * A record's memory is given back once its handler returned.
+   */
   #drain(): void {
     if (this.#draining || this.#closed || this.#held) return;
     this.#draining = true;
     const ring = this.#completion;
+    const untilMs = performance.now() + HANDLERS_MS_MAX;
+    let handled = 0;
     try {
       for (let word = ringPeek(ring); word !== NO_ROOM; word = ringPeek(ring)) {
+        if (handled === HANDLERS_PER_LOOK) {
+          if (performance.now() >= untilMs) return;
+          handled = 0;
+        }
+        handled += 1;
         ringNext(ring, word);
         this.#dispatch(word);
         if (this.#closed || this.#held) return;

@@ -13,7 +13,7 @@ import {
   openPair,
   type Pair,
 } from "./pair.js";
-import { type Fault, isRunning } from "./table.js";
+import { type Fault, isBearable, isRunning } from "./table.js";
 
 export interface Cell {
   readonly name: string;
@@ -37,16 +37,16 @@ function complaints(who: string, report: Report): string[] {
   return [...errors, ...losses, ...thrown].map((what) => `${who}: ${what}`);
 }
 
-async function reports(pair: Pair): Promise<string[]> {
-  const server = complaints("server", await pair.server.report());
-  return [...server, ...complaints("client", await pair.client.report())];
+async function reports(pair: Pair): Promise<{ wrong: string[]; missed: number }> {
+  const [server, client] = await Promise.all([pair.server.report(), pair.client.report()]);
+  const wrong = [...complaints("server", server), ...complaints("client", client)];
+  return { wrong, missed: server.packetsMissed + client.packetsMissed };
 }
 
 /** Runs one cell: what `body` throws is wrong with it. */
 async function cell(
   name: string,
   hosts: readonly Host[],
-  faultless: boolean,
   body: () => Promise<string[]>,
 ): Promise<Cell> {
   const began = performance.now();
@@ -59,25 +59,27 @@ async function cell(
   for (const { control } of hosts) control.end();
   const calls = hosts.reduce((sum, { control }) => sum + control.seen(), 0);
   const faults = hosts.reduce((sum, { control }) => sum + control.total, 0);
-  if (faults === 0 && !faultless) wrong.push("nothing failed");
+  if (faults === 0) wrong.push("nothing failed");
   return { name, calls, faults, ms: Math.round(performance.now() - began), wrong };
 }
 
 // ---- While running ----
 
 /** How the calls of a cell fail. */
-export const MODES = {
+const MODES = {
   /** Every third call. */
   third: { every: 3 },
   /** All of them, for a while. */
   outage: { every: 1 },
 } as const satisfies Record<string, Rate>;
-export type Mode = keyof typeof MODES;
+type Mode = keyof typeof MODES;
 
 /** An outage lasts so long: several times the longest RTO that an idle loopback has. */
 const OUTAGE_MS = 120;
 /** Messages on each channel under a fault, and after it. */
 const MESSAGES = 40;
+/** How often a cell goes on sending until there was a fault. */
+const MORE_MAX = 20;
 
 function begin(pair: Pair, rules: readonly Fault[], rate: Rate): void {
   for (const [index, host] of pair.hosts.entries()) {
@@ -90,28 +92,62 @@ function traffic(pair: Pair, messages: number): Promise<unknown> {
 }
 
 /** One row of the table, while messages go both ways: all of them arrive. */
-export function runningCell(pair: Pair, engines: Engines, fault: Fault, mode: Mode): Promise<Cell> {
+function runningCell(pair: Pair, engines: Engines, fault: Fault, mode: Mode): Promise<Cell> {
   const name = `${engines.server}-${engines.client} ${nameOf(fault)} ${mode}`;
-  return cell(name, pair.hosts, isInapplicable(engines, fault), async () => {
+  return cell(name, pair.hosts, async () => {
+    const before = await reports(pair);
     begin(pair, [fault], MODES[mode]);
     const sent = traffic(pair, MESSAGES);
     if (mode === "outage") {
       await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS));
-      for (const { control } of pair.hosts) control.end();
+      // A part of each batch is no outage: it goes on until there was such a batch.
+      if (fault.name !== "partial") for (const { control } of pair.hosts) control.end();
     }
     await sent;
-    return reports(pair);
+    // A batch of several packets, which only can be sent in part, is not in every burst.
+    const made = () => pair.hosts.some(({ control }) => control.total > 0);
+    for (let more = 0; more < MORE_MAX && !made(); more++) await traffic(pair, MESSAGES);
+    const { wrong, missed } = await reports(pair);
+    const lost = missed - before.missed;
+    if (mode === "third" && lost > 0 && isLossless(engines.server, fault)) {
+      wrong.push(`${lost} packets were lost, which could have gone out`);
+    }
+    return [...before.wrong, ...wrong];
   });
 }
 
-/** The waker is the addon's, and libuv sends one datagram at a time unless its queue has more. */
-function isInapplicable({ server, client }: Engines, { call, name }: Fault): boolean {
-  if (server === "native" || client === "native") return false;
-  return call === "wait" || name === "partial" || name === "zero";
+// What libuv calls again until it works.
+const LIBUV_REPEATS = ["EAGAIN", "EINTR", "ENOBUFS"];
+
+/** Whether every packet still arrives, if not at once: nothing was received, and nothing thrown away. */
+function isLossless(engine: EngineName, { call, name, action }: Fault): boolean {
+  if (call === "wait") return true;
+  if (call === "receive") return action !== null;
+  if (engine === "js") return LIBUV_REPEATS.includes(name);
+  return name === "partial" || name === "zero" || ["AGAIN", "LATER", "ICMP"].includes(action ?? "");
 }
 
-/** Faults that a connection must bear. */
-export const isBearable = (fault: Fault): boolean => isRunning(fault) && fault.action !== "FATAL";
+/** The waker is the addon's, and libuv sends batches only from a queue that netrt never lets it have. */
+export function isApplicable({ server, client }: Engines, { call, name }: Fault): boolean {
+  if (server === "native" || client === "native") return true;
+  return call !== "wait" && name !== "partial" && name !== "zero";
+}
+
+/** The whole table against one pair of engines, in both modes. */
+export async function runningCells(
+  pair: Pair,
+  engines: Engines,
+  faults: readonly Fault[],
+): Promise<Cell[]> {
+  const cells: Cell[] = [];
+  for (const fault of faults) {
+    if (!isBearable(fault) || !isApplicable(engines, fault)) continue;
+    for (const mode of Object.keys(MODES) as Mode[]) {
+      cells.push(await runningCell(pair, engines, fault, mode));
+    }
+  }
+  return cells;
+}
 
 /** Calls fail by chance, each with an errno of its table, until `calls` could have failed. */
 export function stormCell(
@@ -122,12 +158,12 @@ export function stormCell(
 ): Promise<Cell> {
   const { seed, calls, oneIn } = options;
   const name = `${engines.server}-${engines.client} 1 call in ${oneIn}, seed ${seed}`;
-  return cell(name, pair.hosts, false, async () => {
+  return cell(name, pair.hosts, async () => {
     begin(pair, faults.filter(isBearable), { seed, oneIn });
     const seen = () => pair.hosts.reduce((sum, { control }) => sum + control.seen(), 0);
     while (seen() < calls) {
       await traffic(pair, 200);
-      const wrong = await reports(pair);
+      const { wrong } = await reports(pair);
       if (wrong.length > 0) return wrong;
     }
     return [];
@@ -143,7 +179,7 @@ const SILENCE_MS = 200;
 export async function fatalCell(bench: Bench, fault: Fault): Promise<Cell> {
   const pair = await openPair(bench, { server: "native", client: "native" });
   const { server, client } = pair;
-  const one = await cell(`native ${nameOf(fault)} is the end`, [server], false, async () => {
+  const one = await cell(`native ${nameOf(fault)} is the end`, [server], async () => {
     await traffic(pair, MESSAGES);
     server.control.begin([fault], { every: 1 });
     // The client's messages wake the server, or what the server has to say does.
@@ -195,8 +231,8 @@ export const isOpening = (engine: EngineName, fault: Fault): boolean =>
   !isRunning(fault) && (engine === "native" || ["socket", "option", "bind"].includes(fault.call));
 
 /** One row of the table, at the first such call of an open: typed, nothing leaked, and it opens after. */
-export function openingCell(host: Host, engine: EngineName, fault: Fault): Promise<Cell> {
-  return cell(`${engine} open: ${nameOf(fault)}`, [host], false, async () => {
+function openingCell(host: Host, engine: EngineName, fault: Fault): Promise<Cell> {
+  return cell(`${engine} open: ${nameOf(fault)}`, [host], async () => {
     const wrong: string[] = [];
     // Every option fails, one of the other calls does.
     host.control.begin([fault], { every: 1, ...(fault.call === "option" ? {} : { left: 1 }) });

@@ -127,13 +127,29 @@ export interface Pair {
   readonly hosts: readonly Host[];
 }
 
-export async function openPair(bench: Bench, engines: Engines): Promise<Pair> {
+/** Two processes that are not connected yet. */
+export async function openHosts(
+  bench: Bench,
+  engines: Engines,
+  flags?: readonly string[],
+): Promise<Pair> {
   const [server, client] = await Promise.all([
-    Host.open(bench, engines.server),
-    Host.open(bench, engines.client),
+    Host.open(bench, engines.server, flags),
+    Host.open(bench, engines.client, flags),
   ]);
-  await client.ask("client", await server.ask("server", "127.0.0.1:0"));
   return { server, client, hosts: [server, client] };
+}
+
+export async function openPair(
+  bench: Bench,
+  engines: Engines,
+  flags?: readonly string[],
+): Promise<Pair> {
+  const pair = await openHosts(bench, engines, flags);
+  const address = await pair.server.ask("server", { address: "127.0.0.1:0" });
+  await pair.client.ask("client", { address });
+  await pair.server.ask("joined");
+  return pair;
 }
 
 /** Ends both; what is wrong with how they ended. */

@@ -95,5 +95,20 @@ export function faultTable(root: string): Fault[] {
   return faults;
 }
 
+/**
+ * What says that the handle is no socket of ours, or never will be one that works: the host ends. Written
+ * down here as well, so that an errno that is made fatal by mistake is not taken at its word.
+ */
+const ENDING: Partial<Record<Call, readonly string[]>> = {
+  receive: ["EBADF", "ENOTSOCK", "EFAULT", "EINVAL", "ENOSYS"],
+  send: ["EBADF", "ENOTSOCK", "EFAULT", "EPIPE", "ENOSYS"],
+};
+
+/** Faults that say that the socket is gone. */
+export const isEnding = ({ call, name }: Fault): boolean => ENDING[call]?.includes(name) ?? false;
+
+/** Faults that a connection must bear. */
+export const isBearable = (fault: Fault): boolean => isRunning(fault) && !isEnding(fault);
+
 export const isRunning = ({ call }: Fault): boolean =>
   call === "receive" || call === "send" || call === "wait";

@@ -10,6 +10,9 @@ export const protocol = defineProtocol("faults/1", {
   shots: timeSensitive({ expiry: "short" }),
   chat: reliable(),
   trade: critical({ expiry: "never" }),
+  /** Carries nothing that is looked at: it keeps a link busy. */
+  beat: realTime(),
+  bulk: reliable(),
 });
 export type TrafficProtocol = typeof protocol;
 export type Channel = TrafficProtocol["channelNames"][number];
@@ -24,9 +27,13 @@ const FILLER_BYTES_MAX = 700;
 const FILLER_STEP = 37;
 const ERRORS_MAX = 20;
 
-/** The message of a number: it says the number, and its size and bytes follow from it. */
-export function message(number: number): Uint8Array {
-  const bytes = new Uint8Array(HEADER_BYTES + ((number * FILLER_STEP) % FILLER_BYTES_MAX));
+/**
+ * The message of a number: it says the number, and its bytes follow from it. So does its size, or it is
+ * the number alone.
+ */
+export function message(number: number, small = false): Uint8Array {
+  const filler = small ? 0 : (number * FILLER_STEP) % FILLER_BYTES_MAX;
+  const bytes = new Uint8Array(HEADER_BYTES + filler);
   new DataView(bytes.buffer).setUint32(0, number);
   for (let index = HEADER_BYTES; index < bytes.length; index++) bytes[index] = number + index;
   return bytes;
@@ -49,7 +56,7 @@ export class Ledger {
     if (isSure(channel) ? number !== next : number < next) {
       this.#wrong(`${channel}: ${number} came, ${next} was due`);
     }
-    const sent = message(number);
+    const sent = message(number, bytes.length === HEADER_BYTES);
     if (Buffer.compare(sent, bytes) !== 0) this.#wrong(`${channel}: ${number} has other bytes`);
     this.#next.set(channel, number + 1);
     return number;
