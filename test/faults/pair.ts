@@ -14,6 +14,8 @@ export type EngineName = "native" | "js";
 export interface Bench {
   /** The folder of the compiled package: lib/ and test/faults/ are below. */
   readonly home: string;
+  /** What runs below it; by default the program of this folder. */
+  readonly program?: string;
   /** The shim; null for none. */
   readonly library: string | null;
   /** For control pages. */
@@ -44,7 +46,7 @@ export class Host {
   constructor(bench: Bench, engine: EngineName, flags: readonly string[] = []) {
     this.control = new Control(path.join(bench.folder, `control-${process.pid}-${++hosts}`));
     const shim = bench.library === null ? {} : { LD_PRELOAD: bench.library };
-    const program = path.join(bench.home, "test/faults/host.js");
+    const program = path.join(bench.home, bench.program ?? "test/faults/host.js");
     this.#child = spawn(process.execPath, [...flags, program], {
       env: { ...process.env, ...shim, NETRT_ENGINE: engine, NETRT_FAULTS: this.control.file },
       stdio: ["ignore", "ignore", "pipe", "ipc"],

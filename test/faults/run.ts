@@ -51,17 +51,15 @@ const wants = (part: string): boolean => values.only === undefined || values.onl
 
 async function runEngines(bench: Bench, engines: Engines, faults: readonly Fault[]): Promise<void> {
   if (!wants("running") && !wants("storm")) return;
-  const seed = Number(values.seed);
-  const pair = await openPair(bench, engines);
   // Mixed pairs have no call that pairs of one engine haven't: chance is enough for them.
   if (wants("running") && engines.server === engines.client) {
-    note(...(await runningCells(pair, engines, faults)));
+    note(...(await runningCells(bench, engines, faults)));
   }
-  if (wants("storm")) {
-    const calls = Number(values.calls);
-    note(await stormCell(pair, engines, faults, { seed, calls, oneIn: ONE_IN }));
-  }
-  const name = `${engines.server}-${engines.client} the end`;
+  if (!wants("storm")) return;
+  const [seed, calls] = [Number(values.seed), Number(values.calls)];
+  const pair = await openPair(bench, engines);
+  note(await stormCell(pair, engines, faults, { seed, calls, oneIn: ONE_IN }));
+  const name = `${engines.server}-${engines.client} after the storm`;
   note({ name, calls: 0, faults: 0, ms: 0, wrong: await closePair(pair) });
 }
 
