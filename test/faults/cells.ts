@@ -28,6 +28,8 @@ export interface Cell {
 /** Time for what was sent to come back, once nothing fails any more. */
 const PATIENCE_MS = 10_000;
 
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
 const nameOf = ({ call, name }: Fault): string => `${call} ${name}`;
 
 /** What a report must not tell. */
@@ -100,7 +102,7 @@ function runningCell(pair: Pair, engines: Engines, fault: Fault, mode: Mode): Pr
     const sent = traffic(pair, MESSAGES);
     sent.catch(() => undefined); // it is awaited below, after the outage
     if (mode === "outage") {
-      await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS));
+      await sleep(OUTAGE_MS);
       // A part of each batch is no outage: it goes on until there was such a batch.
       if (fault.name !== "partial") for (const { control } of pair.hosts) control.end();
     }
@@ -191,8 +193,10 @@ export async function fatalCell(bench: Bench, fault: Fault): Promise<Cell> {
     await traffic(pair, MESSAGES);
     server.control.begin([fault], { every: 1 });
     // The client's messages wake the server, or what the server has to say does.
-    client.ask("traffic", { messages: MESSAGES, patienceMs: SILENCE_MS }).catch(() => undefined);
-    await new Promise((resolve) => setTimeout(resolve, SILENCE_MS));
+    client.ask("traffic", { messages: MESSAGES, patienceMs: 1000 }).catch(() => undefined);
+    const until = performance.now() + PATIENCE_MS;
+    while (server.control.total === 0 && performance.now() < until) await sleep(10);
+    await sleep(SILENCE_MS);
     const { uncaught, errors, losses } = await server.report();
     const wrong = [...errors];
     const loss = `disconnected: failed the socket is gone: ${fault.name}`;

@@ -18,6 +18,8 @@ export interface Bench {
   readonly program?: string;
   /** The shim; null for none. */
   readonly library: string | null;
+  /** Added to the environment. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** For control pages. */
   readonly folder: string;
 }
@@ -48,7 +50,13 @@ export class Host {
     const shim = bench.library === null ? {} : { LD_PRELOAD: bench.library };
     const program = path.join(bench.home, bench.program ?? "test/faults/host.js");
     this.#child = spawn(process.execPath, [...flags, program], {
-      env: { ...process.env, ...shim, NETRT_ENGINE: engine, NETRT_FAULTS: this.control.file },
+      env: {
+        ...process.env,
+        ...bench.environment,
+        ...shim,
+        NETRT_ENGINE: engine,
+        NETRT_FAULTS: this.control.file,
+      },
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
     this.#child.stderr?.on("data", (chunk) => {

@@ -42,6 +42,8 @@ const SURE_TURNS = 4;
 const CHURN_TURNS = 20;
 /** What comes back of a client that is told to stop. */
 const PATIENCE_MS = 15_000;
+/** Of connections. A soak is about memory and order; a machine under load is to end none. */
+const TIMEOUT_SECONDS = 20;
 const ERRORS_MAX = 20;
 
 const errors: string[] = [];
@@ -155,7 +157,8 @@ class Soaker {
 }
 
 const soakers: Soaker[] = [];
-const leaving = new Set<Promise<void>>();
+/** Clients on their way in and out. */
+const underway = new Set<Promise<void>>();
 let target = "";
 let clients = 0n;
 let clock: NodeJS.Timeout | null = null;
@@ -163,7 +166,13 @@ let clock: NodeJS.Timeout | null = null;
 async function join(): Promise<void> {
   clients += 1n;
   const name = `client ${clients}`;
-  const token = mintToken({ protocol, key: KEY, clientId: clients, servers: [target] });
+  const token = mintToken({
+    protocol,
+    key: KEY,
+    clientId: clients,
+    servers: [target],
+    timeoutSeconds: TIMEOUT_SECONDS,
+  });
   try {
     soakers.push(new Soaker(await connect(protocol, token), name));
     connections += 1;
@@ -172,9 +181,9 @@ async function join(): Promise<void> {
   }
 }
 
-function leave(soaker: Soaker): void {
-  const left = soaker.leave().finally(() => leaving.delete(left));
-  leaving.add(left);
+function track(way: Promise<void>): void {
+  const tracked = way.finally(() => underway.delete(tracked));
+  underway.add(tracked);
 }
 
 async function openClients({ publicAddress, peers }: SoakArguments): Promise<void> {
@@ -189,16 +198,18 @@ function begin(): void {
     for (const [index, soaker] of soakers.entries()) soaker.turn(count + index);
     if (count % CHURN_TURNS !== 0) return;
     const oldest = soakers.shift();
-    if (oldest !== undefined) leave(oldest);
-    void join();
+    if (oldest !== undefined) track(oldest.leave());
+    track(join());
   }, TURN_MS);
 }
 
 /** Stops sending; resolves once all that must is back and every client is closed. */
 async function stop(): Promise<void> {
   if (clock !== null) clearInterval(clock);
-  for (const soaker of soakers.splice(0)) leave(soaker);
-  while (leaving.size > 0) await Promise.all(leaving);
+  while (soakers.length > 0 || underway.size > 0) {
+    for (const soaker of soakers.splice(0)) track(soaker.leave());
+    await Promise.all(underway);
+  }
 }
 
 // ---- Being told ----

@@ -31,6 +31,12 @@ export interface Soak {
   readonly wrong: readonly string[];
 }
 
+/**
+ * What is given back goes back to the system. By default glibc learns from the first big block that is
+ * freed to keep such blocks, and to clear them when they are wanted again: an engine's pools, of which
+ * most pages are never touched, then count in full, for each client up to the most there ever were.
+ */
+const ENVIRONMENT = { MALLOC_MMAP_THRESHOLD_: "131072" };
 const DELAY_US = 20_000;
 const JITTER_US = 5000;
 /** Between two looks at the memory: a look costs two collections. */
@@ -41,8 +47,10 @@ const WARM = 1 / 3;
 const HEAP_GROWTH_MAX = 6 << 20;
 /** The same of the resident memory, which an allocator gives back as it likes. */
 const RSS_GROWTH_MAX = 24 << 20;
-/** Messages of a client per second that arrive at least, there and back, on a machine that is busy. */
-const MESSAGES_MIN = 20;
+/** Messages that a client sends per second at least: 35, on a machine that has time. */
+const SENT_MIN = 4;
+/** The part of them that the server got, and so back, at any time: RealTime loses some. */
+const ARRIVED_MIN = 0.8;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -112,7 +120,8 @@ export async function soak(bench: Bench, options: SoakOptions): Promise<Soak> {
   const link = { loss, delayUs: DELAY_US, jitterUs: JITTER_US };
   const targetPort = await freePort();
   const relay = await createRelay({ targetPort, up: link, down: link, seed, idleMs: 10_000 });
-  const soaking = { ...bench, program: "test/soak/end.js", library: null };
+  const program = "test/soak/end.js";
+  const soaking = { ...bench, program, library: null, environment: ENVIRONMENT };
   const hosts = [
     await Host.open(soaking, engine, ["--expose-gc"]),
     await Host.open(soaking, engine, ["--expose-gc"]),
@@ -163,7 +172,11 @@ function judge(
     if (grown > most) wrong.push(`${what} grew by ${Math.round(grown)} bytes`);
   }
   const last = looks.at(-1)?.ends;
-  const messages = (last?.[0].received ?? 0) + (last?.[1].received ?? 0);
-  if (messages < peers * seconds * MESSAGES_MIN) wrong.push(`only ${messages} messages arrived`);
+  const [server, clients] = [last?.[0].received ?? 0, last?.[1].received ?? 0];
+  const messages = server + clients;
+  const sent = last?.[1].sent ?? 0;
+  if (sent < peers * seconds * SENT_MIN) wrong.push(`only ${sent} messages were sent`);
+  const arrived = Math.min(server, clients);
+  if (arrived < sent * ARRIVED_MIN) wrong.push(`of ${sent} messages ${arrived} arrived`);
   return { messages, connections: last?.[1].connections ?? 0, rssSlope, heapSlope, wrong };
 }
