@@ -2,6 +2,7 @@
  * Owns the cells of the fault table: what is made to fail, how, and whether the two processes bore it.
  * Invariant: a cell in which nothing failed is no pass: it is `idle`, and counts as wrong.
  */
+import type { SystemFaults } from "../../lib/index.js";
 import type { Rate } from "./control.js";
 import type { Report } from "./host.js";
 import {
@@ -13,7 +14,7 @@ import {
   openPair,
   type Pair,
 } from "./pair.js";
-import { type Fault, isBearable, isRunning } from "./table.js";
+import { type Action, type Fault, isBearable, isRunning } from "./table.js";
 
 export interface Cell {
   readonly name: string;
@@ -39,10 +40,31 @@ function complaints(who: string, report: Report): string[] {
   return [...errors, ...losses, ...thrown].map((what) => `${who}: ${what}`);
 }
 
-async function reports(pair: Pair): Promise<{ wrong: string[]; missed: number }> {
+interface Both {
+  readonly wrong: string[];
+  /** Sums of both ends. */
+  readonly missed: number;
+  readonly rejectedSizes: number;
+  readonly faults: SystemFaults;
+  readonly warnings: readonly string[];
+}
+
+async function reports(pair: Pair): Promise<Both> {
   const [server, client] = await Promise.all([pair.server.report(), pair.client.report()]);
-  const wrong = [...complaints("server", server), ...complaints("client", client)];
-  return { wrong, missed: server.packetsMissed + client.packetsMissed };
+  const sum = (kind: keyof SystemFaults): number => server.faults[kind] + client.faults[kind];
+  return {
+    wrong: [...complaints("server", server), ...complaints("client", client)],
+    missed: server.packetsMissed + client.packetsMissed,
+    rejectedSizes: server.rejectedSizes + client.rejectedSizes,
+    faults: {
+      blocked: sum("blocked"),
+      dropped: sum("dropped"),
+      tooLarge: sum("tooLarge"),
+      unreachable: sum("unreachable"),
+      refused: sum("refused"),
+    },
+    warnings: [...server.warnings, ...client.warnings],
+  };
 }
 
 /** Runs one cell: what `body` throws is wrong with it. */
@@ -63,6 +85,14 @@ async function cell(
   const faults = hosts.reduce((sum, { control }) => sum + control.total, 0);
   if (faults === 0) wrong.push("nothing failed");
   return { name, calls, faults, ms: Math.round(performance.now() - began), wrong };
+}
+
+/** Waits for the first fault, on a machine that may be busy with something else. */
+async function untilFault(hosts: readonly Host[]): Promise<void> {
+  const until = performance.now() + PATIENCE_MS;
+  while (hosts.every(({ control }) => control.total === 0) && performance.now() < until) {
+    await sleep(10);
+  }
 }
 
 // ---- While running ----
@@ -103,6 +133,7 @@ function runningCell(pair: Pair, engines: Engines, fault: Fault, mode: Mode): Pr
     sent.catch(() => undefined); // it is awaited below, after the outage
     if (mode === "outage") {
       await sleep(OUTAGE_MS);
+      await untilFault(pair.hosts);
       // A part of each batch is no outage: it goes on until there was such a batch.
       if (fault.name !== "partial") for (const { control } of pair.hosts) control.end();
     }
@@ -110,8 +141,9 @@ function runningCell(pair: Pair, engines: Engines, fault: Fault, mode: Mode): Pr
     // A batch of several packets, which only can be sent in part, is not in every burst.
     const made = () => pair.hosts.some(({ control }) => control.total > 0);
     for (let more = 0; more < MORE_MAX && !made(); more++) await traffic(pair, MESSAGES);
-    const { wrong, missed } = await reports(pair);
-    const lost = missed - before.missed;
+    const after = await reports(pair);
+    const wrong = [...after.wrong, ...uncounted(engines.server, fault, before, after)];
+    const lost = after.missed - before.missed;
     if (mode === "third" && lost > 0 && isLossless(engines.server, fault)) {
       wrong.push(`${lost} packets were lost, which could have gone out`);
     }
@@ -121,6 +153,32 @@ function runningCell(pair: Pair, engines: Engines, fault: Fault, mode: Mode): Pr
 
 // What libuv calls again until it works.
 const LIBUV_REPEATS = ["EAGAIN", "EINTR", "ENOBUFS"];
+
+/** Where the statistics of the API count an action of the table; what is received later isn't counted. */
+const COUNTERS: Partial<Record<Action, keyof SystemFaults>> = {
+  LOSS: "dropped",
+  SHRINK: "tooLarge",
+  ICMP: "refused",
+};
+
+/** What the statistics should have counted and haven't. */
+function uncounted(engine: EngineName, fault: Fault, before: Both, after: Both): string[] {
+  const { call, name, action } = fault;
+  const wrong: string[] = [];
+  const spoilt = name === "truncated" || name === "empty";
+  // libuv has room for the longest datagram that there is: none is ever cut short.
+  if (spoilt && !(engine === "js" && name === "truncated")) {
+    if (after.rejectedSizes === before.rejectedSizes) wrong.push("no datagram was rejected");
+  }
+  const counter = action === "LATER" && call === "send" ? "blocked" : COUNTERS[action ?? "AGAIN"];
+  const expected = action === "WARN" && call === "send" ? "unreachable" : counter;
+  // libuv waits by itself where there is no room, and has fewer words for ICMP messages.
+  const silent = LIBUV_REPEATS.includes(name) || expected === "refused";
+  if (expected !== undefined && action !== "AGAIN" && !(engine === "js" && silent)) {
+    if (after.faults[expected] === before.faults[expected]) wrong.push(`not counted: ${expected}`);
+  }
+  return wrong;
+}
 
 /** Whether every packet still arrives, if not at once: nothing was received, and nothing thrown away. */
 function isLossless(engine: EngineName, { call, name, action }: Fault): boolean {
@@ -180,6 +238,33 @@ export function stormCell(
   });
 }
 
+/** Long enough for a third warning. */
+const WARNED_MS = 2200;
+
+/** Nothing can go out for a while: one warning a second, however many datagrams it is about. */
+export function warningCell(pair: Pair, engines: Engines, faults: readonly Fault[]): Promise<Cell> {
+  const unreachable = faults.find(({ call, name }) => call === "send" && name === "ENETUNREACH");
+  const name = `${engines.server}-${engines.client} a warning a second`;
+  return cell(name, pair.hosts, async () => {
+    const began = performance.now();
+    begin(pair, [unreachable as Fault], MODES.outage);
+    const sent = traffic(pair, MESSAGES);
+    sent.catch(() => undefined); // it is awaited below, after the outage
+    await sleep(WARNED_MS);
+    for (const { control } of pair.hosts) control.end();
+    await sent;
+    const most = 1 + (performance.now() - began) / 1000;
+    const wrong: string[] = [];
+    for (const host of pair.hosts) {
+      const report = await host.report();
+      const count = report.warnings.filter((text) => text.includes("ENETUNREACH")).length;
+      if (count < 2 || count > most) wrong.push(`${count} warnings: ${report.warnings}`);
+      wrong.push(...complaints("", report));
+    }
+    return wrong;
+  });
+}
+
 // ---- The socket is gone ----
 
 /** Long enough for a second word, were there one. */
@@ -194,8 +279,7 @@ export async function fatalCell(bench: Bench, fault: Fault): Promise<Cell> {
     server.control.begin([fault], { every: 1 });
     // The client's messages wake the server, or what the server has to say does.
     client.ask("traffic", { messages: MESSAGES, patienceMs: 1000 }).catch(() => undefined);
-    const until = performance.now() + PATIENCE_MS;
-    while (server.control.total === 0 && performance.now() < until) await sleep(10);
+    await untilFault([server]);
     await sleep(SILENCE_MS);
     const { uncaught, errors, losses } = await server.report();
     const wrong = [...errors];

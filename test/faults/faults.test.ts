@@ -6,7 +6,14 @@ import path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { compilePackage } from "../addon/compile.js";
 import { engines, pairings } from "../engines.js";
-import { type Cell, fatalCell, openingCells, runningCells, stormCell } from "./cells.js";
+import {
+  type Cell,
+  fatalCell,
+  openingCells,
+  runningCells,
+  stormCell,
+  warningCell,
+} from "./cells.js";
 import { buildShim } from "./control.js";
 import { type Bench, closePair, openPair } from "./pair.js";
 import { garbage, slowConsumer } from "./pressure.js";
@@ -72,6 +79,7 @@ describe.skipIf(bench.library === null)(`system calls that fail${reason}`, () =>
     const storm = await stormCell(pair, both, faults, { seed: 1, calls: 3000, oneIn: 100 });
     expect(storm.wrong).toEqual([]);
     expect(storm.faults).toBeGreaterThan(10);
+    expect((await warningCell(pair, both, faults)).wrong).toEqual([]);
     expect(await closePair(pair)).toEqual([]);
   });
 

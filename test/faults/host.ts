@@ -5,7 +5,14 @@
  */
 import { once } from "node:events";
 import fs from "node:fs";
-import { type Client, connect, createServer, type Peer, type Server } from "../../lib/index.js";
+import {
+  type Client,
+  connect,
+  createServer,
+  type Peer,
+  type Server,
+  type SystemFaults,
+} from "../../lib/index.js";
 import { mintToken } from "../../lib/token.js";
 import { type Channel, Ledger, message, protocol, SURE, type TrafficProtocol } from "./traffic.js";
 
@@ -13,11 +20,14 @@ export interface Report {
   readonly errors: readonly string[];
   /** Messages of sure channels that will not arrive, and connections that ended. */
   readonly losses: readonly string[];
+  readonly warnings: readonly string[];
   readonly uncaught: readonly { readonly code: string; readonly message: string }[];
   readonly received: number;
   /** Packets that never came, as far as later ones tell. */
   readonly packetsMissed: number;
-  readonly stats: Readonly<Record<string, unknown>>;
+  readonly faults: SystemFaults;
+  /** Datagrams refused for their size. */
+  readonly rejectedSizes: number;
   readonly rssBytes: number;
 }
 
@@ -31,6 +41,8 @@ const KEY = new Uint8Array(32).fill(7);
 
 const ledger = new Ledger();
 const losses: string[] = [];
+const warnings: string[] = [];
+const NO_FAULTS: SystemFaults = { blocked: 0, dropped: 0, tooLarge: 0, unreachable: 0, refused: 0 };
 const uncaught: { code: string; message: string }[] = [];
 /** How long each message is worked on. */
 let handlerMs = 0;
@@ -39,6 +51,9 @@ let client: Client<TrafficProtocol> | null = null;
 /** The client as a server has it. */
 let serverPeer: Peer<TrafficProtocol> | null = null;
 
+process.on("warning", ({ name, message }) => {
+  if (warnings.length < LOSSES_MAX) warnings.push(`${name}: ${message}`);
+});
 process.on("uncaughtException", (error: NodeJS.ErrnoException) => {
   if (uncaught.length < 1000) uncaught.push({ code: error.code ?? "", message: error.message });
 });
@@ -272,7 +287,7 @@ async function attempt(address: string): Promise<Attempt> {
 // ---- Being told ----
 
 function report(): Report {
-  const stats = client === null ? server?.stats : client.hostStats;
+  const stats = (client === null ? server?.stats : client.hostStats) ?? null;
   const peer = client ?? serverPeer;
   const received = SURE.reduce((sum, channel) => sum + ledger.count(channel), 0);
   return {
@@ -281,7 +296,9 @@ function report(): Report {
     uncaught: uncaught.splice(0),
     received,
     packetsMissed: peer?.stats.packetsMissed ?? 0,
-    stats: { ...stats },
+    faults: stats?.faults ?? NO_FAULTS,
+    rejectedSizes: stats?.rejected.size ?? 0,
+    warnings: warnings.splice(0),
     rssBytes: process.memoryUsage.rss(),
   };
 }

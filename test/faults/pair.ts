@@ -49,7 +49,7 @@ export class Host {
     this.control = new Control(path.join(bench.folder, `control-${process.pid}-${++hosts}`));
     const shim = bench.library === null ? {} : { LD_PRELOAD: bench.library };
     const program = path.join(bench.home, bench.program ?? "test/faults/host.js");
-    this.#child = spawn(process.execPath, [...flags, program], {
+    this.#child = spawn(process.execPath, ["--no-warnings", ...flags, program], {
       env: {
         ...process.env,
         ...bench.environment,

@@ -7,7 +7,14 @@ import os from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { loadNative } from "../../lib/native.js";
-import { type Cell, fatalCell, openingCells, runningCells, stormCell } from "./cells.js";
+import {
+  type Cell,
+  fatalCell,
+  openingCells,
+  runningCells,
+  stormCell,
+  warningCell,
+} from "./cells.js";
 import { buildShim } from "./control.js";
 import { type Bench, closePair, type EngineName, type Engines, openPair } from "./pair.js";
 import { garbage, slowConsumer } from "./pressure.js";
@@ -59,6 +66,7 @@ async function runEngines(bench: Bench, engines: Engines, faults: readonly Fault
   const [seed, calls] = [Number(values.seed), Number(values.calls)];
   const pair = await openPair(bench, engines);
   note(await stormCell(pair, engines, faults, { seed, calls, oneIn: ONE_IN }));
+  note(await warningCell(pair, engines, faults));
   const name = `${engines.server}-${engines.client} after the storm`;
   note({ name, calls: 0, faults: 0, ms: 0, wrong: await closePair(pair) });
 }
