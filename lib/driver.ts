@@ -58,6 +58,13 @@ export type EngineChoice = "auto" | "native" | "js";
 const TICK_PACED_HZ = 30;
 /** How long a blocked send buffer or a full ring is given (µs). */
 const BLOCKED_RETRY_US = 1000;
+/**
+ * How long handlers run before the engine gets a turn (ms): 64 KiB of small messages, a handler of 1 ms
+ * each, once kept a server silent for longer than a time-out (test/faults, slow handlers).
+ */
+const HANDLERS_MS_MAX = 20;
+/** Messages between two looks at the clock. */
+const HANDLERS_PER_LOOK = 8;
 /** Without any deadline the driver still looks after so long (µs): an hour. */
 const IDLE_US = 3_600_000_000;
 
@@ -72,6 +79,8 @@ export interface DriverEvents {
   packet(peer: number, number: number, acked: boolean, bytes: number): void;
   fate(peer: number, channel: number, tag: number, fate: number): void;
   clientState(state: number): void;
+  /** The engine can't go on, its socket is gone. It is closed; no other event comes after this one. */
+  failed(error: NetrtError): void;
   /** After the events of a turn. */
   turned(): void;
   tick?(tick: number): void;
@@ -299,8 +308,17 @@ export class Driver {
   // --- turns ---
 
   #turn(flags: number): void {
+    if (this.#closed) return;
     const startUs = this.engine.nowUs();
-    const turned = this.engine.turn(flags);
+    let turned: number;
+    try {
+      turned = this.engine.turn(flags);
+    } catch (error) {
+      // Every turn from here on would say the same: once is enough, and the rest is given back.
+      this.close();
+      this.#events.failed(error as NetrtError);
+      return;
+    }
     this.turns += 1;
     this.#turnUs += this.engine.nowUs() - startUs;
     // A turn that only sends says nothing about what still waits to be received.
@@ -386,13 +404,23 @@ export class Driver {
 
   // --- what a turn brought ---
 
-  /** Hands every record to the user. A record's memory is given back once its handler returned. */
+  /**
+   * Hands every record to the user, as far as there is time: the rest has its turn after the engine's.
+   * A record's memory is given back once its handler returned.
+   */
   #drain(): void {
     if (this.#draining || this.#closed || this.#held) return;
     this.#draining = true;
     const ring = this.#completion;
+    const untilMs = performance.now() + HANDLERS_MS_MAX;
+    let handled = 0;
     try {
       for (let word = ringPeek(ring); word !== NO_ROOM; word = ringPeek(ring)) {
+        if (handled === HANDLERS_PER_LOOK) {
+          if (performance.now() >= untilMs) return;
+          handled = 0;
+        }
+        handled += 1;
         ringNext(ring, word);
         this.#dispatch(word);
         if (this.#closed || this.#held) return;

@@ -105,6 +105,11 @@ export interface ServerEvents<P extends Protocol> {
    * comes after `close` was called.
    */
   tick: [tick: number];
+  /**
+   * The system took the socket away (`ERR_NETRT_IO`): every peer is gone, `close` follows. Without a
+   * listener the error is thrown, as any emitter's.
+   */
+  error: [error: NetrtError];
   /** The server is closed: no event comes after it. */
   close: [];
 }
@@ -136,6 +141,8 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
   #driver!: Driver;
   #ticks = 0;
   #closing: Promise<void> | null = null;
+  /** From the first line of the shutdown on, which runs before its promise is known. */
+  #shutting = false;
   #whenEmpty: (() => void) | null = null;
   #forgetSignal: () => void = () => undefined;
 
@@ -185,6 +192,7 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
           this.#peers.get(handle)?.verdict(number, acked, bytes),
         fate: (handle, channel, tag, fate) => this.#peers.get(handle)?.fated(channel, tag, fate),
         clientState: () => undefined,
+        failed: (error) => this.#failed(error),
         turned: () => this.#turned(),
         tick: (tick) => {
           // A server that closes goes on with turns until its peers are gone, not with the simulation.
@@ -322,9 +330,10 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
   }
 
   async #shutDown(text: Uint8Array, drain: boolean, timeout: number): Promise<void> {
+    this.#shutting = true;
     for (const peer of this.#peers.values()) peer.end(REASON_SHUTDOWN, text, drain);
     this.#driver.flush();
-    if (this.#driver.peers > 0) {
+    if (this.#driver.peers > 0 && !this.#driver.closed) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, timeout);
         this.#whenEmpty = () => {
@@ -340,6 +349,25 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
     }
     this.emit("close");
     this.removeAllListeners();
+  }
+
+  /** The engine is closed already. A server that was closing anyway has nothing more to say. */
+  #failed(error: NetrtError): void {
+    for (const [handle] of this.#peers) {
+      this.#disconnected(handle, { reason: "failed", text: error.message, local: true });
+    }
+    if (this.#shutting) {
+      this.#whenEmpty?.();
+      return;
+    }
+    this.#closing = Promise.resolve();
+    this.#forgetSignal();
+    try {
+      this.emit("error", error);
+    } finally {
+      this.emit("close");
+      this.removeAllListeners();
+    }
   }
 
   // --- what the engine tells ---

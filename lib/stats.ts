@@ -210,6 +210,20 @@ export interface PeerStats {
   readonly payloadBytes: number;
 }
 
+/** Refusals of the system, by kind. */
+export interface SystemFaults {
+  /** Sends that found the kernel's buffer full; they went out a moment later. */
+  readonly blocked: number;
+  /** Datagrams that this machine dropped for want of memory. */
+  readonly dropped: number;
+  /** Datagrams that the kernel found too large for the path. */
+  readonly tooLarge: number;
+  /** Datagrams without a route, or refused by a firewall; a warning a second says so. */
+  readonly unreachable: number;
+  /** Errors that ICMP messages caused. Anybody can forge those: nothing is done about them. */
+  readonly refused: number;
+}
+
 /** Counters of a host: a server, or a client's own end. */
 export interface HostStats {
   readonly engine: "native" | "js";
@@ -235,6 +249,8 @@ export interface HostStats {
   readonly datagramsPerSyscall: { readonly in: number; readonly out: number };
   /** Datagrams that the kernel dropped because its buffer was full, as far as it tells. */
   readonly kernelDrops: number;
+  /** What the system refused. None of it ends a connection. */
+  readonly faults: SystemFaults;
   /** Datagrams refused, by reason. */
   readonly rejected: Readonly<Record<RejectReason, number>>;
 }
@@ -339,6 +355,13 @@ export function readHostStats(driver: Driver): HostStats {
       out: ratio(socket.datagramsSent, socket.sendCalls),
     },
     kernelDrops: socket.kernelDrops,
+    faults: {
+      blocked: socket.blocked,
+      dropped: socket.localLoss,
+      tooLarge: socket.tooLarge,
+      unreachable: socket.unreachable,
+      refused: socket.refused,
+    },
     rejected,
   };
 }

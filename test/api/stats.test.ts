@@ -44,6 +44,7 @@ const HOST_NAMES = [
   "bytesOut",
   "datagramsPerSyscall",
   "kernelDrops",
+  "faults",
   "rejected",
   "channels",
 ];
