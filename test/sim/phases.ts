@@ -4,11 +4,14 @@
 // Owns the second part: what is queued is delivered or reported, then silence but for keep-alives, then a clean
 // close, and all memory is free again.
 import { CONFIG_CARRIEDS, CONFIG_CHUNKS, CONFIG_MESSAGES } from "../../lib/engine/config.js";
-import { RTO_MAX_US } from "../../lib/engine/limits.js";
+import { CONGESTION_BINARY } from "../../lib/engine/congestion.js";
+import { BINARY_BAD_HZ, RTO_MAX_US } from "../../lib/engine/limits.js";
 import {
   CHANNEL_RECEIVED,
   PEER_QUEUED_BYTES,
+  PEER_QUEUED_MESSAGES,
   PEER_RELEASED_BYTES,
+  PEER_RELEASED_MESSAGES,
   statsChannelWord,
   statsPeerWord,
 } from "../../lib/engine/stats.js";
@@ -58,16 +61,26 @@ function drain(world: World): void {
 }
 
 /** How long the queued bytes take at the rate, of the fullest host; what is lost rides again. */
+/** Fragments of the longest message of a world in its smallest payload. */
+const FRAGMENTS_MOST = 4;
+
 function backlogSeconds({ nodes, profile }: World): number {
   const seconds = nodes.map(({ ends, pair }) => {
+    const { page } = pair.first;
     let bytes = 0;
+    let messages = 0;
     for (const handle of ends.keys()) {
       const row = statsPeerWord(handle & 0xffff);
-      bytes +=
-        (pair.first.page[row + PEER_QUEUED_BYTES] - pair.first.page[row + PEER_RELEASED_BYTES]) >>>
-        0;
+      bytes += (page[row + PEER_QUEUED_BYTES] - page[row + PEER_RELEASED_BYTES]) >>> 0;
+      messages += (page[row + PEER_QUEUED_MESSAGES] - page[row + PEER_RELEASED_MESSAGES]) >>> 0;
     }
-    return bytes / profile.rate;
+    // A message in fragments of its own packets each, and as many copies as a policy may ask for.
+    const packets = messages * FRAGMENTS_MOST + bytes / 100;
+    const { byteRateMax, packetRateMax, congestion } = profile;
+    const rate = byteRateMax === 0 ? profile.rate : Math.min(profile.rate, byteRateMax);
+    const rates = [congestion === CONGESTION_BINARY ? BINARY_BAD_HZ : 0, packetRateMax];
+    const slowest = Math.min(...rates.filter((each) => each > 0));
+    return bytes / rate + (slowest === Number.POSITIVE_INFINITY ? 0 : packets / slowest);
   });
   return Math.max(...seconds);
 }

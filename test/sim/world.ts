@@ -9,6 +9,7 @@ import { BATCH_STRIDE } from "../../lib/engine/host.js";
 import { CHALLENGE_BODY_BYTES, KEY_BYTES } from "../../lib/engine/limits.js";
 import {
   CHANNEL_COPIES,
+  CHANNEL_FRAGMENTS_SENT,
   CHANNEL_RESENT,
   CHANNEL_SENT,
   HOST_MESSAGES_REFUSED,
@@ -47,6 +48,8 @@ const NOBODY = 90;
 const REBOUND = 70;
 
 /** What a world is made from, beside its seed. */
+const CARRYING = [CHANNEL_SENT, CHANNEL_FRAGMENTS_SENT, CHANNEL_RESENT, CHANNEL_COPIES];
+
 export interface WorldOptions {
   readonly seed: number;
   /** The engines of a node: those of its pair. */
@@ -397,7 +400,8 @@ export class World {
   #carried(page: Uint32Array): number {
     let rides = 0;
     for (let channel = 0; channel < this.profile.channels.length; channel++) {
-      for (const counter of [CHANNEL_SENT, CHANNEL_RESENT, CHANNEL_COPIES]) {
+      // A message's first fragment counts twice, which makes the bound a little wider.
+      for (const counter of CARRYING) {
         rides += page[statsChannelWord(channel, counter)];
       }
     }
