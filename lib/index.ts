@@ -6,9 +6,10 @@
  *
  * @module
  */
-import { defaultEngine } from "./driver.js";
+import { defaultEngine } from "./choice.js";
 
 export type { ServerChannel } from "./channel.js";
+export type { EngineChoice, EngineChoiceOptions } from "./choice.js";
 export {
   Client,
   type ClientStats,
@@ -17,7 +18,6 @@ export {
   type InsecureTarget,
 } from "./client.js";
 export type { LimitOptions } from "./configure.js";
-export type { EngineChoice } from "./driver.js";
 export { type ErrorCode, NetrtError } from "./errors.js";
 export {
   type CloseOptions,
@@ -58,6 +58,8 @@ export {
   type TimeSensitiveOptions,
   timeSensitive,
 } from "./strategy.js";
+
+export type { IoMode } from "./turn.js";
 
 /** What runs unless a call says otherwise. */
 export const netrt = {

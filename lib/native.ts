@@ -13,9 +13,9 @@ import { getSystemErrorName } from "node:util";
 import workerThreads from "node:worker_threads";
 import { formatAddress } from "./address.js";
 import { NetrtError } from "./errors.js";
-import type { Engine, EngineOptions, SocketAddress, SocketStats } from "./turn.js";
+import type { Engine, EngineOptions, IoMode, SocketAddress, SocketStats } from "./turn.js";
 
-/** Words of the page that the addon publishes; native/addon/turn.h has the same names and values. */
+/** Words of the page that the addon publishes; native/io/turn.h has the same names and values. */
 export const PUBLISHED_DEADLINE = 0;
 export const PUBLISHED_PORT = 2;
 export const PUBLISHED_ERROR = 3;
@@ -23,6 +23,10 @@ export const PUBLISHED_CALL = 4;
 /** Pairs of words (low, high), in the order of the fields of SocketStats. */
 export const PUBLISHED_COUNTERS = 8;
 export const PUBLISHED_WORDS = 26;
+
+/** Bits of the last word of a wanted socket; native/addon/addon.cc has the same. */
+const SOCKET_REUSE_PORT = 1;
+const SOCKET_THREAD = 2;
 
 /** Answer of a turn beside lib/turn.ts's: the socket is gone. */
 export const TURNED_FAILED = 4;
@@ -134,14 +138,22 @@ const COUNTER_NAMES = [
   "blocked",
 ] as const satisfies readonly (keyof SocketStats)[];
 
-/** A 64-bit number of the page; none of them reaches 2^53. */
+/**
+ * A 64-bit number of the page; none of them reaches 2^53. An I/O thread may write it meanwhile, both
+ * words at once: they belong together when the high one is the same before and after.
+ */
 function pairOf(page: Uint32Array, word: number): number {
-  return page[word + 1] * 2 ** 32 + page[word];
+  for (;;) {
+    const high = page[word + 1];
+    const low = page[word];
+    if (page[word + 1] === high) return high * 2 ** 32 + low;
+  }
 }
 
 class NativeEngine implements Engine {
   readonly name = "native";
   readonly bound: SocketAddress;
+  readonly io: IoMode;
   readonly #binding: Binding;
   readonly #published: Uint32Array;
   readonly #memory: readonly (Uint8Array | Uint32Array)[];
@@ -153,6 +165,7 @@ class NativeEngine implements Engine {
     this.#id = id;
     this.#published = published;
     this.#memory = [submission, completion, page, published];
+    this.io = options.io;
     this.bound = { ...bind, port: published[PUBLISHED_PORT] };
     for (const { buffer } of this.#memory) workerThreads.markAsUntransferable?.(buffer);
   }
@@ -170,6 +183,8 @@ class NativeEngine implements Engine {
   }
 
   deadlineUs(): number {
+    // The I/O thread keeps its deadlines itself.
+    if (this.io === "thread") return Number.MAX_SAFE_INTEGER;
     return pairOf(this.#published, PUBLISHED_DEADLINE);
   }
 
@@ -257,6 +272,8 @@ export async function openNative(options: EngineOptions): Promise<Engine> {
   }
   const { bind, socketBufferBytes } = options;
   const published = new Uint32Array(PUBLISHED_WORDS);
+  const flags =
+    (options.reusePort ? SOCKET_REUSE_PORT : 0) | (options.io === "thread" ? SOCKET_THREAD : 0);
   const id = native.binding.open(
     options.config,
     options.privateKey,
@@ -264,7 +281,7 @@ export async function openNative(options: EngineOptions): Promise<Engine> {
     options.submission,
     options.completion,
     options.page,
-    Uint32Array.of(bind.type, bind.port, ...bind.words, socketBufferBytes),
+    Uint32Array.of(bind.type, bind.port, ...bind.words, socketBufferBytes, flags),
     published,
     options.onWake,
   );

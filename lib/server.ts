@@ -8,6 +8,7 @@ import { EventEmitter } from "node:events";
 import { checkSignal, onAbort } from "./abort.js";
 import { parseAddress } from "./address.js";
 import { ServerChannel } from "./channel.js";
+import type { EngineChoiceOptions } from "./choice.js";
 import {
   boundText,
   configureAddresses,
@@ -19,7 +20,7 @@ import {
   QUEUE_BYTES_DEFAULT,
   socketAddress,
 } from "./configure.js";
-import { Driver, type EngineChoice } from "./driver.js";
+import { Driver } from "./driver.js";
 import { ROLE_SERVER } from "./engine/config.js";
 import { KEY_BYTES } from "./engine/limits.js";
 import { NO_ROOM, RECORD_BROADCAST, RECORD_BYTES } from "./engine/ring.js";
@@ -49,7 +50,7 @@ import { type ChannelStats, type HostStats, readChannelStats, readHostStats } fr
 import { TICK_RATE_MAX, TICK_RATE_MIN } from "./ticker.js";
 
 /** Options of {@link createServer}. */
-export interface ServerOptions extends LimitOptions {
+export interface ServerOptions extends LimitOptions, EngineChoiceOptions {
   /** Address and port to bind, e.g. `0.0.0.0:40000` or `[::]:40000`; port 0 lets the system choose. */
   readonly address: string;
   /**
@@ -72,8 +73,16 @@ export interface ServerOptions extends LimitOptions {
   readonly tickRate?: number;
   /** Slots, 1 to 65,536. Default 4,096. Memory is taken for all of them at once. */
   readonly maxPeers?: number;
-  /** Default: `NETRT_ENGINE`, else native where it can run. */
-  readonly engine?: EngineChoice;
+  /**
+   * Share the port with other servers that ask for it too (SO_REUSEPORT): in worker threads or in
+   * processes of the same user, one for each core. Each has its own peers: Linux gives a client's
+   * address and port always to the same server, as long as no server of the port comes or goes; then
+   * clients may be given to others, where they are strangers, and time out. So open all of them before
+   * clients come. A token is used up at the server that saw it, and not at its neighbours: keep
+   * lifetimes short. The native engine's alone; elsewhere than on Linux one server gets everything.
+   * Default false.
+   */
+  readonly reusePort?: boolean;
   /** Closes the server when it aborts. */
   readonly signal?: AbortSignal;
 }
@@ -156,7 +165,7 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
     configureAddresses(sizes.config, ownAddresses(bind, publicAddresses));
     this.#driver = await Driver.open(
       {
-        engine: options.engine,
+        wanted: { engine: options.engine, io: options.io, reusePort: options.reusePort },
         sizes,
         privateKey: secret,
         bind: socketAddress(bind),

@@ -43,7 +43,7 @@ type OpenArguments = [
 
 function openArguments(role = ROLE_SERVER): OpenArguments {
   const { config, privateKey, entropy, submission, completion, page, onWake } = engineOptions(role);
-  const socket = Uint32Array.of(1, 0, 0x7f000001, 0, 0, 0, 1 << 16);
+  const socket = Uint32Array.of(1, 0, 0x7f000001, 0, 0, 0, 1 << 16, 0);
   const published = new Uint32Array(PUBLISHED_WORDS);
   return [config, privateKey, entropy, submission, completion, page, socket, published, onWake];
 }

@@ -108,6 +108,8 @@ export function engineOptions(
     page: new Uint32Array(statsWords(config[CONFIG_PEERS_MAX])),
     bind: loopback(port),
     socketBufferBytes: SOCKET_BUFFER_BYTES,
+    io: "inline",
+    reusePort: false,
     onWake,
   };
 }
