@@ -219,7 +219,7 @@ export class NetcodeServer extends EventEmitter<NetcodeServerEvents> {
         fate: () => undefined,
         clientState: () => undefined,
         turned: () => {
-          if (this.#whenEmpty !== null && this.#driver.peers === 0) this.#whenEmpty();
+          if (this.#whenEmpty !== null && this.#isEmpty()) this.#whenEmpty();
         },
       },
     );
@@ -253,12 +253,17 @@ export class NetcodeServer extends EventEmitter<NetcodeServerEvents> {
     await this.close();
   }
 
+  /** Whether every client is gone, and we were told so: an I/O thread is ahead of its events. */
+  #isEmpty(): boolean {
+    return this.#driver.peers === 0 && this.#clients.size === 0;
+  }
+
   async #shutDown(): Promise<void> {
     for (const handle of this.#clients.keys()) {
       this.#driver.closePeer(handle, REASON_SHUTDOWN, NO_TEXT, false);
     }
     this.#driver.flush();
-    if (this.#driver.peers > 0) {
+    if (!this.#isEmpty()) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, 1000);
         this.#whenEmpty = () => {

@@ -317,7 +317,7 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
   async #shutDown(text: Uint8Array, drain: boolean, timeout: number): Promise<void> {
     for (const peer of this.#peers.values()) peer.end(REASON_SHUTDOWN, text, drain);
     this.#driver.flush();
-    if (this.#driver.peers > 0) {
+    if (!this.#isEmpty()) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, timeout);
         this.#whenEmpty = () => {
@@ -372,8 +372,13 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
     }
   }
 
+  /** Whether every peer is gone, and we were told so: an I/O thread is ahead of its events. */
+  #isEmpty(): boolean {
+    return this.#driver.peers === 0 && this.#peers.size === 0;
+  }
+
   #turned(): void {
-    if (this.#whenEmpty !== null && this.#driver.peers === 0) this.#whenEmpty();
+    if (this.#whenEmpty !== null && this.#isEmpty()) this.#whenEmpty();
   }
 }
 

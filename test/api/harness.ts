@@ -109,6 +109,12 @@ export function until(
   );
 }
 
+/** Asks again and again without coming back to the event loop; false when PATIENCE_MS are over. */
+export function spin(done: () => boolean): boolean {
+  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) if (done()) return true;
+  return false;
+}
+
 /** The typed error that a call throws, or that its promise is rejected with. */
 export async function refusal(call: () => unknown): Promise<NetrtError> {
   try {

@@ -30,6 +30,7 @@ import {
 
 const HOST_NAMES = [
   "engine",
+  "io",
   "peers",
   "connected",
   "disconnected",
