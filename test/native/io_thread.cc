@@ -100,7 +100,14 @@ struct Side {
   uint32_t received = 0;
   bool ordered = true;
 
-  static void wake(void* context) { static_cast<Side*>(context)->wakes++; }
+  // Holds the thread within a wake, until it is let go.
+  std::atomic<bool> hold{false};
+
+  static void wake(void* context) {
+    Side& side = *static_cast<Side*>(context);
+    side.wakes++;
+    while (side.hold) usleep(50);
+  }
 
   ~Side() { close(); }
 
@@ -243,6 +250,13 @@ struct Pair {
 
 std::unique_ptr<Pair> makePair() { return std::unique_ptr<Pair>(new Pair); }
 
+uint32_t random32(uint32_t& state) {
+  state ^= state << 13;
+  state ^= state >> 17;
+  state ^= state << 5;
+  return state;
+}
+
 bool ciphers() {
   if (sealInit() != nullptr) return true;
   std::printf("     no ciphers in this build: not run\n");
@@ -266,6 +280,30 @@ TEST(threadExchangesWhileTheUserReadsRings) {
   CHECK(pair->server.ordered && pair->client.ordered);
   CHECK(pair->server.receiveCalls() > 0);
   CHECK(pair->server.look(PEER_PACKETS_RECEIVED) > 0);
+}
+
+// One message, one flush, one wake at a time: nothing that comes later makes up for one that is
+// lost.
+TEST(threadLosesNoFlushAndNoWake) {
+  if (!ciphers()) return;
+  const std::unique_ptr<Pair> pair = makePair();
+  NEED(pair->open());
+  Side& server = pair->server;
+  uint32_t state = 1;
+  for (uint32_t round = 0; round < 2000; round++) {
+    NEED(pair->client.push(round, 8));
+    pair->client.flush();
+    const uint64_t readUs = clockNowUs() + random32(state) % 100;
+    while (clockNowUs() < readUs) {
+    }
+    // Armed after the message came, or before: either way it is told of.
+    const uint32_t before = server.wakes;
+    threadArm(server.thread, WAKER_NEVER, true);
+    for (uint32_t ms = 0; ms < PATIENCE_MS * 20 && server.wakes == before; ms++) usleep(50);
+    NEED(server.wakes == before + 1);
+    server.drain();
+    NEED(server.received == round + 1);
+  }
 }
 
 TEST(threadMakesRoomInAFullRing) {
@@ -304,6 +342,9 @@ TEST(threadWaitsForAUserThatDoesNotRead) {
   }
   CHECK(full());
   CHECK(sent < MESSAGES);
+  // What it says is not taken as long as there is no room for the answer, and sent afterwards.
+  CHECK(server.push(0, 8));
+  server.flush();
   // What does not fit waits in the socket or at the client, and the thread rests meanwhile.
   const uint64_t before = server.receiveCalls();
   sleepMs(100);
@@ -313,9 +354,12 @@ TEST(threadWaitsForAUserThatDoesNotRead) {
   server.drain();
   CHECK(run(server, client, [&] {
     send();
-    return server.received == MESSAGES;
+    return server.received == MESSAGES && client.received == 1;
   }));
   CHECK(server.ordered);
+  // And the flush was not forgotten meanwhile: nothing waits for another one.
+  threadStop(server.thread);
+  CHECK_EQUAL(server.engine->host.dirtyCount, 0u);
 }
 
 TEST(threadComesAtItsDeadline) {
@@ -335,6 +379,39 @@ TEST(threadComesAtItsDeadline) {
   // Armed once, called once.
   sleepMs(20);
   CHECK_EQUAL(side.wakes.load(), 50u);
+}
+
+TEST(threadTellsOfWhatWasThereBefore) {
+  Side side;
+  NEED(side.open(ROLE_SERVER));
+  // Without peers it has no deadline and no reason of its own to look again.
+  sleepMs(20);
+  // As if eight bytes had been published and not read.
+  __atomic_store_n(side.completion.control + 16, side.completion.tail - 8, __ATOMIC_RELEASE);
+  threadArm(side.thread, WAKER_NEVER, false);
+  sleepMs(20);
+  CHECK_EQUAL(side.wakes.load(), 0u);
+  threadArm(side.thread, WAKER_NEVER, true);
+  for (uint32_t ms = 0; ms < PATIENCE_MS && side.wakes == 0; ms++) sleepMs(1);
+  CHECK_EQUAL(side.wakes.load(), 1u);
+}
+
+TEST(threadFlushesWhatComesWhileItIsAwake) {
+  if (!ciphers()) return;
+  const std::unique_ptr<Pair> pair = makePair();
+  NEED(pair->open());
+  Side& client = pair->client;
+  const uint32_t before = client.wakes;
+  client.hold = true;
+  threadArm(client.thread, 0, false);
+  for (uint32_t ms = 0; ms < PATIENCE_MS && client.wakes == before; ms++) sleepMs(1);
+  CHECK(client.push(0, 8));
+  client.flush();
+  client.hold = false;
+  for (uint32_t ms = 0; ms < PATIENCE_MS && client.waiting() == UINT32_MAX; ms++) sleepMs(1);
+  CHECK(client.waiting() != UINT32_MAX);
+  threadStop(client.thread);
+  CHECK_EQUAL(client.engine->host.dirtyCount, 0u);
 }
 
 TEST(threadTakesTheLastOrder) {
