@@ -159,7 +159,10 @@ export async function openClient<P extends Protocol>(
 ): Promise<Client<P>> {
   const { clientId = ++clientIds, ...rest } = options;
   const target = { insecure: true, address, clientId } as const;
-  const client = await within(connect(protocol, target, { engine, ...ioOf(engine), ...rest }), "a connection");
+  const client = await within(
+    connect(protocol, target, { engine, ...ioOf(engine), ...rest }),
+    "a connection",
+  );
   onTestFinished(() => client.close());
   return client;
 }

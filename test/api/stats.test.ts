@@ -62,7 +62,8 @@ const SERVER_NAMES = [
 function expectNumbers(value: object): void {
   for (const [name, field] of Object.entries(value)) {
     if (typeof field === "object") expectNumbers(field);
-    else if (name !== "engine" && name !== "io") expect(field, name).toSatisfy((n) => Number.isFinite(n) && n >= 0);
+    else if (name !== "engine" && name !== "io")
+      expect(field, name).toSatisfy((n) => Number.isFinite(n) && n >= 0);
   }
 }
 
