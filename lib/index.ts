@@ -58,6 +58,7 @@ export {
   type TimeSensitiveOptions,
   timeSensitive,
 } from "./strategy.js";
+export type { SlipBucket } from "./ticker.js";
 
 export type { IoMode } from "./turn.js";
 

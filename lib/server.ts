@@ -47,7 +47,7 @@ import {
 } from "./peer.js";
 import { type ChannelName, checkProtocol, type MessageOf, type Protocol } from "./protocol.js";
 import { type ChannelStats, type HostStats, readChannelStats, readHostStats } from "./stats.js";
-import { TICK_RATE_MAX, TICK_RATE_MIN } from "./ticker.js";
+import { type SlipBucket, TICK_RATE_MAX, TICK_RATE_MIN } from "./ticker.js";
 
 /** Options of {@link createServer}. */
 export interface ServerOptions extends LimitOptions, EngineChoiceOptions {
@@ -123,11 +123,18 @@ export interface ServerEvents<P extends Protocol> {
 export interface ServerStats<P extends Protocol> extends HostStats {
   /** Ticks that ran. */
   readonly ticks: number;
+  /** Ticks that never ran: they lay more than 250 ms back when the process got to them. */
   readonly ticksSkipped: number;
-  /** How late ticks began, in µs. */
+  /** How late ticks began, in µs: half of them no later than this. */
   readonly tickSlipP50Us: number;
   readonly tickSlipP99Us: number;
-  /** Mean time of a tick spent in the engine, in µs. */
+  readonly tickSlipMaxUs: number;
+  /** The same in buckets: ticks up to 16 µs late, 32 µs and so on to 0.52 s, and later. */
+  readonly tickSlipHistogram: readonly SlipBucket[];
+  /**
+   * Mean time of a tick that the JavaScript thread spent in the engine, in µs: all of the I/O inline,
+   * the calls that show and flush messages with an I/O thread.
+   */
   readonly transportUsPerTick: number;
   readonly transportUsPerTickP99: number;
   readonly channels: Readonly<Record<ChannelName<P>, ChannelStats>>;
@@ -285,6 +292,8 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
       ticksSkipped: schedule?.skippedTicks ?? 0,
       tickSlipP50Us: measured ? schedule.slip.percentile(50) : 0,
       tickSlipP99Us: measured ? schedule.slip.percentile(99) : 0,
+      tickSlipMaxUs: measured ? schedule.slip.max : 0,
+      tickSlipHistogram: schedule?.slipHistogram ?? [],
       // One wake-up may run several late ticks, or none: the sum counts, not their mean.
       transportUsPerTick:
         this.#ticks > 0 && transportUs.count > 0

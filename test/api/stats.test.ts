@@ -54,6 +54,8 @@ const SERVER_NAMES = [
   "ticksSkipped",
   "tickSlipP50Us",
   "tickSlipP99Us",
+  "tickSlipMaxUs",
+  "tickSlipHistogram",
   "transportUsPerTick",
   "transportUsPerTickP99",
 ];
