@@ -57,14 +57,32 @@ int sleepOn(pollfd* handles, nfds_t count, uint64_t leftUs) {
 // A sleep without any deadline ends after this all the same: an hour, which poll's int holds.
 constexpr uint64_t SLEEP_US_MAX = 3600 * US_PER_SECOND;
 
-void sleepUntil(const Thread& thread, uint64_t untilUs, bool readSocket) {
+// What a turn leaves to do: whether to tell the owner, and how to sleep.
+struct Rest {
+  bool wake;
+  bool sleep;
+  bool reads;  // datagrams end the sleep
+  uint64_t untilUs;
+  uint64_t gatherUntilUs;  // but not before this
+};
+
+// Sleeps until a time, or the bell, or a datagram if it is watched for; true: for a datagram.
+bool sleepOnce(const Thread& thread, uint64_t untilUs, bool reads) {
   const uint64_t nowUs = clockNowUs();
   uint64_t leftUs = untilUs > nowUs ? untilUs - nowUs : 0;
   if (leftUs > SLEEP_US_MAX) leftUs = SLEEP_US_MAX;
   pollfd handles[2] = {{thread.bell.readEnd, POLLIN, 0}, {thread.engine->socket.handle, POLLIN, 0}};
-  const int count = sleepOn(handles, readSocket ? 2 : 1, leftUs);
+  const int count = sleepOn(handles, reads ? 2 : 1, leftUs);
   if (count < 0) NETRT_ASSERT(faultOf(Call::WAIT, errno).action == FaultAction::AGAIN);
-  if (count > 0 && handles[0].revents != 0) bellSilence(thread.bell);
+  if (count <= 0) return false;
+  const bool rung = handles[0].revents != 0;
+  if (rung) bellSilence(thread.bell);
+  return !rung;
+}
+
+void sleepFor(const Thread& thread, const Rest& rest) {
+  if (!sleepOnce(thread, rest.untilUs, rest.reads)) return;
+  if (clockNowUs() < rest.gatherUntilUs) sleepOnce(thread, rest.gatherUntilUs, false);
 }
 
 // ---- A round ----
@@ -81,6 +99,7 @@ struct Turned {
   bool failed;
   bool more;
   bool stalled;
+  uint64_t nowUs;
   uint64_t deadlineUs;
   uint32_t peers;
 };
@@ -97,6 +116,7 @@ Turned turnTake(Thread& thread) {
   result.failed = (turned & TURNED_FAILED) != 0;
   result.stalled = engine.inNext < engine.in.count;
   result.more = (turned & TURNED_MORE) != 0 && !result.stalled;
+  result.nowUs = engine.nowUs;
   result.deadlineUs = engine.deadlineUs;
   if (result.stalled) {
     result.deadlineUs = std::min(result.deadlineUs, engine.nowUs + STALLED_RETRY_US);
@@ -122,12 +142,14 @@ bool ordersTake(Thread& thread) {
   return true;
 }
 
-// What a turn leaves to do: whether to tell the owner, and until when to sleep.
-struct Rest {
-  bool wake;
-  bool sleep;
-  uint64_t untilUs;
-};
+// While the owner reads at its deadlines only, datagrams are taken together rather than one by one,
+// and once more shortly before it reads.
+uint64_t gatherUntil(const ThreadOrder& order, uint64_t takenUs) {
+  if (order.watch) return 0;
+  const uint64_t untilUs = takenUs + GATHER_US;
+  if (!order.armed || order.deadlineUs < takenUs + GATHER_LEAD_US) return untilUs;
+  return std::min(untilUs, order.deadlineUs - GATHER_LEAD_US);
+}
 
 Rest turnEnd(Thread& thread, const Turned& turned) {
   const bool unread = engineUnread(*thread.engine);
@@ -135,7 +157,9 @@ Rest turnEnd(Thread& thread, const Turned& turned) {
   ThreadOrder& order = thread.order;
   order.peersChanged = turned.peers != thread.peersTold;
   order.stalled = turned.stalled;
-  Rest rest = {false, false, turned.failed ? WAKER_NEVER : turned.deadlineUs};
+  Rest rest = {};
+  rest.untilUs = turned.failed ? WAKER_NEVER : turned.deadlineUs;
+  rest.reads = !turned.failed && !turned.stalled;
   const bool news = order.watch && (unread || order.peersChanged);
   rest.wake = order.armed && (turned.failed || news);
   if (rest.wake) {
@@ -144,6 +168,7 @@ Rest turnEnd(Thread& thread, const Turned& turned) {
     thread.peersTold = turned.peers;
   }
   if (order.armed) rest.untilUs = std::min(rest.untilUs, order.deadlineUs);
+  rest.gatherUntilUs = std::min(rest.untilUs, gatherUntil(order, turned.nowUs));
   rest.sleep = (turned.failed || !turned.more) && !order.flush && !order.stop;
   order.asleep = rest.sleep;
   order.asleepUntilUs = rest.untilUs;
@@ -160,7 +185,7 @@ void* threadRun(void* argument) {
     if (turned.failed) thread.failed.store(true, std::memory_order_release);
     const Rest rest = turnEnd(thread, turned);
     if (rest.wake) thread.callback(thread.context);
-    if (rest.sleep) sleepUntil(thread, rest.untilUs, !turned.failed && !turned.stalled);
+    if (rest.sleep) sleepFor(thread, rest);
   }
   return nullptr;
 }
@@ -222,6 +247,8 @@ void threadArm(Thread& thread, uint64_t deadlineUs, bool watch) {
   {
     const Lock held(thread.orderLock);
     ThreadOrder& order = thread.order;
+    // Whoever was content with its deadlines let datagrams gather; now each counts.
+    const bool each = watch && !order.watch;
     order.deadlineUs = deadlineUs;
     order.watch = watch;
     order.armed = true;
@@ -229,7 +256,7 @@ void threadArm(Thread& thread, uint64_t deadlineUs, bool watch) {
     const bool news = watch && (unread || order.peersChanged);
     const bool gone = thread.failed.load(std::memory_order_acquire);
     // What the owner has read is room for what waits.
-    const bool wanted = news || gone || order.stalled || deadlineUs < order.asleepUntilUs;
+    const bool wanted = news || each || gone || order.stalled || deadlineUs < order.asleepUntilUs;
     ring = order.asleep && wanted;
     // Whoever rings first is enough.
     if (ring) order.asleep = false;

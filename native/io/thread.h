@@ -8,7 +8,8 @@
 //   wake      when the owner's deadline is there, before any work: a tick must not wait for a turn
 //   turn      submit, receive, advance, flush, transmit, publish: io/turn's engineTurn, as inline
 //   wake      when the owner watches and there is news: unread records, another number of peers
-//   sleep     ppoll on socket and bell, until the sooner of the engine's and the owner's deadline
+//   sleep     ppoll on socket and bell, until the sooner of the engine's and the owner's deadline;
+//             for an owner that reads at its deadlines only, datagrams gather for GATHER_US
 // Two locks. `orderLock` is held for some instructions, around the orders and around the decision
 // to sleep: whoever changes an order under it knows whether the thread sleeps, and for how long,
 // and rings the bell (a system call) only when the thread would not see the order in time by
@@ -42,6 +43,13 @@ namespace netrt {
 // How long the thread waits for room in the completion ring before it looks again, should the owner
 // not tell (µs): it tells when it arms.
 constexpr uint64_t STALLED_RETRY_US = 10000;
+
+// While the owner reads at its deadlines only (a server's ticks), a datagram may wait so long for
+// others to be taken with it (µs): every system call and every wake-up is shared by them. Its time
+// of arrival is the kernel's, so the round-trip time does not suffer, and an ack is held longer.
+constexpr uint64_t GATHER_US = 4000;
+// And what waits is taken so long before the deadline (µs): some hundred datagrams' work.
+constexpr uint64_t GATHER_LEAD_US = 300;
 
 // What the owner asks for, and whether the thread sleeps; under orderLock.
 struct ThreadOrder {
