@@ -270,52 +270,30 @@ export class Driver {
   /** The engine woke us: a tick is due, a datagram came, or the core has something to do. */
   wake(): void {
     if (this.#closed) return;
-    try {
-      if (this.#paced) this.#ticks();
-      else this.#arrival();
-    } finally {
-      this.#arm();
-    }
-  }
-
-  /** Receive, run the ticks that are due, flush: everything of a tick goes out together. */
-  #ticks(): void {
-    const schedule = this.schedule as TickSchedule;
     this.#turnUs = 0;
-    this.#turn(TURN_RECEIVE);
     try {
-      this.#drain();
-      schedule.run(
-        () => this.engine.nowUs(),
-        (tick) => this.#events.tick?.(tick),
-      );
-    } finally {
-      if (!this.#closed) {
-        this.#submitted = false;
-        this.#turn(TURN_FLUSH | TURN_TRANSMIT);
-        this.transportUs.record(Math.max(1, this.#turnUs));
-      }
-    }
-    this.#drain();
-  }
-
-  #arrival(): void {
-    this.#turn(TURN_RECEIVE);
-    try {
-      this.#drain();
-      if (this.schedule !== null) {
-        this.schedule.run(
+      this.#turn(TURN_RECEIVE);
+      try {
+        this.#drain();
+        this.schedule?.run(
           () => this.engine.nowUs(),
           (tick) => this.#events.tick?.(tick),
         );
+      } finally {
+        this.#send();
       }
+      // What the flush brought; an I/O thread has only begun with it.
+      if (!this.#threaded) this.#drain();
     } finally {
-      if (!this.#closed) {
-        this.#submitted = false;
-        this.#turn(TURN_FLUSH | TURN_TRANSMIT);
-      }
+      this.#arm(this.#threaded);
+      if (this.#paced && !this.#closed) this.transportUs.record(Math.max(1, this.#turnUs));
     }
-    this.#drain();
+  }
+
+  /** Everything of a tick goes out together; with an I/O thread, once it is armed again. */
+  #send(): void {
+    this.#submitted = false;
+    if (!this.#closed && !this.#threaded) this.#turn(TURN_FLUSH | TURN_TRANSMIT);
   }
 
   #drainAndArm(): void {
@@ -326,15 +304,18 @@ export class Driver {
     }
   }
 
-  #arm(): void {
+  /** Asks to be woken for what comes next. `flush`: and has sent what waits (an I/O thread). */
+  #arm(flush = false): void {
     if (this.#closed) return;
     const now = this.engine.nowUs();
-    // A handler that threw leaves records behind it, and nothing else may ever wake us for them.
-    const left = !this.#held && ringPeek(this.#completion) !== NO_ROOM;
+    // A handler that threw leaves records behind it, and nothing else may ever wake us for them: but
+    // an I/O thread, which adds to them at any time.
+    const left = !this.#held && !this.#threaded && ringPeek(this.#completion) !== NO_ROOM;
     const more = this.#more || left;
     if (this.#paced) {
       const tickUs = (this.schedule as TickSchedule).nextDeadlineUs;
-      this.engine.arm(more ? now : tickUs, false);
+      this.engine.arm(more ? now : tickUs, false, flush);
+      this.#turnUs += this.engine.nowUs() - now;
       return;
     }
     let deadlineUs = more ? now : Math.min(this.engine.deadlineUs(), now + IDLE_US);
@@ -343,7 +324,7 @@ export class Driver {
     const threaded = this.#threaded;
     if (threaded && this.waiters.size > 0) deadlineUs = Math.min(deadlineUs, now + RELIEF_US);
     // Records that are held back are no news: an I/O thread would tell of them again and again.
-    this.engine.arm(deadlineUs, !(threaded && this.#held));
+    this.engine.arm(deadlineUs, !(threaded && this.#held), flush);
   }
 
   // --- what a turn brought ---

@@ -49,7 +49,7 @@ export interface Binding {
   ): number;
   connect(id: number, token: Uint8Array): void;
   turn(id: number, flags: number): number;
-  arm(id: number, deadlineUs: number, watch: boolean): void;
+  arm(id: number, deadlineUs: number, watch: boolean, flush: boolean): void;
   now(): number;
   close(id: number): void;
 }
@@ -188,8 +188,8 @@ class NativeEngine implements Engine {
     return pairOf(this.#published, PUBLISHED_DEADLINE);
   }
 
-  arm(deadlineUs: number, watch: boolean): void {
-    if (this.#id !== 0) this.#binding.arm(this.#id, deadlineUs, watch);
+  arm(deadlineUs: number, watch: boolean, flush = false): void {
+    if (this.#id !== 0) this.#binding.arm(this.#id, deadlineUs, watch, flush);
   }
 
   connect(token: Uint8Array): void {

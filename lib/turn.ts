@@ -80,9 +80,10 @@ export interface Engine {
   deadlineUs(): number;
   /**
    * Asks for one onWake at the deadline (µs), or earlier when `watch` is set and a datagram comes; with
-   * an I/O thread, when its turns brought records or the number of peers is another.
+   * an I/O thread, when its turns brought records or the number of peers is another. `flush`, for an
+   * I/O thread alone, is a turn with TURN_FLUSH in the same call: one system call for both.
    */
-  arm(deadlineUs: number, watch: boolean): void;
+  arm(deadlineUs: number, watch: boolean, flush?: boolean): void;
   /** Starts a client's way to its server with a connect token of 2048 bytes. */
   connect(token: Uint8Array): void;
   socketStats(): SocketStats;

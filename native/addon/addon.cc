@@ -225,23 +225,26 @@ bool turnInline(napi_env env, Engine& engine, uint32_t flags, uint32_t& turned) 
   return true;
 }
 
-// The same where an I/O thread takes the turns: what JavaScript has to say, and no more. Messages
+// Shows an I/O thread what JavaScript has submitted since. False when it has thrown.
+bool submissionShow(napi_env env, Tenant& tenant) {
+  Engine& engine = tenant.engine;
+  const uint32_t head = engineSubmitted(engine);
+  if (head == tenant.admitted) return true;
+  if (!checkSubmission(engine.host.submission, tenant.admitted, head)) return submissionRefuse(env);
+  engineAdmit(engine, head);
+  tenant.admitted = head;
+  tenant.unflushed = true;
+  return true;
+}
+
+// A turn where an I/O thread takes the turns: what JavaScript has to say, and no more. Messages
 // become visible with the flush that sends them, and nothing to flush wakes no thread.
 bool turnThreaded(napi_env env, Tenant& tenant, uint32_t flags, uint32_t& turned) {
-  Engine& engine = tenant.engine;
   Thread& thread = tenant.wake.thread;
   const bool flush = (flags & TURN_FLUSH) != 0;
   turned = thread.failed.load(std::memory_order_acquire) ? TURNED_FAILED : 0;
   if (turned != 0 || (flags != 0 && !flush)) return true;
-  const uint32_t head = engineSubmitted(engine);
-  if (head != tenant.admitted) {
-    if (!checkSubmission(engine.host.submission, tenant.admitted, head)) {
-      return submissionRefuse(env);
-    }
-    engineAdmit(engine, head);
-    tenant.admitted = head;
-    tenant.unflushed = true;
-  }
+  if (!submissionShow(env, tenant)) return false;
   if (flags == 0) {
     turned = threadSubmit(thread);
   } else if (tenant.unflushed) {
@@ -268,19 +271,26 @@ napi_value turn(napi_env env, napi_callback_info info) {
   return result;
 }
 
-// arm(id, deadlineUs, watch)
+// arm(id, deadlineUs, watch, flush). With an I/O thread, `flush` is a turn with TURN_FLUSH as well.
 napi_value arm(napi_env env, napi_callback_info info) {
   Arguments arguments;
-  if (!argumentsRead(arguments, env, info, 3)) return nullptr;
+  if (!argumentsRead(arguments, env, info, 4)) return nullptr;
   Tenant* tenant = tenantOf(arguments);
   uint64_t deadlineUs = 0;
   bool watch = false;
-  if (tenant != nullptr && argumentTime(arguments, 1, "deadlineUs: a time in µs", deadlineUs) &&
-      argumentFlag(arguments, 2, "watch: a boolean", watch)) {
-    // A socket that is gone can't be watched; the next turn says so again.
-    const bool gone = !tenant->wake.thread.running && tenant->engine.socket.fault.error != 0;
-    wakeArm(tenant->wake, deadlineUs, watch && !gone);
+  bool flush = false;
+  if (tenant == nullptr || !argumentTime(arguments, 1, "deadlineUs: a time in µs", deadlineUs) ||
+      !argumentFlag(arguments, 2, "watch: a boolean", watch) ||
+      !argumentFlag(arguments, 3, "flush: a boolean", flush)) {
+    return nullptr;
   }
+  const bool threaded = tenant->wake.thread.running;
+  if (threaded && flush && !submissionShow(env, *tenant)) return nullptr;
+  flush = threaded && flush && tenant->unflushed;
+  if (flush) tenant->unflushed = false;
+  // A socket that is gone can't be watched; the next turn says so again.
+  const bool gone = !threaded && tenant->engine.socket.fault.error != 0;
+  wakeArm(tenant->wake, deadlineUs, watch && !gone, flush);
   return nullptr;
 }
 

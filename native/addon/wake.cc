@@ -66,10 +66,10 @@ Fault wakeOpen(Wake& wake, napi_env env, napi_value onWake, Engine& engine) {
   return fault;
 }
 
-void wakeArm(Wake& wake, uint64_t deadlineUs, bool watch) {
+void wakeArm(Wake& wake, uint64_t deadlineUs, bool watch, bool flush) {
   wake.armed = true;
   if (wake.thread.running) {
-    threadArm(wake.thread, deadlineUs, watch);
+    threadArm(wake.thread, deadlineUs, watch, flush);
   } else {
     wakerArm(wake.waker, deadlineUs, watch);
   }

@@ -37,8 +37,9 @@ struct Wake {
 Fault wakeOpen(Wake& wake, napi_env env, napi_value onWake, Engine& engine);
 
 // Asks for one call at the deadline (µs), or before it when `watch` is set and a datagram comes (an
-// I/O thread: when there is news of its turns). Replaces what was asked before.
-void wakeArm(Wake& wake, uint64_t deadlineUs, bool watch);
+// I/O thread: when there is news of its turns). Replaces what was asked before. `flush` is for an
+// I/O thread alone.
+void wakeArm(Wake& wake, uint64_t deadlineUs, bool watch, bool flush);
 
 // Safe from within the call itself, and in the clean-up of the environment.
 void wakeClose(Wake& wake);

@@ -241,7 +241,7 @@ Fault threadStart(Thread& thread, Engine& engine, WakeCallback callback, void* c
   return FAULT_NONE;
 }
 
-void threadArm(Thread& thread, uint64_t deadlineUs, bool watch) {
+void threadArm(Thread& thread, uint64_t deadlineUs, bool watch, bool flush) {
   NETRT_ASSERT(thread.running);
   bool ring = false;
   {
@@ -252,11 +252,13 @@ void threadArm(Thread& thread, uint64_t deadlineUs, bool watch) {
     order.deadlineUs = deadlineUs;
     order.watch = watch;
     order.armed = true;
+    order.flush = order.flush || flush;
     const bool unread = engineUnread(*thread.engine);
     const bool news = watch && (unread || order.peersChanged);
     const bool gone = thread.failed.load(std::memory_order_acquire);
     // What the owner has read is room for what waits.
-    const bool wanted = news || each || gone || order.stalled || deadlineUs < order.asleepUntilUs;
+    const bool wanted =
+        flush || news || each || gone || order.stalled || deadlineUs < order.asleepUntilUs;
     ring = order.asleep && wanted;
     // Whoever rings first is enough.
     if (ring) order.asleep = false;

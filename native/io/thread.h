@@ -91,8 +91,8 @@ struct Thread {
 Fault threadStart(Thread& thread, Engine& engine, WakeCallback callback, void* context);
 
 // Asks for one callback: at `deadlineUs` (monotonic; the past means now) or, with `watch`, when
-// there is news. Replaces what was asked before.
-void threadArm(Thread& thread, uint64_t deadlineUs, bool watch);
+// there is news. Replaces what was asked before. With `flush`, threadFlush in the same breath.
+void threadArm(Thread& thread, uint64_t deadlineUs, bool watch, bool flush = false);
 
 // Everything that is admitted goes out, in the thread's next turn.
 void threadFlush(Thread& thread);

@@ -17,6 +17,7 @@ import {
   type EngineOptions,
   type IoMode,
   TURN_FLUSH,
+  TURN_RECEIVE,
   TURN_TRANSMIT,
 } from "../../../lib/turn.js";
 
@@ -28,6 +29,7 @@ class Still implements Engine {
   readonly completion = new Ring();
   readonly turns: number[] = [];
   readonly arms: [deadlineUs: number, watch: boolean][] = [];
+  readonly flushes: boolean[] = [];
   wake: () => void;
   timeUs = 1000;
   closed = false;
@@ -48,8 +50,9 @@ class Still implements Engine {
   deadlineUs(): number {
     return Number.MAX_SAFE_INTEGER;
   }
-  arm(deadlineUs: number, watch: boolean): void {
+  arm(deadlineUs: number, watch: boolean, flush = false): void {
     this.arms.push([deadlineUs, watch]);
+    this.flushes.push(flush);
   }
   connect(): void {}
   socketStats(): never {
@@ -205,8 +208,18 @@ describe("with an I/O thread", () => {
   it("with ticks it sleeps until the tick, whatever comes", async () => {
     const { driver, engine } = await open("thread", {}, 100);
     expect(engine.arms.at(-1)).toEqual([engine.timeUs, false]);
+    engine.turns.length = 0;
     engine.wake();
     expect(engine.arms.at(-1)).toEqual([engine.timeUs + 10_000, false]);
+    // One call has it send, and wake us again.
+    expect([engine.turns, engine.flushes.at(-1)]).toEqual([[TURN_RECEIVE], true]);
+    driver.close();
+  });
+
+  it("inline, a tick flushes by a turn of its own", async () => {
+    const { driver, engine } = await open("inline", {}, 100);
+    engine.wake();
+    expect([engine.turns, engine.flushes.at(-1)]).toEqual([[TURN_RECEIVE, FLUSH], false]);
     driver.close();
   });
 });
