@@ -209,8 +209,11 @@ struct Side {
     return __atomic_load_n(completion.control, __ATOMIC_ACQUIRE) - completion.tail;
   }
 
-  uint64_t receiveCalls() const {
-    return __atomic_load_n(&published[PUBLISHED_COUNTERS / 2], __ATOMIC_RELAXED);
+  // The counters of the socket, in the order of lib/native.ts.
+  uint64_t receiveCalls() const { return counter(0); }
+  uint64_t datagrams() const { return counter(2); }
+  uint64_t counter(uint32_t index) const {
+    return __atomic_load_n(&published[PUBLISHED_COUNTERS / 2 + index], __ATOMIC_RELAXED);
   }
 };
 
@@ -438,6 +441,33 @@ TEST(threadRestsWithNothingToDo) {
   sleepMs(200);
   // Receive calls: a thread that spins makes thousands.
   CHECK(side.receiveCalls() - before < 5);
+}
+
+TEST(threadTakesDatagramsTogetherForAnOwnerWithTicks) {
+  Side side;
+  const std::unique_ptr<End> stranger = makeEnd();
+  NEED(side.open(ROLE_SERVER) && stranger->open(loopbackV4(0)).error == 0);
+  constexpr uint32_t DATAGRAMS = 200;
+  Address address = loopbackV4(side.port());
+  const uint64_t deadlineUs = clockNowUs() + 50000;
+  threadArm(side.thread, deadlineUs, false);
+  sleepMs(5);
+  const uint64_t before = side.receiveCalls();
+  const uint64_t startUs = clockNowUs();
+  for (uint32_t index = 0; index < DATAGRAMS; index++) {
+    stranger->add(address, 100, index);
+    sendBatch(stranger->socket, stranger->out);
+    sendBatchClear(stranger->out);
+    while (clockNowUs() < startUs + index * 100) {
+    }
+  }
+  while (side.wakes == 0 && clockNowUs() < deadlineUs + 10000000) usleep(100);
+  CHECK_EQUAL(side.wakes.load(), 1u);
+  // Each gathering costs two calls at most, the second of which finds nothing.
+  const uint64_t gatherings = (clockNowUs() - startUs) / GATHER_US + 4;
+  CHECK(side.receiveCalls() - before <= 2 * gatherings);
+  for (uint32_t ms = 0; ms < PATIENCE_MS && side.datagrams() < DATAGRAMS; ms++) sleepMs(1);
+  CHECK_EQUAL(side.datagrams(), uint64_t{DATAGRAMS});
 }
 
 TEST(threadSaysThatTheSocketIsGone) {
