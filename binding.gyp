@@ -58,11 +58,15 @@
       "native/core/transmit.cc"
     ],
     "io_sources": [
+      "native/io/bell.cc",
       "native/io/clock.cc",
       "native/io/endpoint.cc",
       "native/io/fault.cc",
       "native/io/kernel.cc",
       "native/io/socket.cc",
+      "native/io/spawn.cc",
+      "native/io/thread.cc",
+      "native/io/turn.cc",
       "native/io/waker.cc"
     ],
     "addon_sources": [
@@ -70,7 +74,6 @@
       "native/addon/arguments.cc",
       "native/addon/check.cc",
       "native/addon/instance.cc",
-      "native/addon/turn.cc",
       "native/addon/wake.cc"
     ],
     "probe_sources": [

@@ -10,6 +10,7 @@ import { checkSignal, onAbort } from "./abort.js";
 import { parseAddress } from "./address.js";
 import type { Fragment } from "./assembly.js";
 import { type ChannelEvents, MessageQueue } from "./channel.js";
+import type { EngineChoiceOptions } from "./choice.js";
 import {
   configureProtocol,
   isLoopback,
@@ -18,7 +19,7 @@ import {
   socketAddress,
 } from "./configure.js";
 import { type Disconnect, readDisconnect } from "./disconnect.js";
-import { Driver, type DriverEvents, type EngineChoice } from "./driver.js";
+import { Driver, type DriverEvents } from "./driver.js";
 import { ADDRESS_IPV6, type Address } from "./engine/address.js";
 import { ROLE_CLIENT } from "./engine/config.js";
 import { RECORD_PAUSE } from "./engine/ring.js";
@@ -40,13 +41,11 @@ import { type ChannelStats, type HostStats, readChannelStats, readHostStats } fr
 import { decodeToken, mintToken, tokenFromBase64 } from "./token.js";
 
 /** Options of {@link connect}. */
-export interface ConnectOptions extends LimitOptions {
+export interface ConnectOptions extends LimitOptions, EngineChoiceOptions {
   /** Gives up, or closes the client, when it aborts. */
   readonly signal?: AbortSignal;
   /** Address to send from, e.g. `192.0.2.4:0`. Default: any, chosen by the system. */
   readonly bind?: string;
-  /** Default: `NETRT_ENGINE`, else native where it can run. */
-  readonly engine?: EngineChoice;
 }
 
 /** In place of a token, for development: a server on this machine that is `insecure` too. */
@@ -440,7 +439,7 @@ export async function connect<P extends Protocol>(
   const connecting = new Connecting(protocol, queueBytes, resolve, reject);
   const driver = await Driver.open(
     {
-      engine: options.engine,
+      wanted: { engine: options.engine, io: options.io, reusePort: undefined },
       sizes: configureProtocol(ROLE_CLIENT, protocol, 1, options),
       privateKey: new Uint8Array(32),
       bind: socketAddress(clientBind(bytes, options.bind)),

@@ -1,15 +1,18 @@
 /**
  * The loop between a user and an engine: when a turn is due, what it brought, what goes back.
  *
- * Owns: the rings' memory, the choice of the engine, the schedule of turns and ticks, and the
- * dispatch of what the completion ring holds.
+ * Owns: the rings' memory, the schedule of turns and ticks, and the dispatch of what the completion
+ * ring holds.
  * Never does: decide anything of the protocol, or know a channel's name.
  * Two rhythms: with ticks of 30 Hz and more everything happens on the tick (receive at its start,
  * flush at its end, one wake-up); without, a turn comes when a datagram does or a deadline is due.
+ * With an I/O thread the engine takes turns by itself, and a turn here is what JavaScript adds: read
+ * the ring, and show and flush what was sent. Neither rhythm nor order of events are other ones.
  */
 import { randomFillSync } from "node:crypto";
 import { createHistogram } from "node:perf_hooks";
 import type { Fragment } from "./assembly.js";
+import { chooseEngine, type Wanted } from "./choice.js";
 import type { Sizes } from "./configure.js";
 import { SOCKET_BUFFER_BYTES } from "./configure.js";
 import { CONFIG_PEERS_MAX, ENTROPY_BYTES } from "./engine/config.js";
@@ -33,16 +36,14 @@ import {
   ringPublish,
   ringPush,
   ringRelease,
+  ringRoom,
   ringSet,
 } from "./engine/ring.js";
 import { HOST_PEERS, statsHostWord, statsWords } from "./engine/stats.js";
-import { argumentError, NetrtError } from "./errors.js";
-import { openJs } from "./js.js";
-import { loadNative, openNative } from "./native.js";
+import type { NetrtError } from "./errors.js";
 import { TickSchedule } from "./ticker.js";
 import {
   type Engine,
-  type EngineOptions,
   type SocketAddress,
   TURN_FLUSH,
   TURN_RECEIVE,
@@ -50,9 +51,6 @@ import {
   TURNED_BLOCKED,
   TURNED_MORE,
 } from "./turn.js";
-
-/** Which engine runs the protocol. `auto`: native where it loads, else JavaScript with one warning. */
-export type EngineChoice = "auto" | "native" | "js";
 
 /** From this tick rate on datagrams wait for the tick (Hz): 33 ms is no wait that a game notices. */
 const TICK_PACED_HZ = 30;
@@ -65,6 +63,8 @@ const BLOCKED_RETRY_US = 1000;
 const HANDLERS_MS_MAX = 20;
 /** Messages between two looks at the clock. */
 const HANDLERS_PER_LOOK = 8;
+/** How often room for those who wait for it is looked for, where an I/O thread makes it (µs). */
+const RELIEF_US = 1000;
 /** Without any deadline the driver still looks after so long (µs): an hour. */
 const IDLE_US = 3_600_000_000;
 
@@ -87,7 +87,7 @@ export interface DriverEvents {
 }
 
 export interface DriverOptions {
-  readonly engine: EngineChoice | undefined;
+  readonly wanted: Wanted;
   readonly sizes: Sizes;
   readonly privateKey: Uint8Array;
   readonly bind: SocketAddress;
@@ -101,40 +101,6 @@ export interface Waiter {
   readonly relieved: boolean;
   /** Tells its user. */
   relieve(): void;
-}
-
-let warned = false;
-
-function fallBack(reason: string): void {
-  if (!warned) {
-    warned = true;
-    process.emitWarning(`the JavaScript engine runs: ${reason}`, { type: "NetrtWarning" });
-  }
-}
-
-function chooseEngine(
-  choice: EngineChoice | undefined,
-): (options: EngineOptions) => Promise<Engine> {
-  const wanted = choice === undefined ? process.env.NETRT_ENGINE || "auto" : choice;
-  if (wanted === "js") return openJs;
-  if (wanted !== "native" && wanted !== "auto") {
-    const name = choice === undefined ? "the environment's NETRT_ENGINE" : "engine";
-    throw argumentError(name, wanted, '"auto", "native" or "js"');
-  }
-  const native = loadNative();
-  if ("binding" in native) return openNative;
-  if (wanted === "native") {
-    const message = `the native engine can't run here: ${native.reason}`;
-    throw new NetrtError("ERR_NETRT_ENGINE_UNAVAILABLE", message);
-  }
-  fallBack(native.reason);
-  return openJs;
-}
-
-/** The engine that `auto` means here: `"native"` or `"js"`. */
-export function defaultEngine(): "native" | "js" {
-  if (process.env.NETRT_ENGINE === "js") return "js";
-  return "binding" in loadNative() ? "native" : "js";
 }
 
 export class Driver {
@@ -153,9 +119,11 @@ export class Driver {
   readonly #completion = new Ring();
   readonly #events: DriverEvents;
   readonly #paced: boolean;
-  /** Turns so far: what was submitted before the last one is counted on the page. */
-  turns = 1;
   #waitingWishes: (() => void)[] = [];
+  readonly #threaded: boolean;
+  /** Bytes of the submission ring ever written, and its head then. */
+  #submittedBytes = 0;
+  #submittedHead: number;
   #draining = false;
   #held = false;
   #flushAsked = false;
@@ -177,15 +145,17 @@ export class Driver {
     this.page = page;
     this.peersMax = options.sizes.config[CONFIG_PEERS_MAX];
     this.#events = events;
+    this.#threaded = engine.io === "thread";
     ringSet(this.submission, submission);
     ringSet(this.#completion, completion);
+    this.#submittedHead = this.submission.head;
     const rate = options.tickRate;
     this.schedule = rate === undefined ? null : new TickSchedule(rate, engine.nowUs());
     this.#paced = rate !== undefined && rate >= TICK_PACED_HZ;
   }
 
   static async open(options: DriverOptions, events: DriverEvents): Promise<Driver> {
-    const open = chooseEngine(options.engine);
+    const { open, io, reusePort } = chooseEngine(options.wanted);
     const { config, submissionBytes, completionBytes } = options.sizes;
     const page = new Uint32Array(statsWords(config[CONFIG_PEERS_MAX]));
     const submission = new Uint8Array(ringBytes(submissionBytes));
@@ -200,6 +170,8 @@ export class Driver {
       page,
       bind: options.bind,
       socketBufferBytes: SOCKET_BUFFER_BYTES,
+      io,
+      reusePort,
       onWake: () => driver?.wake(),
     });
     driver = new Driver(engine, options, page, submission, completion, events);
@@ -217,6 +189,20 @@ export class Driver {
   }
 
   // --- the user's side ---
+
+  /** Where the newest record of the submission ring ends, in bytes ever written. */
+  get submittedEnd(): number {
+    const { head } = this.submission;
+    this.#submittedBytes += (head - this.#submittedHead) >>> 0;
+    this.#submittedHead = head;
+    return this.#submittedBytes;
+  }
+
+  /** How far the engine has taken the submission ring; what lies before is counted on the page. */
+  get takenEnd(): number {
+    const { submission } = this;
+    return this.submittedEnd - (submission.capacity - ringRoom(submission));
+  }
 
   /**
    * Reserves a record in the submission ring; the index of its first word, or NO_ROOM when even a
@@ -246,7 +232,10 @@ export class Driver {
     if (this.#closed || !this.#submitted) return;
     this.#submitted = false;
     this.#turn(TURN_FLUSH | TURN_TRANSMIT);
-    if (!this.#draining) this.#drainAndArm();
+    if (this.#draining) return;
+    // What an I/O thread brings it tells of; a message must not come in the middle of a call.
+    if (!this.#threaded) this.#drainAndArm();
+    else if (this.waiters.size > 0) this.#arm();
   }
 
   /** Submits the end of a peer. */
@@ -319,7 +308,6 @@ export class Driver {
       this.#events.failed(error as NetrtError);
       return;
     }
-    this.turns += 1;
     this.#turnUs += this.engine.nowUs() - startUs;
     // A turn that only sends says nothing about what still waits to be received.
     if ((flags & TURN_RECEIVE) !== 0) this.#more = (turned & TURNED_MORE) !== 0;
@@ -329,52 +317,30 @@ export class Driver {
   /** The engine woke us: a tick is due, a datagram came, or the core has something to do. */
   wake(): void {
     if (this.#closed) return;
-    try {
-      if (this.#paced) this.#ticks();
-      else this.#arrival();
-    } finally {
-      this.#arm();
-    }
-  }
-
-  /** Receive, run the ticks that are due, flush: everything of a tick goes out together. */
-  #ticks(): void {
-    const schedule = this.schedule as TickSchedule;
     this.#turnUs = 0;
-    this.#turn(TURN_RECEIVE);
     try {
-      this.#drain();
-      schedule.run(
-        () => this.engine.nowUs(),
-        (tick) => this.#events.tick?.(tick),
-      );
-    } finally {
-      if (!this.#closed) {
-        this.#submitted = false;
-        this.#turn(TURN_FLUSH | TURN_TRANSMIT);
-        this.transportUs.record(Math.max(1, this.#turnUs));
-      }
-    }
-    this.#drain();
-  }
-
-  #arrival(): void {
-    this.#turn(TURN_RECEIVE);
-    try {
-      this.#drain();
-      if (this.schedule !== null) {
-        this.schedule.run(
+      this.#turn(TURN_RECEIVE);
+      try {
+        this.#drain();
+        this.schedule?.run(
           () => this.engine.nowUs(),
           (tick) => this.#events.tick?.(tick),
         );
+      } finally {
+        this.#send();
       }
+      // What the flush brought; an I/O thread has only begun with it.
+      if (!this.#threaded) this.#drain();
     } finally {
-      if (!this.#closed) {
-        this.#submitted = false;
-        this.#turn(TURN_FLUSH | TURN_TRANSMIT);
-      }
+      this.#arm(this.#threaded);
+      if (this.#paced && !this.#closed) this.transportUs.record(Math.max(1, this.#turnUs));
     }
-    this.#drain();
+  }
+
+  /** Everything of a tick goes out together; with an I/O thread, once it is armed again. */
+  #send(): void {
+    this.#submitted = false;
+    if (!this.#closed && !this.#threaded) this.#turn(TURN_FLUSH | TURN_TRANSMIT);
   }
 
   #drainAndArm(): void {
@@ -385,21 +351,27 @@ export class Driver {
     }
   }
 
-  #arm(): void {
+  /** Asks to be woken for what comes next. `flush`: and has sent what waits (an I/O thread). */
+  #arm(flush = false): void {
     if (this.#closed) return;
     const now = this.engine.nowUs();
-    // A handler that threw leaves records behind it, and nothing else may ever wake us for them.
-    const left = !this.#held && ringPeek(this.#completion) !== NO_ROOM;
+    // A handler that threw leaves records behind it, and nothing else may ever wake us for them: but
+    // an I/O thread, which adds to them at any time.
+    const left = !this.#held && !this.#threaded && ringPeek(this.#completion) !== NO_ROOM;
     const more = this.#more || left;
     if (this.#paced) {
       const tickUs = (this.schedule as TickSchedule).nextDeadlineUs;
-      this.engine.arm(more ? now : tickUs, false);
+      this.engine.arm(more ? now : tickUs, false, flush);
+      this.#turnUs += this.engine.nowUs() - now;
       return;
     }
     let deadlineUs = more ? now : Math.min(this.engine.deadlineUs(), now + IDLE_US);
     if (this.#blocked && !more) deadlineUs = Math.max(deadlineUs, now + BLOCKED_RETRY_US);
     if (this.schedule !== null) deadlineUs = Math.min(deadlineUs, this.schedule.nextDeadlineUs);
-    this.engine.arm(deadlineUs, true);
+    const threaded = this.#threaded;
+    if (threaded && this.waiters.size > 0) deadlineUs = Math.min(deadlineUs, now + RELIEF_US);
+    // Records that are held back are no news: an I/O thread would tell of them again and again.
+    this.engine.arm(deadlineUs, !(threaded && this.#held), flush);
   }
 
   // --- what a turn brought ---

@@ -75,8 +75,8 @@ export type ErrorCode =
   /** The queue toward the peer is full and the call can't say so by its return value. Wait for
    * `drain`, or send less. */
   | "ERR_NETRT_BACKPRESSURE"
-  /** The native engine was asked for by name and can't run here; the cause says why. Ask for
-   * `"auto"` or `"js"`, or build the addon. */
+  /** The native engine, or what only it has (`io: "thread"`, `reusePort`), was asked for and can't
+   * run here; the message says why. Ask for `"auto"` or `"js"`, or build the addon. */
   | "ERR_NETRT_ENGINE_UNAVAILABLE"
   /** The operating system refused a socket operation in a way that no other code names; `cause`
    * has its error. */

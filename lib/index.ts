@@ -6,11 +6,12 @@
  *
  * @module
  */
-import { defaultEngine } from "./driver.js";
+import { defaultEngine } from "./choice.js";
 
 export type { BlockProgress } from "./assembly.js";
 export type { BlockOptions } from "./block.js";
 export type { ServerChannel } from "./channel.js";
+export type { EngineChoice, EngineChoiceOptions } from "./choice.js";
 export {
   Client,
   type ClientStats,
@@ -20,7 +21,6 @@ export {
 } from "./client.js";
 export type { CongestionMode, LimitOptions, ReceiveLimits } from "./configure.js";
 export type { Disconnect, DisconnectReason } from "./disconnect.js";
-export type { EngineChoice } from "./driver.js";
 export { type ErrorCode, NetrtError } from "./errors.js";
 export type { Fate, Receipt, Undelivered } from "./fate.js";
 export {
@@ -64,6 +64,9 @@ export {
   type TimeSensitiveOptions,
   timeSensitive,
 } from "./strategy.js";
+export type { SlipBucket } from "./ticker.js";
+
+export type { IoMode } from "./turn.js";
 
 /** What runs unless a call says otherwise. */
 export const netrt = {

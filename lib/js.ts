@@ -83,6 +83,7 @@ export function openError(cause: NodeJS.ErrnoException, bind: string): NetrtErro
 
 class JsEngine implements Engine {
   readonly name = "js";
+  readonly io = "inline";
   readonly bound: SocketAddress;
   readonly #host: Host;
   readonly #socket: Socket;

@@ -13,9 +13,9 @@ import { getSystemErrorName } from "node:util";
 import workerThreads from "node:worker_threads";
 import { formatAddress } from "./address.js";
 import { NetrtError, warnOfSystem } from "./errors.js";
-import type { Engine, EngineOptions, SocketAddress, SocketStats } from "./turn.js";
+import type { Engine, EngineOptions, IoMode, SocketAddress, SocketStats } from "./turn.js";
 
-/** Words of the page that the addon publishes; native/addon/turn.h has the same names and values. */
+/** Words of the page that the addon publishes; native/io/turn.h has the same names and values. */
 export const PUBLISHED_DEADLINE = 0;
 export const PUBLISHED_PORT = 2;
 export const PUBLISHED_ERROR = 3;
@@ -24,6 +24,10 @@ export const PUBLISHED_COUNT = 5;
 /** Pairs of words (low, high), in the order of the fields of SocketStats. */
 export const PUBLISHED_COUNTERS = 8;
 export const PUBLISHED_WORDS = 30;
+
+/** Bits of the last word of a wanted socket; native/addon/addon.cc has the same. */
+const SOCKET_REUSE_PORT = 1;
+const SOCKET_THREAD = 2;
 
 /** Answer of a turn beside lib/turn.ts's: the socket is gone. */
 export const TURNED_FAILED = 4;
@@ -48,7 +52,7 @@ export interface Binding {
   ): number;
   connect(id: number, token: Uint8Array): void;
   turn(id: number, flags: number): number;
-  arm(id: number, deadlineUs: number, watch: boolean): void;
+  arm(id: number, deadlineUs: number, watch: boolean, flush: boolean): void;
   now(): number;
   close(id: number): void;
 }
@@ -139,14 +143,22 @@ const COUNTER_NAMES = [
   "refused",
 ] as const satisfies readonly (keyof SocketStats)[];
 
-/** A 64-bit number of the page; none of them reaches 2^53. */
+/**
+ * A 64-bit number of the page; none of them reaches 2^53. An I/O thread may write it meanwhile, both
+ * words at once: they belong together when the high one is the same before and after.
+ */
 function pairOf(page: Uint32Array, word: number): number {
-  return page[word + 1] * 2 ** 32 + page[word];
+  for (;;) {
+    const high = page[word + 1];
+    const low = page[word];
+    if (page[word + 1] === high) return high * 2 ** 32 + low;
+  }
 }
 
 class NativeEngine implements Engine {
   readonly name = "native";
   readonly bound: SocketAddress;
+  readonly io: IoMode;
   readonly #binding: Binding;
   readonly #published: Uint32Array;
   readonly #memory: readonly (Uint8Array | Uint32Array)[];
@@ -158,6 +170,7 @@ class NativeEngine implements Engine {
     this.#id = id;
     this.#published = published;
     this.#memory = [submission, completion, page, published];
+    this.io = options.io;
     this.bound = { ...bind, port: published[PUBLISHED_PORT] };
     for (const { buffer } of this.#memory) workerThreads.markAsUntransferable?.(buffer);
   }
@@ -179,11 +192,13 @@ class NativeEngine implements Engine {
   }
 
   deadlineUs(): number {
+    // The I/O thread keeps its deadlines itself.
+    if (this.io === "thread") return Number.MAX_SAFE_INTEGER;
     return pairOf(this.#published, PUBLISHED_DEADLINE);
   }
 
-  arm(deadlineUs: number, watch: boolean): void {
-    if (this.#id !== 0) this.#binding.arm(this.#id, deadlineUs, watch);
+  arm(deadlineUs: number, watch: boolean, flush = false): void {
+    if (this.#id !== 0) this.#binding.arm(this.#id, deadlineUs, watch, flush);
   }
 
   connect(token: Uint8Array): void {
@@ -266,6 +281,8 @@ export async function openNative(options: EngineOptions): Promise<Engine> {
   }
   const { bind, socketBufferBytes } = options;
   const published = new Uint32Array(PUBLISHED_WORDS);
+  const flags =
+    (options.reusePort ? SOCKET_REUSE_PORT : 0) | (options.io === "thread" ? SOCKET_THREAD : 0);
   const id = native.binding.open(
     options.config,
     options.privateKey,
@@ -273,7 +290,7 @@ export async function openNative(options: EngineOptions): Promise<Engine> {
     options.submission,
     options.completion,
     options.page,
-    Uint32Array.of(bind.type, bind.port, ...bind.words, socketBufferBytes),
+    Uint32Array.of(bind.type, bind.port, ...bind.words, socketBufferBytes, flags),
     published,
     options.onWake,
   );

@@ -7,6 +7,7 @@
 import { EventEmitter } from "node:events";
 import { checkSignal, onAbort } from "./abort.js";
 import { parseAddress } from "./address.js";
+import type { EngineChoiceOptions } from "./choice.js";
 import { clientBind, stateError, withResolvers } from "./client.js";
 import {
   boundText,
@@ -17,7 +18,7 @@ import {
   socketAddress,
 } from "./configure.js";
 import { readDisconnect } from "./disconnect.js";
-import { Driver, type EngineChoice } from "./driver.js";
+import { Driver } from "./driver.js";
 import { ROLE_CLIENT, ROLE_SERVER } from "./engine/config.js";
 import { KEY_BYTES, PAYLOAD_BYTES_MAX } from "./engine/limits.js";
 import { NO_ROOM, RECORD_BYTES, RECORD_SEND, TTL_DEFAULT } from "./engine/ring.js";
@@ -55,7 +56,7 @@ export const ClientState = {
 } as const;
 
 /** Options of {@link createNetcodeServer}. */
-export interface NetcodeServerOptions extends LimitOptions {
+export interface NetcodeServerOptions extends LimitOptions, EngineChoiceOptions {
   /** Address and port to bind; port 0 lets the system choose. */
   readonly address: string;
   /** 0 to 2^64 - 1: tokens of another protocol are ignored. */
@@ -66,8 +67,6 @@ export interface NetcodeServerOptions extends LimitOptions {
   readonly maxClients?: number;
   /** The addresses that tokens name for this server, up to 8. Default as `createServer`'s. */
   readonly publicAddresses?: readonly string[];
-  /** Default: `NETRT_ENGINE`, else native where it can run. */
-  readonly engine?: EngineChoice;
 }
 
 /** Why a client is gone. */
@@ -200,7 +199,13 @@ export class NetcodeServer extends EventEmitter<NetcodeServerEvents> {
     const sizes = configureRaw(ROLE_SERVER, protocolId, maxClients, options);
     configureAddresses(sizes.config, ownAddresses(bind, publicAddresses));
     this.#driver = await Driver.open(
-      { engine: options.engine, sizes, privateKey, bind: socketAddress(bind), tickRate: undefined },
+      {
+        wanted: { engine: options.engine, io: options.io, reusePort: undefined },
+        sizes,
+        privateKey,
+        bind: socketAddress(bind),
+        tickRate: undefined,
+      },
       {
         connected: (handle, slot, payload) => {
           const client = new NetcodePeer(this.#driver, handle, slot, payload);
@@ -221,7 +226,7 @@ export class NetcodeServer extends EventEmitter<NetcodeServerEvents> {
         clientState: () => undefined,
         failed: (error) => this.#failed(error),
         turned: () => {
-          if (this.#whenEmpty !== null && this.#driver.peers === 0) this.#whenEmpty();
+          if (this.#whenEmpty !== null && this.#isEmpty()) this.#whenEmpty();
         },
       },
     );
@@ -266,13 +271,18 @@ export class NetcodeServer extends EventEmitter<NetcodeServerEvents> {
     this.emit("error", error);
   }
 
+  /** Whether every client is gone, and we were told so: an I/O thread is ahead of its events. */
+  #isEmpty(): boolean {
+    return this.#driver.peers === 0 && this.#clients.size === 0;
+  }
+
   async #shutDown(): Promise<void> {
     this.#shutting = true;
     for (const handle of this.#clients.keys()) {
       this.#driver.closePeer(handle, REASON_SHUTDOWN, NO_TEXT, false);
     }
     this.#driver.flush();
-    if (this.#driver.peers > 0 && !this.#driver.closed) {
+    if (!this.#isEmpty() && !this.#driver.closed) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, 1000);
         this.#whenEmpty = () => {
@@ -312,12 +322,11 @@ export async function createNetcodeServer(options: NetcodeServerOptions): Promis
 }
 
 /** Options of {@link connectNetcode}. */
-export interface NetcodeConnectOptions extends LimitOptions {
+export interface NetcodeConnectOptions extends LimitOptions, EngineChoiceOptions {
   /** Gives up, or disconnects, when it aborts. */
   readonly signal?: AbortSignal;
   /** Address to send from. Default: any. */
   readonly bind?: string;
-  readonly engine?: EngineChoice;
   /** Gets every state from the first request on; `state` events start once the client is returned. */
   readonly onState?: (state: number) => void;
 }
@@ -435,7 +444,7 @@ export async function connectNetcode(
   let forgetSignal: () => void = () => undefined;
   const driver: Driver = await Driver.open(
     {
-      engine: options.engine,
+      wanted: { engine: options.engine, io: options.io, reusePort: undefined },
       sizes: configureRaw(ROLE_CLIENT, protocolId, 1, options),
       privateKey: new Uint8Array(KEY_BYTES),
       bind: socketAddress(clientBind(bytes, options.bind)),

@@ -23,15 +23,18 @@ import {
 } from "./engine/ring.js";
 import { REASON_CLOSED, REASON_VIOLATION } from "./engine/state.js";
 import {
+  PEER_HANDLE,
   PEER_PAYLOAD_BYTES,
   PEER_QUEUED_BYTES,
   PEER_QUEUED_MESSAGES,
   PEER_RELEASED_BYTES,
   PEER_RELEASED_MESSAGES,
   statsPeerWord,
+  statsWords,
 } from "./engine/stats.js";
 import { argumentError, checkBoolean, checkInteger, checkOptions, NetrtError } from "./errors.js";
 import { FATES, type Receipt, type Undelivered } from "./fate.js";
+import { Pending } from "./pending.js";
 import { EXPIRY_LONG_MS, EXPIRY_MS_MAX } from "./policy.js";
 import type { ChannelName, MessageOf, Protocol } from "./protocol.js";
 import { type PeerStats, readPeerStats } from "./stats.js";
@@ -131,6 +134,9 @@ export function checkMessage(protocol: Protocol, channel: string, bytes: unknown
   return bytes;
 }
 
+/** Of a peer whose row on the page was given to another one before anybody read it. */
+const NO_STATS = readPeerStats(new Uint32Array(statsWords(1)), 0, 0);
+
 /** A connected peer. Servers hand it out with `connect`; a client is one toward its server. */
 export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents<P>> {
   /** The client's id from its token, 64 bits; 0 for the server as a client sees it. */
@@ -147,10 +153,7 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
   readonly #handle: number;
   readonly #row: number;
   readonly #queueBytesMax: number;
-  /** What was sent since the turn `#pendingTurn`, which the engine has not counted yet. */
-  #pendingBytes = 0;
-  #pendingMessages = 0;
-  #pendingTurn = 0;
+  readonly #pending = new Pending();
   #receipts = 0;
   #blocks: BlockSender | null = null;
   #assemblies: Assemblies | null = null;
@@ -206,18 +209,30 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
 
   /** Bytes of messages that wait or are unacked. */
   get queueBytes(): number {
-    return this.#waiting(PEER_QUEUED_BYTES, PEER_RELEASED_BYTES, this.#pendingBytes);
+    return this.#waiting(PEER_QUEUED_BYTES, PEER_RELEASED_BYTES, "bytes");
   }
 
   get #queueMessages(): number {
-    return this.#waiting(PEER_QUEUED_MESSAGES, PEER_RELEASED_MESSAGES, this.#pendingMessages);
+    return this.#waiting(PEER_QUEUED_MESSAGES, PEER_RELEASED_MESSAGES, "messages");
   }
 
-  #waiting(queued: number, released: number, pending: number): number {
+  #waiting(queued: number, released: number, unit: "bytes" | "messages"): number {
     if (this.#end !== null) return 0;
-    const { page, turns } = this.#driver;
-    const counted = (page[this.#row + queued] - page[this.#row + released]) >>> 0;
-    return counted + (this.#pendingTurn === turns ? pending : 0);
+    const { page, takenEnd } = this.#driver;
+    this.#pending.settle(takenEnd);
+    return (
+      this.#counted(page[this.#row + queued] - page[this.#row + released]) + this.#pending[unit]
+    );
+  }
+
+  /** A difference of counters of our row; with an I/O thread it may be another peer's by now. */
+  #counted(difference: number): number {
+    return this.#isRowOurs() ? difference >>> 0 : 0;
+  }
+
+  #isRowOurs(): boolean {
+    const handle = this.#driver.page[this.#row + PEER_HANDLE];
+    return handle === this.#handle || handle === 0;
   }
 
   /** Whether a message of 1 byte would be taken now. */
@@ -237,7 +252,8 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
   }
 
   #readStats(): PeerStats {
-    return readPeerStats(this.#driver.page, this.#handle & 0xffff, this.queueBytes);
+    const stats = readPeerStats(this.#driver.page, this.#handle & 0xffff, this.queueBytes);
+    return this.#isRowOurs() ? stats : NO_STATS;
   }
 
   /**
@@ -292,7 +308,7 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
     words[word + 4] = ttl;
     words[word + 5] = receipt;
     memory.set(message, word * 4 + RECORD_BYTES);
-    this.#pend(message.length);
+    this.#pending.add(message.length, this.#driver.submittedEnd);
     this.#driver.submitted();
     return wanted ? receipt : true;
   }
@@ -354,16 +370,6 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
       );
     }
     if (this.#end === null) this.#driver.wish(RECORD_PAUSE, this.#handle, index, paused);
-  }
-
-  #pend(bytes: number): void {
-    if (this.#pendingTurn !== this.#driver.turns) {
-      this.#pendingTurn = this.#driver.turns;
-      this.#pendingBytes = 0;
-      this.#pendingMessages = 0;
-    }
-    this.#pendingBytes += bytes;
-    this.#pendingMessages += 1;
   }
 
   #closedError(): NetrtError {

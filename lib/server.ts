@@ -9,6 +9,7 @@ import { checkSignal, onAbort } from "./abort.js";
 import { parseAddress } from "./address.js";
 import type { Fragment } from "./assembly.js";
 import { ServerChannel } from "./channel.js";
+import type { EngineChoiceOptions } from "./choice.js";
 import {
   ASSEMBLY_BYTES_DEFAULT,
   boundText,
@@ -22,7 +23,7 @@ import {
   socketAddress,
 } from "./configure.js";
 import { type Disconnect, encodeReason, readDisconnect } from "./disconnect.js";
-import { Driver, type EngineChoice } from "./driver.js";
+import { Driver } from "./driver.js";
 import { ROLE_SERVER } from "./engine/config.js";
 import { BLOCK_BYTES_MAX, KEY_BYTES } from "./engine/limits.js";
 import { NO_ROOM, RECORD_BROADCAST, RECORD_BYTES } from "./engine/ring.js";
@@ -40,10 +41,10 @@ import { insecureKey } from "./insecure.js";
 import { checkMessage, Peer, readPeer, readTtl, type SendOptions } from "./peer.js";
 import { type ChannelName, checkProtocol, type MessageOf, type Protocol } from "./protocol.js";
 import { type ChannelStats, type HostStats, readChannelStats, readHostStats } from "./stats.js";
-import { TICK_RATE_MAX, TICK_RATE_MIN } from "./ticker.js";
+import { type SlipBucket, TICK_RATE_MAX, TICK_RATE_MIN } from "./ticker.js";
 
 /** Options of {@link createServer}. */
-export interface ServerOptions extends LimitOptions {
+export interface ServerOptions extends LimitOptions, EngineChoiceOptions {
   /** Address and port to bind, e.g. `0.0.0.0:40000` or `[::]:40000`; port 0 lets the system choose. */
   readonly address: string;
   /**
@@ -71,8 +72,16 @@ export interface ServerOptions extends LimitOptions {
    * 268,435,456. Beyond it the peer with most of them is closed with the reason `resources`.
    */
   readonly assemblyBytes?: number;
-  /** Default: `NETRT_ENGINE`, else native where it can run. */
-  readonly engine?: EngineChoice;
+  /**
+   * Share the port with other servers that ask for it too (SO_REUSEPORT): in worker threads or in
+   * processes of the same user, one for each core. Each has its own peers: Linux gives a client's
+   * address and port always to the same server, as long as no server of the port comes or goes; then
+   * clients may be given to others, where they are strangers, and time out. So open all of them before
+   * clients come. A token is used up at the server that saw it, and not at its neighbours: keep
+   * lifetimes short. The native engine's alone; elsewhere than on Linux one server gets everything.
+   * Default false.
+   */
+  readonly reusePort?: boolean;
   /** Closes the server when it aborts. */
   readonly signal?: AbortSignal;
 }
@@ -118,11 +127,18 @@ export interface ServerEvents<P extends Protocol> {
 export interface ServerStats<P extends Protocol> extends HostStats {
   /** Ticks that ran. */
   readonly ticks: number;
+  /** Ticks that never ran: they lay more than 250 ms back when the process got to them. */
   readonly ticksSkipped: number;
-  /** How late ticks began, in µs. */
+  /** How late ticks began, in µs: half of them no later than this. */
   readonly tickSlipP50Us: number;
   readonly tickSlipP99Us: number;
-  /** Mean time of a tick spent in the engine, in µs. */
+  readonly tickSlipMaxUs: number;
+  /** The same in buckets: ticks up to 16 µs late, 32 µs and so on to 0.52 s, and later. */
+  readonly tickSlipHistogram: readonly SlipBucket[];
+  /**
+   * Mean time of a tick that the JavaScript thread spent in the engine, in µs: all of the I/O inline,
+   * the calls that show and flush messages with an I/O thread.
+   */
   readonly transportUsPerTick: number;
   readonly transportUsPerTickP99: number;
   readonly channels: Readonly<Record<ChannelName<P>, ChannelStats>>;
@@ -166,7 +182,7 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
     configureAddresses(sizes.config, ownAddresses(bind, publicAddresses));
     this.#driver = await Driver.open(
       {
-        engine: options.engine,
+        wanted: { engine: options.engine, io: options.io, reusePort: options.reusePort },
         sizes,
         privateKey: secret,
         bind: socketAddress(bind),
@@ -300,6 +316,8 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
       ticksSkipped: schedule?.skippedTicks ?? 0,
       tickSlipP50Us: measured ? schedule.slip.percentile(50) : 0,
       tickSlipP99Us: measured ? schedule.slip.percentile(99) : 0,
+      tickSlipMaxUs: measured ? schedule.slip.max : 0,
+      tickSlipHistogram: schedule?.slipHistogram ?? [],
       // One wake-up may run several late ticks, or none: the sum counts, not their mean.
       transportUsPerTick:
         this.#ticks > 0 && transportUs.count > 0
@@ -333,7 +351,7 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
     this.#shutting = true;
     for (const peer of this.#peers.values()) peer.end(REASON_SHUTDOWN, text, drain);
     this.#driver.flush();
-    if (this.#driver.peers > 0 && !this.#driver.closed) {
+    if (!this.#isEmpty() && !this.#driver.closed) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, timeout);
         this.#whenEmpty = () => {
@@ -434,10 +452,15 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
     }
   }
 
+  /** Whether every peer is gone, and we were told so: an I/O thread is ahead of its events. */
+  #isEmpty(): boolean {
+    return this.#driver.peers === 0 && this.#peers.size === 0;
+  }
+
   #turned(): void {
     if (this.#assembling.size > 0) this.#boundAssembly();
     for (const peer of this.#driver.busy) (peer as Peer<P>).turned();
-    if (this.#whenEmpty !== null && this.#driver.peers === 0) this.#whenEmpty();
+    if (this.#whenEmpty !== null && this.#isEmpty()) this.#whenEmpty();
   }
 }
 

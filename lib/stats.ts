@@ -227,6 +227,8 @@ export interface SystemFaults {
 /** Counters of a host: a server, or a client's own end. */
 export interface HostStats {
   readonly engine: "native" | "js";
+  /** Where the I/O is done: on the JavaScript thread, or on one of the engine's own. */
+  readonly io: "inline" | "thread";
   /** Peers that have a slot. */
   readonly peers: number;
   readonly connected: number;
@@ -338,6 +340,7 @@ export function readHostStats(driver: Driver): HostStats {
   rejected.size += socket.truncated;
   return {
     engine: engine.name,
+    io: engine.io,
     peers: driver.peers,
     connected: read(HOST_CONNECTED),
     disconnected: read(HOST_DISCONNECTED),

@@ -28,8 +28,39 @@ export const BACKLOG_US_MAX = 250_000;
  */
 export const SPIN_US_DEFAULT = 1500;
 
+/** Slip up to 2^4 µs is one bucket, up to twice that the next, and so on. */
+const SLIP_EXPONENT_MIN = 4;
+/** The last bucket with a bound, in powers of two µs: 0.52 s, twice what a backlog may be. */
+const SLIP_EXPONENT_MAX = 19;
+
 const US_PER_SECOND = 1_000_000;
 const US_PER_MS = 1000;
+
+/** Ticks that began about equally late. */
+export interface SlipBucket {
+  /** They began at most this late, and later than the bucket before says, in µs. */
+  readonly upToUs: number;
+  readonly ticks: number;
+}
+
+/** How late ticks began, counted in buckets: each twice as wide as the one before. */
+class SlipCounts {
+  readonly #counts = new Uint32Array(SLIP_EXPONENT_MAX - SLIP_EXPONENT_MIN + 2);
+
+  record(slipUs: number): void {
+    const exponent = slipUs <= 1 ? 0 : 32 - Math.clz32(slipUs - 1);
+    const index = Math.max(0, exponent - SLIP_EXPONENT_MIN);
+    this.#counts[Math.min(index, this.#counts.length - 1)] += 1;
+  }
+
+  get buckets(): SlipBucket[] {
+    const last = this.#counts.length - 1;
+    return Array.from(this.#counts, (ticks, index) => ({
+      upToUs: index === last ? Number.POSITIVE_INFINITY : 2 ** (index + SLIP_EXPONENT_MIN),
+      ticks,
+    }));
+  }
+}
 
 /**
  * Which tick is due when. Pure: it is told the time and sets no timer, so it serves the
@@ -49,6 +80,7 @@ export class TickSchedule {
   readonly startUs: number;
   /** How late ticks began, in whole µs (at least 1), of all ticks that {@link run} ran. */
   readonly slip: RecordableHistogram = createHistogram();
+  readonly #slipCounts = new SlipCounts();
   readonly #backlogTicksMax: number;
   #tick = 0;
   #skippedTicks = 0;
@@ -73,6 +105,11 @@ export class TickSchedule {
   /** Ticks that never ran, because they lay too far back. */
   get skippedTicks(): number {
     return this.#skippedTicks;
+  }
+
+  /** The ticks that {@link run} ran, by how late they began: up to 16 µs, 32 µs … 0.52 s, later. */
+  get slipHistogram(): SlipBucket[] {
+    return this.#slipCounts.buckets;
   }
 
   /** When the next tick is due, in µs; in the past while there is a backlog. */
@@ -121,7 +158,9 @@ export class TickSchedule {
     const count = this.due(nowUs());
     for (let index = 0; index < count; index++) {
       // Asked anew for each: a tick that took long makes the next one late.
-      this.slip.record(Math.max(1, Math.round(nowUs() - this.nextDeadlineUs)));
+      const slipUs = Math.max(1, Math.round(nowUs() - this.nextDeadlineUs));
+      this.slip.record(slipUs);
+      this.#slipCounts.record(Math.min(slipUs, 2 ** 31));
       onTick(this.advance());
     }
     return count;

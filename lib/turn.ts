@@ -23,6 +23,9 @@ export interface SocketAddress {
   readonly words: readonly [number, number, number, number];
 }
 
+/** `inline`: the caller's turns do all the work. `thread`: see {@link Engine.turn}. */
+export type IoMode = "inline" | "thread";
+
 export interface EngineOptions {
   /** Words of lib/engine/config.ts. An own address with port 0 takes the bound port. */
   readonly config: Uint32Array;
@@ -37,6 +40,10 @@ export interface EngineOptions {
   readonly bind: SocketAddress;
   /** Bytes asked of the kernel for each socket buffer. */
   readonly socketBufferBytes: number;
+  /** Share the port with other sockets that ask for it too (SO_REUSEPORT). */
+  readonly reusePort: boolean;
+  /** Who takes the turns: the caller, or a thread of the engine's own. */
+  readonly io: IoMode;
   /** Called on the JavaScript thread when the armed deadline came or a watched socket has data. */
   readonly onWake: () => void;
 }
@@ -66,14 +73,23 @@ export interface SocketStats {
 export interface Engine {
   readonly name: "native" | "js";
   readonly bound: SocketAddress;
+  readonly io: IoMode;
   /** Monotonic time in µs, the clock of every deadline. */
   nowUs(): number;
-  /** One turn; TURN_… in, TURNED_… out. */
+  /**
+   * One turn; TURN_… in, TURNED_… out. With an I/O thread, which takes turns by itself, it does what
+   * only the caller can: TURN_FLUSH shows the thread what was submitted and has it sent, and a turn
+   * without flags makes room in the submission ring at once.
+   */
   turn(flags: number): number;
-  /** When the core wants a turn at the latest, as the last turn left it (µs). */
+  /** When the core wants a turn of the caller's at the latest, as the last turn left it (µs). */
   deadlineUs(): number;
-  /** Asks for one onWake at the deadline (µs), or earlier when a datagram comes and `watch` is set. */
-  arm(deadlineUs: number, watch: boolean): void;
+  /**
+   * Asks for one onWake at the deadline (µs), or earlier when `watch` is set and a datagram comes; with
+   * an I/O thread, when its turns brought records or the number of peers is another. `flush`, for an
+   * I/O thread alone, is a turn with TURN_FLUSH in the same call: one system call for both.
+   */
+  arm(deadlineUs: number, watch: boolean, flush?: boolean): void;
   /** Starts a client's way to its server with a connect token of 2048 bytes. */
   connect(token: Uint8Array): void;
   socketStats(): SocketStats;

@@ -10,13 +10,13 @@ const counters = new Counters();
 const messages = new Messages(options.stateBytes, options.reliableBytes);
 let running = false;
 
-const wanted: ServerOptions & { readonly io?: string } = {
+const wanted: ServerOptions = {
   address: "127.0.0.1:0",
   secret: options.secret,
   engine: options.engine,
   maxPeers: options.peers,
   ...(options.ticks ? { tickRate: options.rateHz } : {}),
-  ...(options.io === "" ? {} : { io: options.io }),
+  ...(options.io === "" ? {} : { io: options.io as "inline" | "thread" }),
 };
 const server: Server<typeof workload> = await createServer(workload, wanted);
 

@@ -31,7 +31,11 @@ constexpr uint32_t SOCKET_TYPE = 0;
 constexpr uint32_t SOCKET_PORT = 1;
 constexpr uint32_t SOCKET_ADDRESS = 2;
 constexpr uint32_t SOCKET_BUFFER = 6;
-constexpr uint32_t SOCKET_WORDS = 7;
+constexpr uint32_t SOCKET_FLAGS = 7;
+constexpr uint32_t SOCKET_WORDS = 8;
+// Bits of SOCKET_FLAGS; lib/native.ts has the same.
+constexpr uint32_t SOCKET_REUSE_PORT = 1;
+constexpr uint32_t SOCKET_THREAD = 2;
 
 Instance& instanceOf(const Arguments& arguments) { return *static_cast<Instance*>(arguments.data); }
 
@@ -65,18 +69,22 @@ napi_value now(napi_env env, napi_callback_info) {
 
 // ---- Opening ----
 
-bool socketRead(const Arguments& arguments, size_t index, SocketOptions& socket) {
+bool socketRead(const Arguments& arguments, size_t index, EngineOptions& options) {
   Memory memory;
-  if (!argumentMemory(arguments, index, "socket: a Uint32Array of 7 words", napi_uint32_array,
+  if (!argumentMemory(arguments, index, "socket: a Uint32Array of 8 words", napi_uint32_array,
                       SOCKET_WORDS, SOCKET_WORDS, memory)) {
     return false;
   }
   const uint32_t* words = static_cast<const uint32_t*>(memory.bytes);
   const bool family = words[SOCKET_TYPE] == ADDRESS_IPV4 || words[SOCKET_TYPE] == ADDRESS_IPV6;
   if (!family || words[SOCKET_PORT] > UINT16_MAX || words[SOCKET_BUFFER] < 1 ||
-      words[SOCKET_BUFFER] > INT32_MAX) {
-    return argumentRefuse(arguments.env, CODE_ARGUMENT, "socket: type, port or buffer size");
+      words[SOCKET_BUFFER] > INT32_MAX ||
+      words[SOCKET_FLAGS] > (SOCKET_REUSE_PORT | SOCKET_THREAD)) {
+    return argumentRefuse(arguments.env, CODE_ARGUMENT, "socket: type, port, buffer size or flags");
   }
+  SocketOptions& socket = options.socket;
+  socket.reusePort = (words[SOCKET_FLAGS] & SOCKET_REUSE_PORT) != 0;
+  options.gated = (words[SOCKET_FLAGS] & SOCKET_THREAD) != 0;
   socket.address.type = static_cast<uint8_t>(words[SOCKET_TYPE]);
   socket.address.port = static_cast<uint16_t>(words[SOCKET_PORT]);
   socket.address.a = words[SOCKET_ADDRESS];
@@ -135,6 +143,9 @@ bool memoryRead(const Arguments& arguments, TenantOptions& options) {
                       napi_uint32_array, PUBLISHED_WORDS, SIZE_MAX, published)) {
     return false;
   }
+  if (reinterpret_cast<uintptr_t>(published.bytes) % sizeof(uint64_t) != 0) {
+    return argumentRefuse(arguments.env, CODE_ARGUMENT, "published: not aligned to 8 bytes");
+  }
   engine.submission = static_cast<uint8_t*>(submission.bytes);
   engine.submissionBytes = submission.length;
   engine.completion = static_cast<uint8_t*>(completion.bytes);
@@ -159,7 +170,7 @@ napi_value open(napi_env env, napi_callback_info info) {
     return nullptr;
   }
   if (!optionsRead(arguments, options.engine) || !memoryRead(arguments, options) ||
-      !socketRead(arguments, 6, options.engine.socket) ||
+      !socketRead(arguments, 6, options.engine) ||
       !argumentFunction(arguments, 8, "onWake: a function")) {
     return nullptr;
   }
@@ -192,9 +203,55 @@ napi_value connect(napi_env env, napi_callback_info info) {
   Memory token;
   if (argumentMemory(arguments, 1, "token: a Uint8Array of 2048 bytes", napi_uint8_array,
                      TOKEN_PUBLIC_BYTES, TOKEN_PUBLIC_BYTES, token)) {
-    engineConnect(tenant->engine, static_cast<const uint8_t*>(token.bytes));
+    const uint8_t* bytes = static_cast<const uint8_t*>(token.bytes);
+    if (tenant->wake.thread.running) {
+      threadConnect(tenant->wake.thread, bytes);
+    } else {
+      engineConnect(tenant->engine, bytes);
+    }
   }
   return nullptr;
+}
+
+bool submissionRefuse(napi_env env) {
+  return argumentRefuse(env, CODE_ARGUMENT, "submission: the ring holds no whole records");
+}
+
+// An inline turn. False when it has thrown.
+bool turnInline(napi_env env, Engine& engine, uint32_t flags, uint32_t& turned) {
+  const Ring& ring = engine.host.submission;
+  if (!checkSubmission(ring, ring.tail, engineSubmitted(engine))) return submissionRefuse(env);
+  turned = engineTurn(engine, flags);
+  return true;
+}
+
+// Shows an I/O thread what JavaScript has submitted since. False when it has thrown.
+bool submissionShow(napi_env env, Tenant& tenant) {
+  Engine& engine = tenant.engine;
+  const uint32_t head = engineSubmitted(engine);
+  if (head == tenant.admitted) return true;
+  if (!checkSubmission(engine.host.submission, tenant.admitted, head)) return submissionRefuse(env);
+  engineAdmit(engine, head);
+  tenant.admitted = head;
+  tenant.unflushed = true;
+  return true;
+}
+
+// A turn where an I/O thread takes the turns: what JavaScript has to say, and no more. Messages
+// become visible with the flush that sends them, and nothing to flush wakes no thread.
+bool turnThreaded(napi_env env, Tenant& tenant, uint32_t flags, uint32_t& turned) {
+  Thread& thread = tenant.wake.thread;
+  const bool flush = (flags & TURN_FLUSH) != 0;
+  turned = thread.failed.load(std::memory_order_acquire) ? TURNED_FAILED : 0;
+  if (turned != 0 || (flags != 0 && !flush)) return true;
+  if (!submissionShow(env, tenant)) return false;
+  if (flags == 0) {
+    turned = threadSubmit(thread);
+  } else if (tenant.unflushed) {
+    tenant.unflushed = false;
+    threadFlush(thread);
+  }
+  return true;
 }
 
 // turn(id, flags): TURNED_ bits.
@@ -206,27 +263,34 @@ napi_value turn(napi_env env, napi_callback_info info) {
   if (tenant == nullptr || !argumentWord(arguments, 1, "flags: TURN_ bits", TURN_ALL, flags)) {
     return nullptr;
   }
-  if (!checkSubmission(tenant->engine.host.submission)) {
-    argumentRefuse(env, CODE_ARGUMENT, "submission: the ring holds no whole records");
-    return nullptr;
-  }
+  uint32_t turned = 0;
+  const bool taken = tenant->wake.thread.running ? turnThreaded(env, *tenant, flags, turned)
+                                                 : turnInline(env, tenant->engine, flags, turned);
   napi_value result = nullptr;
-  napi_create_uint32(env, engineTurn(tenant->engine, flags), &result);
+  if (taken) napi_create_uint32(env, turned, &result);
   return result;
 }
 
-// arm(id, deadlineUs, watch)
+// arm(id, deadlineUs, watch, flush). With an I/O thread, `flush` is a turn with TURN_FLUSH as well.
 napi_value arm(napi_env env, napi_callback_info info) {
   Arguments arguments;
-  if (!argumentsRead(arguments, env, info, 3)) return nullptr;
+  if (!argumentsRead(arguments, env, info, 4)) return nullptr;
   Tenant* tenant = tenantOf(arguments);
   uint64_t deadlineUs = 0;
   bool watch = false;
-  if (tenant != nullptr && argumentTime(arguments, 1, "deadlineUs: a time in µs", deadlineUs) &&
-      argumentFlag(arguments, 2, "watch: a boolean", watch)) {
-    // A socket that is gone can't be watched; the next turn says so again.
-    wakeArm(tenant->wake, deadlineUs, watch && tenant->engine.socket.fault.error == 0);
+  bool flush = false;
+  if (tenant == nullptr || !argumentTime(arguments, 1, "deadlineUs: a time in µs", deadlineUs) ||
+      !argumentFlag(arguments, 2, "watch: a boolean", watch) ||
+      !argumentFlag(arguments, 3, "flush: a boolean", flush)) {
+    return nullptr;
   }
+  const bool threaded = tenant->wake.thread.running;
+  if (threaded && flush && !submissionShow(env, *tenant)) return nullptr;
+  flush = threaded && flush && tenant->unflushed;
+  if (flush) tenant->unflushed = false;
+  // A socket that is gone can't be watched; the next turn says so again.
+  const bool gone = !threaded && tenant->engine.socket.fault.error != 0;
+  wakeArm(tenant->wake, deadlineUs, watch && !gone, flush);
   return nullptr;
 }
 

@@ -57,9 +57,6 @@ bool addressesFit(const uint32_t* words) {
   return true;
 }
 
-// What the other side of a ring publishes is read as it writes it.
-uint32_t publishedLoad(const uint32_t* word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
-
 // Whether a record lies within the `left` bytes that belong to it at most. A padding may be too
 // short for a header, so nothing but its first word is read.
 bool recordFits(const uint32_t* record, uint32_t left) {
@@ -107,9 +104,8 @@ bool checkRing(const uint8_t* memory, size_t bytes, size_t capacityLeast) {
   return control[0] % 8 == 0 && used % 8 == 0 && used <= capacity;
 }
 
-bool checkSubmission(const Ring& ring) {
-  const uint32_t head = publishedLoad(ring.control);
-  uint32_t position = ring.tail;
+bool checkSubmission(const Ring& ring, uint32_t tail, uint32_t head) {
+  uint32_t position = tail;
   if (head - position > ring.capacity || head % 8 != 0) return false;
   while (position != head) {
     const uint32_t index = position & (ring.capacity - 1);

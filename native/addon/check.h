@@ -19,9 +19,10 @@ const char* checkConfig(const uint32_t* words);
 // Whether a ring can be laid over so many bytes, and its positions can go on.
 bool checkRing(const uint8_t* memory, size_t bytes, size_t capacityLeast);
 
-// Whether everything between the ring's positions is whole records of kinds that are submitted;
-// what they ask for is the core's to judge. A few nanoseconds for each, which is read next anyway.
-bool checkSubmission(const Ring& ring);
+// Whether everything between two positions of the ring is whole records of kinds that are
+// submitted; what they ask for is the core's to judge. A few nanoseconds for each, which is read
+// next anyway.
+bool checkSubmission(const Ring& ring, uint32_t tail, uint32_t head);
 
 }  // namespace netrt
 

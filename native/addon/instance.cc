@@ -87,8 +87,10 @@ Fault tenantOpen(Instance& instance, napi_env env, const TenantOptions& options,
     delete tenant;
     return fault;
   }
+  tenant->admitted = tenant->engine.host.submission.tail;
+  tenant->unflushed = false;
   slotTake(instance, *tenant);
-  fault = wakeOpen(tenant->wake, env, options.onWake, tenant->engine.socket.handle);
+  fault = wakeOpen(tenant->wake, env, options.onWake, tenant->engine);
   // Clean-up goes backwards: added after the thread-safe function, the hook runs before that is
   // gone, while the thread may still be using it.
   if (fault.error == 0 && (!arraysHold(*tenant, options.arrays) ||

@@ -10,8 +10,8 @@
 
 #include <cstdint>
 
-#include "addon/turn.h"
 #include "addon/wake.h"
+#include "io/turn.h"
 
 namespace netrt {
 
@@ -34,6 +34,9 @@ struct Tenant {
   uint32_t index;
   Engine engine;
   Wake wake;
+  // With an I/O thread: how far the submission ring was checked, and whether it waits for a flush.
+  uint32_t admitted;
+  bool unflushed;
   napi_ref held[ARRAYS_HELD];
 };
 

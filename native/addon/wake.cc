@@ -6,7 +6,7 @@ namespace netrt {
 
 namespace {
 
-// On the waker's thread. Two wakes before JavaScript ran are one call.
+// On the other thread. Two wakes before JavaScript ran are one call.
 void wakeQueue(void* context) {
   Wake& wake = *static_cast<Wake*>(context);
   if (wake.refused.load(std::memory_order_relaxed)) return;
@@ -47,7 +47,7 @@ void wakeDeliver(napi_env env, napi_value onWake, void* context, void*) {
 
 }  // namespace
 
-Fault wakeOpen(Wake& wake, napi_env env, napi_value onWake, int socket) {
+Fault wakeOpen(Wake& wake, napi_env env, napi_value onWake, Engine& engine) {
   napi_value name = nullptr;
   const bool created =
       napi_create_string_utf8(env, "netrt", NAPI_AUTO_LENGTH, &name) == napi_ok &&
@@ -59,18 +59,25 @@ Fault wakeOpen(Wake& wake, napi_env env, napi_value onWake, int socket) {
     fault.action = FaultAction::FATAL;
     return fault;
   }
-  const Fault fault = wakerStart(wake.waker, socket, wakeQueue, &wake);
+  const Fault fault = engineGated(engine)
+                          ? threadStart(wake.thread, engine, wakeQueue, &wake)
+                          : wakerStart(wake.waker, engine.socket.handle, wakeQueue, &wake);
   if (fault.error != 0) wakeClose(wake);
   return fault;
 }
 
-void wakeArm(Wake& wake, uint64_t deadlineUs, bool watch) {
+void wakeArm(Wake& wake, uint64_t deadlineUs, bool watch, bool flush) {
   wake.armed = true;
-  wakerArm(wake.waker, deadlineUs, watch);
+  if (wake.thread.running) {
+    threadArm(wake.thread, deadlineUs, watch, flush);
+  } else {
+    wakerArm(wake.waker, deadlineUs, watch);
+  }
 }
 
 void wakeClose(Wake& wake) {
   wakerStop(wake.waker);
+  threadStop(wake.thread);
   // A function that refused a call has let go of us by itself.
   const bool ours = wake.function != nullptr && !wake.refused.load(std::memory_order_relaxed);
   if (ours) napi_release_threadsafe_function(wake.function, napi_tsfn_abort);

@@ -1,17 +1,14 @@
 #include "io/waker.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <unistd.h>
 
 #include "core/limits.h"
 #include "io/clock.h"
 #include "io/kernel.h"
+#include "io/spawn.h"
 
 #ifdef NETRT_LINUX_IO
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #else
 #include <poll.h>
@@ -20,12 +17,6 @@
 namespace netrt {
 
 namespace {
-
-// Ample for a loop and a callback that only passes a signal on; sanitizers need most of it.
-constexpr size_t STACK_BYTES = 256 * 1024;
-
-// Signals that report the thread's own faults. They must reach whoever reports crashes.
-constexpr int OWN_SIGNALS[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
 
 constexpr uint64_t US_PER_SECOND = 1000000;
 
@@ -36,24 +27,10 @@ struct Wake {
   uint32_t serial;  // of the order that the socket was watched for
 };
 
-void handleClose(int& handle) {
-  if (handle >= 0) ::close(handle);
-  handle = -1;
-}
-
 void handlesClose(Waker& waker) {
   handleClose(waker.waitHandle);
   handleClose(waker.timerHandle);
-  if (waker.bellWrite == waker.bellRead) waker.bellWrite = -1;
-  handleClose(waker.bellRead);
-  handleClose(waker.bellWrite);
-}
-
-// The only two reasons why the bell can't be written are that it rings already and that it is gone.
-void bellRing(Waker& waker) {
-  const uint64_t one = 1;
-  while (::write(waker.bellWrite, &one, sizeof(one)) < 0 && errno == EINTR) {
-  }
+  bellClose(waker.bell);
 }
 
 // ---- Sleeping and arming, per system ----
@@ -81,12 +58,10 @@ bool handlesOpen(Waker& waker) {
   if (waker.waitHandle < 0) return false;
   waker.timerHandle = ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
   if (waker.timerHandle < 0) return false;
-  waker.bellRead = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  waker.bellWrite = waker.bellRead;
-  if (waker.bellRead < 0) return false;
+  if (!bellOpen(waker.bell)) return false;
   // The timer reports its edge only, so nobody has to read it. The socket is enabled once per
   // order.
-  return watchSet(waker, EPOLL_CTL_ADD, waker.bellRead, EPOLLIN, EVENT_BELL) &&
+  return watchSet(waker, EPOLL_CTL_ADD, waker.bell.readEnd, EPOLLIN, EVENT_BELL) &&
          watchSet(waker, EPOLL_CTL_ADD, waker.timerHandle, EPOLLIN | EPOLLET, EVENT_TIMER) &&
          (waker.socket < 0 ||
           watchSet(waker, EPOLL_CTL_ADD, waker.socket, EPOLLONESHOT, EVENT_SOCKET));
@@ -133,22 +108,11 @@ Wake sleepOnce(Waker& waker) {
 
 #else
 
-bool handlesOpen(Waker& waker) {
-  int ends[2];
-  if (::pipe(ends) != 0) return false;
-  waker.bellRead = ends[0];
-  waker.bellWrite = ends[1];
-  for (const int end : ends) {
-    if (::fcntl(end, F_SETFD, FD_CLOEXEC) != 0 || ::fcntl(end, F_SETFL, O_NONBLOCK) != 0) {
-      return false;
-    }
-  }
-  return true;
-}
+bool handlesOpen(Waker& waker) { return bellOpen(waker.bell); }
 
 void timerSet(Waker&) {}  // every sleep has its own time-out
 
-void orderPublish(Waker& waker) { bellRing(waker); }
+void orderPublish(Waker& waker) { bellRing(waker.bell); }
 
 // Milliseconds until the deadline, rounded up: never early. -1 waits for the bell alone.
 int timeoutOf(const WakerOrder& order) {
@@ -159,23 +123,17 @@ int timeoutOf(const WakerOrder& order) {
   return leftMs > INT32_MAX ? INT32_MAX : static_cast<int>(leftMs);
 }
 
-void bellSilence(Waker& waker) {
-  uint8_t bytes[256];
-  while (::read(waker.bellRead, bytes, sizeof(bytes)) > 0) {
-  }
-}
-
 Wake sleepOnce(Waker& waker) {
   pthread_mutex_lock(&waker.lock);
   const WakerOrder order = waker.order;
   pthread_mutex_unlock(&waker.lock);
   if (order.stop) return {false, false, 0};
   const bool watch = order.armed && order.watchSocket;
-  pollfd polled[2] = {{waker.bellRead, POLLIN, 0}, {waker.socket, POLLIN, 0}};
+  pollfd polled[2] = {{waker.bell.readEnd, POLLIN, 0}, {waker.socket, POLLIN, 0}};
   const int count = ::poll(polled, watch ? 2 : 1, timeoutOf(order));
   if (count < 0) NETRT_ASSERT(faultOf(Call::WAIT, errno).action == FaultAction::AGAIN);
   if (count <= 0) return {false, false, 0};
-  if (polled[0].revents != 0) bellSilence(waker);
+  if (polled[0].revents != 0) bellSilence(waker.bell);
   return {false, watch && polled[1].revents != 0, order.serial};
 }
 
@@ -221,25 +179,6 @@ void* threadRun(void* argument) {
   }
 }
 
-// Starts the thread with the signals of others blocked from its first instruction on.
-int threadStart(Waker& waker) {
-  sigset_t blocked;
-  sigset_t before;
-  sigfillset(&blocked);
-  for (const int own : OWN_SIGNALS) sigdelset(&blocked, own);
-  pthread_attr_t attributes;
-  int error = pthread_attr_init(&attributes);
-  if (error != 0) return error;
-  pthread_attr_setstacksize(&attributes, STACK_BYTES);
-  error = pthread_sigmask(SIG_SETMASK, &blocked, &before);
-  if (error == 0) {
-    error = pthread_create(&waker.thread, &attributes, threadRun, &waker);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  }
-  pthread_attr_destroy(&attributes);
-  return error;
-}
-
 }  // namespace
 
 Fault wakerStart(Waker& waker, int socket, WakeCallback callback, void* context) {
@@ -249,7 +188,7 @@ Fault wakerStart(Waker& waker, int socket, WakeCallback callback, void* context)
   waker.context = context;
   waker.order = WakerOrder();
   int error = handlesOpen(waker) ? 0 : errno;
-  if (error == 0) error = threadStart(waker);
+  if (error == 0) error = spawnThread(waker.thread, threadRun, &waker);
   if (error != 0) {
     handlesClose(waker);
     Fault fault = faultOf(Call::OPEN, error);
@@ -277,7 +216,7 @@ void wakerStop(Waker& waker) {
   pthread_mutex_lock(&waker.lock);
   waker.order.stop = true;
   pthread_mutex_unlock(&waker.lock);
-  bellRing(waker);
+  bellRing(waker.bell);
   pthread_join(waker.thread, nullptr);
   waker.running = false;
   handlesClose(waker);

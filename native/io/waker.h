@@ -20,6 +20,7 @@
 
 #include <cstdint>
 
+#include "io/bell.h"
 #include "io/fault.h"
 
 namespace netrt {
@@ -46,8 +47,7 @@ struct Waker {
   int socket = -1;
   int waitHandle = -1;   // Linux: the epoll instance
   int timerHandle = -1;  // Linux: the timer of the deadline
-  int bellRead = -1;     // Linux: an eventfd for stopping. Elsewhere: a pipe, for arming too
-  int bellWrite = -1;
+  Bell bell;             // for stopping; elsewhere for arming too
   WakeCallback callback = nullptr;
   void* context = nullptr;
   // Both sides': what is under the lock.

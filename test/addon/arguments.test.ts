@@ -43,7 +43,7 @@ type OpenArguments = [
 
 function openArguments(role = ROLE_SERVER): OpenArguments {
   const { config, privateKey, entropy, submission, completion, page, onWake } = engineOptions(role);
-  const socket = Uint32Array.of(1, 0, 0x7f000001, 0, 0, 0, 1 << 16);
+  const socket = Uint32Array.of(1, 0, 0x7f000001, 0, 0, 0, 1 << 16, 0);
   const published = new Uint32Array(PUBLISHED_WORDS);
   return [config, privateKey, entropy, submission, completion, page, socket, published, onWake];
 }
@@ -235,7 +235,7 @@ describe("the functions of an open engine", () => {
     binding.close(id);
     for (const stale of [id, 0, 1, 0x7fffffff]) {
       expect(thrownBy(() => binding.turn(stale, 0))).toEqual(closedError);
-      expect(thrownBy(() => binding.arm(stale, 0, false))).toEqual(closedError);
+      expect(thrownBy(() => binding.arm(stale, 0, false, false))).toEqual(closedError);
       expect(thrownBy(() => binding.connect(stale, tokenFor(9, 1)))).toEqual(closedError);
       expect(() => binding.close(stale)).not.toThrow();
     }
@@ -254,7 +254,7 @@ describe("the functions of an open engine", () => {
   it("take any time as a deadline", () => {
     const id = opened();
     for (const timeUs of [0, 0.5, 1, 2 ** 32, 2 ** 53 - 1, 2 ** 53, 2 ** 64, Infinity]) {
-      expect(() => binding.arm(id, timeUs, true)).not.toThrow();
+      expect(() => binding.arm(id, timeUs, true, true)).not.toThrow();
     }
   });
 });

@@ -21,8 +21,9 @@ interface Exit {
 }
 
 /** Runs a stage; `onOutput` sees its first line. */
-function run(stage: string, onOutput?: (kill: () => void) => void): Promise<Exit> {
+function runWith(io: string, stage: string, onOutput?: (kill: () => void) => void): Promise<Exit> {
   const child = spawn(process.execPath, [path.join(folder, "test/addon/child.js"), stage], {
+    env: { ...process.env, NETRT_TEST_IO: io },
     timeout: HANG_MS,
     killSignal: "SIGKILL",
   });
@@ -40,7 +41,7 @@ function run(stage: string, onOutput?: (kill: () => void) => void): Promise<Exit
   });
 }
 
-describe("process.exit", () => {
+describe.each(["inline", "thread"])("process.exit, io %s", (io) => {
   it.each([
     "created",
     "bound",
@@ -51,14 +52,17 @@ describe("process.exit", () => {
     "beside-traffic",
     "workers",
   ])(`ends the process at once, ${ROUNDS} times: %s`, async (stage) => {
-    const exits = await Promise.all(Array.from({ length: ROUNDS }, () => run(stage)));
+    const exits = await Promise.all(Array.from({ length: ROUNDS }, () => runWith(io, stage)));
     for (const exit of exits) {
       expect(exit).toEqual({ code: EXIT_CODE, signal: null, stdout: "", stderr: "" });
     }
   });
 });
 
-describe("the process", () => {
+describe.each(["inline", "thread"])("the process, io %s", (io) => {
+  const run = (stage: string, onOutput?: (kill: () => void) => void) =>
+    runWith(io, stage, onOutput);
+
   it("ends by itself once everything is closed", async () => {
     for (const stage of ["closed", "closed-in-wake"]) {
       expect(await run(stage)).toEqual({ code: EXIT_CODE, signal: null, stdout: "", stderr: "" });

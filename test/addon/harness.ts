@@ -52,6 +52,7 @@ import { mintToken } from "../../lib/token.js";
 import {
   type Engine,
   type EngineOptions,
+  type IoMode,
   type SocketAddress,
   TURN_FLUSH,
   TURN_RECEIVE,
@@ -66,6 +67,9 @@ const SUBMISSION_BYTES = 1 << 16;
 const COMPLETION_BYTES = 1 << 20;
 const SOCKET_BUFFER_BYTES = 1 << 20;
 const PATIENCE_MS = 10_000;
+
+/** Programs that run these helpers in processes of their own are told by their environment. */
+const defaultIo: IoMode = process.env.NETRT_TEST_IO === "thread" ? "thread" : "inline";
 
 export function loopback(port: number): SocketAddress {
   return { type: 1, port, words: [LOOPBACK, 0, 0, 0] };
@@ -97,6 +101,7 @@ export function engineOptions(
   role: number,
   onWake: () => void = () => {},
   port = 0,
+  io: IoMode = defaultIo,
 ): EngineOptions & { readonly config: Uint32Array } {
   const config = configWords(role);
   return {
@@ -108,6 +113,8 @@ export function engineOptions(
     page: new Uint32Array(statsWords(config[CONFIG_PEERS_MAX])),
     bind: loopback(port),
     socketBufferBytes: SOCKET_BUFFER_BYTES,
+    io,
+    reusePort: false,
     onWake,
   };
 }
@@ -211,9 +218,9 @@ export interface Pair {
   readonly client: End;
 }
 
-export async function openPair(onWake: () => void = () => {}): Promise<Pair> {
-  const server = await End.open(engineOptions(ROLE_SERVER, onWake));
-  const client = await End.open(engineOptions(ROLE_CLIENT, onWake));
+export async function openPair(onWake: () => void = () => {}, io?: IoMode): Promise<Pair> {
+  const server = await End.open(engineOptions(ROLE_SERVER, onWake, 0, io));
+  const client = await End.open(engineOptions(ROLE_CLIENT, onWake, 0, io));
   return { server, client };
 }
 

@@ -18,18 +18,21 @@ const threads = () => count("/proc/self/task");
 const folder = compilePackage();
 afterAll(() => fs.rmSync(folder, { recursive: true }));
 
-function run(program: string, args: string[], wrap: string[] = []) {
+function run(program: string, args: string[], wrap: string[] = [], io = "inline") {
   const command = [...wrap, process.execPath, ...args, path.join(folder, "test/addon", program)];
-  return spawnSync(command[0]!, command.slice(1), { encoding: "utf8", timeout: 60_000 });
+  const env = { ...process.env, NETRT_TEST_IO: io };
+  return spawnSync(command[0]!, command.slice(1), { encoding: "utf8", timeout: 60_000, env });
 }
 
-describe("opening and closing", () => {
+describe.each(["inline", "thread"] as const)("opening and closing, io %s", (io) => {
+  const optionsOf = (role: number) => engineOptions(role, undefined, 0, io);
+
   it("leaves no handle and no thread behind, 1,000 times", async () => {
-    (await openNative(engineOptions(ROLE_SERVER))).close();
+    (await openNative(optionsOf(ROLE_SERVER))).close();
     await sleep(10);
     const before = [handles(), threads()];
     for (let round = 0; round < 1000; round++) {
-      const engine = await openNative(engineOptions(round % 2));
+      const engine = await openNative(optionsOf(round % 2));
       if (round % 3 > 0) engine.arm(engine.nowUs() + (round % 3) * 10, true);
       if (round % 5 === 0) engine.turn(7);
       engine.close();
@@ -41,7 +44,8 @@ describe("opening and closing", () => {
   it("holds a hundred at a time", async () => {
     const before = [handles(), threads()];
     const engines: Engine[] = [];
-    for (let index = 0; index < 100; index++) engines.push(await openNative(engineOptions(0)));
+    for (let index = 0; index < 100; index++)
+      engines.push(await openNative(optionsOf(ROLE_SERVER)));
     expect(threads() - before[1]!).toBe(linux ? 100 : 0);
     expect(new Set(engines.map(({ bound }) => bound.port)).size).toBe(100);
     for (const engine of engines) engine.turn(7);
@@ -51,7 +55,7 @@ describe("opening and closing", () => {
   });
 
   it("returns the memory: nothing of a closed engine is kept", () => {
-    const result = run("leak.js", ["--expose-gc"]);
+    const result = run("leak.js", ["--expose-gc"], [], io);
     expect(result.stderr).toBe("");
     expect(JSON.parse(result.stdout)).toEqual({ collected: true, grownMiB: 0 });
   });

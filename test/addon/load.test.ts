@@ -83,7 +83,7 @@ describe("finding the addon", () => {
 });
 
 describe("the seam", () => {
-  const header = fs.readFileSync(path.join(ROOT, "native/addon/turn.h"), "utf8");
+  const header = fs.readFileSync(path.join(ROOT, "native/io/turn.h"), "utf8");
   const constants = [...header.matchAll(/constexpr uint32_t (\w+) = (\d+);/g)];
   const typescript: Record<string, unknown> = { ...turn, ...native };
 

@@ -59,11 +59,11 @@ async function settled(): Promise<[number, number]> {
   return [handles(), threads()];
 }
 
-describe("a worker", () => {
+describe.each(["inline", "thread"] as const)("a worker, io %s", (io) => {
   it("runs engines of its own beside those of the main thread", async () => {
-    const pair = await openPair();
+    const pair = await openPair(undefined, io);
     await connectPair(pair, 3);
-    const workers = [1, 2].map((id) => start({ mode: "once", id }));
+    const workers = [1, 2].map((id) => start({ mode: "once", id, io }));
     expect(await Promise.all(workers.map(({ told }) => told))).toEqual([
       "received 300",
       "received 300",
@@ -77,7 +77,7 @@ describe("a worker", () => {
   it("can be terminated in the middle of traffic, 20 times", async () => {
     const before = await settled();
     for (let round = 0; round < 20; round++) {
-      const { worker, told } = start({ mode: "burst", id: round + 1 });
+      const { worker, told } = start({ mode: "burst", id: round + 1, io });
       expect(await told).toBe("bursting");
       await sleep(round % 7);
       expect(await worker.terminate()).toBe(1);
@@ -89,7 +89,7 @@ describe("a worker", () => {
   it("can be terminated while it starts, 20 times", async () => {
     const before = await settled();
     for (let round = 0; round < 20; round++) {
-      const { worker, told } = start({ mode: "burst", id: round + 1 });
+      const { worker, told } = start({ mode: "burst", id: round + 1, io });
       told.catch(() => {});
       await sleep(20 + round * 4);
       await worker.terminate();
@@ -101,8 +101,8 @@ describe("a worker", () => {
   it("may exit with engines open, and within a wake-up", async () => {
     const before = await settled();
     for (let round = 0; round < 5; round++) {
-      const open = start({ mode: "open", id: 1 });
-      const waking = start({ mode: "exit-in-wake", id: 2 });
+      const open = start({ mode: "open", id: 1, io });
+      const waking = start({ mode: "exit-in-wake", id: 2, io });
       expect(await Promise.all([open.exited, waking.exited])).toEqual([0, 3]);
     }
     await sleep(50);

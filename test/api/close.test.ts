@@ -156,7 +156,9 @@ describe.each(engines)("on %s", (engine) => {
     });
     await next(client.channel("state"), "message");
     closing = true;
+    const told = next(client, "disconnect");
     await within(server.close(), "the end of the server");
+    await told;
     expect(client.disconnected).toMatchObject({ reason: "shutdown" });
   });
 

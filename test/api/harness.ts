@@ -11,6 +11,7 @@ import {
   connect,
   createServer,
   defineProtocol,
+  type IoMode,
   NetrtError,
   type Peer,
   type Protocol,
@@ -22,6 +23,11 @@ import {
 import type { LinkOptions } from "../../lib/sim/link.js";
 import { createRelay, type Relay } from "../../lib/sim/relay.js";
 import type { EngineName } from "../engines.js";
+
+/** NETRT_TEST_IO=thread runs the suites over the native engine's I/O threads. */
+function ioOf(engine: EngineName): { readonly io?: IoMode } {
+  return engine === "native" && process.env.NETRT_TEST_IO === "thread" ? { io: "thread" } : {};
+}
 
 /** Long enough for a loaded machine; a wait that takes it has failed. */
 const PATIENCE_MS = 15_000;
@@ -103,6 +109,12 @@ export function until(
   );
 }
 
+/** Asks again and again without coming back to the event loop; false when PATIENCE_MS are over. */
+export function spin(done: () => boolean): boolean {
+  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) if (done()) return true;
+  return false;
+}
+
 /** The typed error that a call throws, or that its promise is rejected with. */
 export async function refusal(call: () => unknown): Promise<NetrtError> {
   try {
@@ -127,6 +139,7 @@ export async function openServer<P extends Protocol>(
     address: "127.0.0.1:0",
     maxPeers: 16,
     engine,
+    ...ioOf(engine),
     ...insecure,
     ...options,
   });
@@ -146,7 +159,10 @@ export async function openClient<P extends Protocol>(
 ): Promise<Client<P>> {
   const { clientId = ++clientIds, ...rest } = options;
   const target = { insecure: true, address, clientId } as const;
-  const client = await within(connect(protocol, target, { engine, ...rest }), "a connection");
+  const client = await within(
+    connect(protocol, target, { engine, ...ioOf(engine), ...rest }),
+    "a connection",
+  );
   onTestFinished(() => client.close());
   return client;
 }

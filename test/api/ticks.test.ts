@@ -32,6 +32,11 @@ testEach("ticks count up, none before its time", rates, async ({ engine, rate })
   expect(stats.tickSlipP50Us).toBeGreaterThanOrEqual(1);
   expect(stats.tickSlipP99Us).toBeGreaterThanOrEqual(stats.tickSlipP50Us);
   expect(stats.tickSlipP50Us).toBeLessThan(50_000);
+  expect(stats.tickSlipMaxUs).toBeGreaterThanOrEqual(stats.tickSlipP99Us);
+  const { tickSlipHistogram: buckets } = stats;
+  expect(buckets.reduce((sum, bucket) => sum + bucket.ticks, 0)).toBe(stats.ticks);
+  const slowest = buckets.findLastIndex((bucket) => bucket.ticks > 0);
+  expect(stats.tickSlipMaxUs).toBeLessThanOrEqual(buckets[slowest].upToUs);
   if (rate === 128) {
     expect(stats.transportUsPerTick).toBeGreaterThan(0);
     expect(stats.transportUsPerTick).toBeLessThan(8000);

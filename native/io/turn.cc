@@ -1,10 +1,10 @@
-#include "addon/turn.h"
+#include "io/turn.h"
 
 #include <cerrno>
 #include <cstring>
 
-#include "addon/check.h"
 #include "core/config.h"
+#include "core/ring.h"
 
 namespace netrt {
 
@@ -16,9 +16,28 @@ static_assert(BATCH_PACKETS <= BATCH_DATAGRAMS, "the host's batch fits the socke
 static_assert(sizeof(Batch::bytes) >= (BATCH_PACKETS - 1) * BATCH_STRIDE + PACKET_BYTES_MAX,
               "every packet of a batch lies in its memory");
 
+// Words of a ring's control.
+constexpr uint32_t RING_HEAD = 0;
+constexpr uint32_t RING_TAIL = 16;
+
+uint32_t positionLoad(const uint32_t* control, uint32_t word) {
+  return __atomic_load_n(control + word, __ATOMIC_ACQUIRE);
+}
+
+void positionStore(uint32_t* control, uint32_t word, uint32_t position) {
+  __atomic_store_n(control + word, position, __ATOMIC_RELEASE);
+}
+
+void wordSet(uint32_t* page, uint32_t word, uint32_t value) {
+  __atomic_store_n(page + word, value, __ATOMIC_RELAXED);
+}
+
+// The low word first. One store: a user on another thread may read the words meanwhile.
 void pairSet(uint32_t* page, uint32_t word, uint64_t value) {
-  page[word] = static_cast<uint32_t>(value);
-  page[word + 1] = static_cast<uint32_t>(value >> 32);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+  value = value << 32 | value >> 32;
+#endif
+  __atomic_store_n(reinterpret_cast<uint64_t*>(page + word), value, __ATOMIC_RELAXED);
 }
 
 // The clock never runs backwards, but stamps of a batch are newer than the time before it.
@@ -91,9 +110,9 @@ uint32_t transmit(Engine& engine) {
 // ---- What the turn leaves ----
 
 void publish(Engine& engine, uint32_t turned) {
-  uint64_t deadlineUs = hostDeadlineUs(engine.host);
-  if ((turned & TURNED_BLOCKED) != 0) deadlineUs = engine.nowUs + BLOCKED_RETRY_US;
-  pairSet(engine.published, PUBLISHED_DEADLINE, deadlineUs);
+  engine.deadlineUs = hostDeadlineUs(engine.host);
+  if ((turned & TURNED_BLOCKED) != 0) engine.deadlineUs = engine.nowUs + BLOCKED_RETRY_US;
+  pairSet(engine.published, PUBLISHED_DEADLINE, engine.deadlineUs);
   const SocketStats& stats = engine.socket.stats;
   const uint64_t counters[] = {
       stats.receiveCalls, stats.sendCalls,   stats.receivedDatagrams, stats.sentDatagrams,
@@ -110,10 +129,20 @@ void publish(Engine& engine, uint32_t turned) {
 }
 
 void faultPublish(Engine& engine, const Fault& fault, uint64_t count) {
-  engine.published[PUBLISHED_ERROR] = static_cast<uint32_t>(fault.error);
-  engine.published[PUBLISHED_CALL] = static_cast<uint32_t>(fault.call);
-  engine.published[PUBLISHED_COUNT] =
-      count > UINT32_MAX ? UINT32_MAX : static_cast<uint32_t>(count);
+  wordSet(engine.published, PUBLISHED_ERROR, static_cast<uint32_t>(fault.error));
+  wordSet(engine.published, PUBLISHED_CALL, static_cast<uint32_t>(fault.call));
+  wordSet(engine.published, PUBLISHED_COUNT,
+          count > UINT32_MAX ? UINT32_MAX : static_cast<uint32_t>(count));
+}
+
+// Puts positions of its own between the core and the user of the submission ring.
+void gateSet(Engine& engine, bool gated) {
+  Ring& ring = engine.host.submission;
+  engine.submitted = ring.control;
+  if (!gated) return;
+  engine.gate[RING_HEAD] = ring.head;
+  engine.gate[RING_TAIL] = ring.tail;
+  ring.control = engine.gate;
 }
 
 // An own address with port 0 is that of the bound port.
@@ -140,6 +169,7 @@ Fault engineOpen(Engine& engine, const EngineOptions& options) {
     exhausted.action = FaultAction::FATAL;
     return exhausted;
   }
+  gateSet(engine, options.gated);
   receiveBatchOpen(engine.in);
   sendBatchOpen(engine.out, engine.batch.bytes, sizeof(engine.batch.bytes));
   engine.inNext = 0;
@@ -160,6 +190,8 @@ uint32_t engineTurn(Engine& engine, uint32_t flags) {
   uint32_t turned = 0;
   timeStep(engine, clockNowUs());
   hostSubmit(engine.host, engine.nowUs);
+  // After the page counts what was taken: who sees the room sees the counts.
+  if (engineGated(engine)) positionStore(engine.submitted, RING_TAIL, engine.host.submission.tail);
   if ((flags & TURN_RECEIVE) != 0) {
     turned |= receive(engine);
     advance(engine);
@@ -176,6 +208,24 @@ uint32_t engineTurn(Engine& engine, uint32_t flags) {
     turned |= TURNED_WARNED;
   }
   return turned;
+}
+
+// ---- With a gate ----
+
+bool engineGated(const Engine& engine) { return engine.host.submission.control == engine.gate; }
+
+uint32_t engineSubmitted(const Engine& engine) { return positionLoad(engine.submitted, RING_HEAD); }
+
+void engineAdmit(Engine& engine, uint32_t head) { positionStore(engine.gate, RING_HEAD, head); }
+
+bool engineTookAll(const Engine& engine) {
+  const Ring& ring = engine.host.submission;
+  return positionLoad(ring.control, RING_HEAD) == ring.tail;
+}
+
+bool engineUnread(const Engine& engine) {
+  const uint32_t* control = engine.host.outlet.completion.control;
+  return positionLoad(control, RING_HEAD) != positionLoad(control, RING_TAIL);
 }
 
 void engineClose(Engine& engine) {

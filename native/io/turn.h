@@ -5,9 +5,13 @@
 //  - a datagram that was taken from the socket and found no room above waits here, in order;
 //  - a packet that the kernel had no room for goes first in the next turn, encoded as it is;
 //  - nobody times out while his datagrams wait to be read (see Engine::seenUs);
-//  - the time that the core is told never runs backwards.
-#ifndef NETRT_ADDON_TURN_H_
-#define NETRT_ADDON_TURN_H_
+//  - the time that the core is told never runs backwards;
+//  - with a gate, the core sees of the submission ring what was admitted, and nothing behind it.
+//
+// An engine is one thread's at a time. With a gate, one other thread may be the user of its rings
+// at the same time: it calls engineSubmitted, engineAdmit and engineUnread, and reads the pages.
+#ifndef NETRT_IO_TURN_H_
+#define NETRT_IO_TURN_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -57,7 +61,8 @@ struct EngineOptions {
   uint8_t* completion;
   size_t completionBytes;
   uint32_t* page;       // statsWords(peersMax) words
-  uint32_t* published;  // PUBLISHED_WORDS words
+  uint32_t* published;  // PUBLISHED_WORDS words, aligned to 8 bytes
+  bool gated = false;   // the rings' user is on another thread
   SocketOptions socket;
 };
 
@@ -67,6 +72,10 @@ struct Engine {
   Socket socket;
   uint32_t* published;
   uint64_t nowUs;
+  uint64_t deadlineUs;  // when the next turn is due
+  // The submission ring's positions: those of the user and, with a gate between, those of the core.
+  uint32_t* submitted;
+  uint32_t gate[RING_CONTROL_BYTES / sizeof(uint32_t)];
   // Every datagram that the kernel got before this was handed to the host.
   uint64_t seenUs;
   ReceiveBatch in;
@@ -83,9 +92,25 @@ void engineConnect(Engine& engine, const uint8_t* token);
 
 uint32_t engineTurn(Engine& engine, uint32_t flags);
 
+// ---- With a gate: what the user of the rings does meanwhile ----
+
+bool engineGated(const Engine& engine);
+
+// How far the user's ring is written.
+uint32_t engineSubmitted(const Engine& engine);
+
+// Lets the core see the ring up to there, once the records are known to be whole.
+void engineAdmit(Engine& engine, uint32_t head);
+
+// Whether all that was admitted is taken. The engine's own thread alone asks.
+bool engineTookAll(const Engine& engine);
+
+// Whether the completion ring holds what its user has not read, and was told of.
+bool engineUnread(const Engine& engine);
+
 // What watches the socket is to be stopped before.
 void engineClose(Engine& engine);
 
 }  // namespace netrt
 
-#endif  // NETRT_ADDON_TURN_H_
+#endif  // NETRT_IO_TURN_H_
