@@ -213,11 +213,11 @@ function transferTarget({ transfer }: Measured): TargetResult {
   if (transfer === null || !("linkShare" in transfer)) {
     return target(against, text, [], transfer?.note ?? "not in this run");
   }
-  const { bytes, messageBytes, linkShare, stateDelayMs, note } = transfer;
+  const { bytes, linkShare, stateDelayMs, note } = transfer;
   const mib = (bytes / 2 ** 20).toFixed(0);
   const measured =
     `${(100 * linkShare).toFixed(0)} %, state ${stateDelayMs.toFixed(0)} ms later ` +
-    `(${mib} MiB in messages of ${messageBytes} B)`;
+    `(${mib} MiB)`;
   const met = note === null && linkShare >= 0.85 && stateDelayMs <= 10;
   return { ...target(against, text, [{ text: measured, met, sound: true }], ""), note };
 }
