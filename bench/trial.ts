@@ -192,12 +192,10 @@ export class Trial {
   /** A block of what is running. */
   async measure(blockMs: number): Promise<Block> {
     const startMs = performance.now();
-    const server = await this.#server.mark();
-    const clients = await this.#clients.mark();
+    const [server, clients] = await this.#mark();
     await sleep(blockMs);
-    const serverLine = await this.#server.mark();
     const ms = performance.now() - startMs;
-    const clientLine = await this.#clients.mark();
+    const [serverLine, clientLine] = await this.#mark();
     return {
       ms,
       server: difference(server, serverLine),
@@ -205,6 +203,11 @@ export class Trial {
       serverLine,
       clientLine,
     };
+  }
+
+  /** Both sides at once, as far as two processes go. */
+  #mark(): Promise<[Line, Line]> {
+    return Promise.all([this.#server.mark(), this.#clients.mark()]);
   }
 
   async stop(): Promise<void> {
