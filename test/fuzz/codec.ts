@@ -216,7 +216,7 @@ function frameWrite(
 ): number {
   const { engine } = twin;
   const [kind, channel, id, offset, bytes, code, nameHash, channelCount] = frame;
-  const [total, piece, number] = frame.subarray(8);
+  const [total, part, number] = frame.subarray(8, 11);
   const body = payload.slice(offset, offset + bytes);
   switch (kind) {
     case KIND.HELLO: {
@@ -228,14 +228,14 @@ function frameWrite(
     }
     case KIND.SKIP:
       return engine.skipWrite(out, at, channel, id);
-    case KIND.WINDOW:
-      return engine.windowWrite(out, at, channel, id);
-    case KIND.FRAGMENT:
-      return engine.fragmentWrite(out, at, channel, id, piece, total, body);
-    case KIND.BLOCK:
-      return engine.blockWrite(out, at, channel, id, piece, total, body, number);
     case KIND.CLOSE:
       return engine.closeWrite(out, at, code, body);
+    case KIND.FRAGMENT:
+      return engine.fragmentWrite(out, at, channel, id, part, total, body);
+    case KIND.BLOCK:
+      return engine.blockWrite(out, at, channel, id, part, total, body, number);
+    case KIND.WINDOW:
+      return engine.windowWrite(out, at, channel, id);
     case KIND.PING:
       return engine.pingWrite(out, at);
     case KIND.NACK:

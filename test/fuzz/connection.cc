@@ -2,8 +2,8 @@
 // at the other end sends, closes and reads. The host under test is a server, or a client.
 //
 // Input: two bytes of profile, one of options (1: the host is a client; 2: no hello; 4: the peer
-// left a hello half said), then operations: a byte whose low half says what, and whose high half is
-// its parameter.
+// left a hello half said; 8: the peer takes short payloads only), then operations: a byte whose low
+// half says what, and whose high half is its parameter.
 #include <algorithm>
 #include <cstring>
 
@@ -73,7 +73,7 @@ void join(const Profile& profile, uint8_t options) {
   }
   if (profile.raw || (options & 2) != 0) return;
   uint8_t hello[PAYLOAD_BYTES_MAX];
-  const size_t bytes = peerHello(machine, hello);
+  const size_t bytes = peerHello(machine, hello, (options & 8) != 0 ? 400 : PAYLOAD_BYTES_MAX);
   peerPayload(peer, machine, {false, 0, hello, (options & 4) != 0 ? bytes / 2 : bytes});
 }
 
@@ -139,14 +139,35 @@ void pass(Input& input, uint8_t parameter) {
 void userSends(Input& input, uint8_t parameter) {
   constexpr uint32_t TTLS[4] = {TTL_DEFAULT, 0, 40, 2000};
   Machine& machine = world.machine;
-  uint8_t body[MESSAGE_BYTES_MAX];
+  uint8_t body[LONG_BYTES];
   const uint8_t choice = input.take8();
   const uint32_t count = 1 + (choice & 7);
   const uint32_t bytes =
-      std::min<uint32_t>(uint32_t{input.take8()} * (choice & 8 ? 5 : 1), MESSAGE_BYTES_MAX);
+      std::min<uint32_t>(uint32_t{input.take8()} * (choice & 8 ? 24 : 1), LONG_BYTES);
   std::memset(body, choice, bytes);
   for (uint32_t message = 0; message < count; message++) {
     machineSend(machine, machineHandle(machine, 0), parameter, body, bytes, TTLS[choice >> 6]);
+  }
+}
+
+void block(Input& input, uint32_t channel) {
+  Machine& machine = world.machine;
+  const uint32_t total = 64u * input.take8() + 1;
+  if (channel < machine.host.config.channelCount) {
+    machineBlock(machine, machineHandle(machine, 0), channel, total);
+  }
+}
+
+// What the user wants to hear: everything or nothing, of packets, of a channel.
+void wish(uint8_t parameter) {
+  Machine& machine = world.machine;
+  const uint32_t handle = machineHandle(machine, 0);
+  if (parameter < 4) {
+    machine.reads = (parameter & 1) != 0;
+  } else if (parameter < 8) {
+    machineWatch(machine, handle, (parameter & 1) != 0);
+  } else {
+    machinePause(machine, handle, parameter - 8u);
   }
 }
 
@@ -181,12 +202,12 @@ void operate(Input& input, uint8_t operation) {
     case 11:
       return userSends(input, parameter);
     case 12:
-      return machineBroadcast(machine, parameter, over, parameter % 5);
+      if (parameter < 8) return machineBroadcast(machine, parameter, over, parameter % 5);
+      return block(input, parameter - 8u);
     case 13:
       return machineEnd(machine, machineHandle(machine, 0), (parameter & 1) != 0, 20 + parameter);
     case 14:
-      machine.reads = (parameter & 1) != 0;
-      return;
+      return wish(parameter);
     default:
       // The peer heard nothing of the last packets.
       if (world.peer.latest >= 0 && world.peer.latest < static_cast<int64_t>(HEARD_MAX)) {

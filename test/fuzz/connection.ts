@@ -2,14 +2,14 @@
  * connection: the target `connection` over the engines; it mirrors test/fuzz/connection.cc, where its input is
  * described.
  */
-import { ROLE_CLIENT, ROLE_SERVER } from "../../lib/engine/config.js";
-import { CHALLENGE_BODY_BYTES, MESSAGE_BYTES_MAX, PACKET_TYPES } from "../../lib/engine/limits.js";
+import { CONFIG_CHANNELS, ROLE_CLIENT, ROLE_SERVER } from "../../lib/engine/config.js";
+import { CHALLENGE_BODY_BYTES, PACKET_TYPES, PAYLOAD_BYTES_MAX } from "../../lib/engine/limits.js";
 import { PACKET_CHALLENGE, PACKET_KEEP_ALIVE, PACKET_RESPONSE } from "../../lib/engine/packet.js";
 import { TTL_DEFAULT } from "../../lib/engine/ring.js";
 import type { EngineName } from "../sim/pair.js";
 import { Machine } from "./machine.js";
 import { Peer, peerHello } from "./peer.js";
-import { addressOf, type Profile, profileTake } from "./profile.js";
+import { addressOf, LONG_BYTES, type Profile, profileTake } from "./profile.js";
 import { Digest, Input } from "./targets.js";
 
 const OPERATIONS_MAX = 128;
@@ -51,7 +51,7 @@ class World {
       this.#joinServer();
     }
     if (profile.raw || (options & 2) !== 0) return;
-    const hello = peerHello(this.machine);
+    const hello = peerHello(this.machine, (options & 8) !== 0 ? 400 : PAYLOAD_BYTES_MAX);
     const half = (options & 4) !== 0;
     const frames = half ? hello.subarray(0, hello.length >> 1) : hello;
     this.peer.payload(this.machine, false, 0, frames);
@@ -126,18 +126,33 @@ class World {
         this.#userSends(parameter);
         break;
       case 12:
-        machine.broadcast(parameter, Uint8Array.of(0, 1, 2, 3).subarray(0, parameter % 5));
+        if (parameter >= 8) this.#block(parameter - 8);
+        else machine.broadcast(parameter, Uint8Array.of(0, 1, 2, 3).subarray(0, parameter % 5));
         break;
       case 13:
         machine.end(machine.handle(0), (parameter & 1) !== 0, 20 + parameter);
         break;
       case 14:
-        machine.reads = (parameter & 1) !== 0;
-        return;
+        this.#wish(parameter);
+        break;
       default:
         if ((parameter & 1) === 0) peer.heard.delete(peer.latest);
         else if (peer.latest >= 0 && peer.latest < 1024) peer.heard.add(peer.latest);
     }
+  }
+
+  #block(channel: number): void {
+    const { machine } = this;
+    const total = 64 * this.input.take8() + 1;
+    if (channel < machine.config[CONFIG_CHANNELS]) machine.block(machine.handle(0), channel, total);
+  }
+
+  #wish(parameter: number): void {
+    const { machine } = this;
+    const handle = machine.handle(0);
+    if (parameter < 4) machine.reads = (parameter & 1) !== 0;
+    else if (parameter < 8) machine.watch(handle, (parameter & 1) !== 0);
+    else machine.pause(handle, parameter - 8);
   }
 
   #longMessage(parameter: number): void {
@@ -165,7 +180,7 @@ class World {
   #userSends(parameter: number): void {
     const { input, machine } = this;
     const choice = input.take8();
-    const bytes = Math.min(input.take8() * ((choice & 8) !== 0 ? 5 : 1), MESSAGE_BYTES_MAX);
+    const bytes = Math.min(input.take8() * ((choice & 8) !== 0 ? 24 : 1), LONG_BYTES);
     const body = new Uint8Array(bytes).fill(choice);
     for (let count = 1 + (choice & 7); count > 0; count--) {
       machine.send(machine.handle(0), parameter, body, TTLS[choice >> 6]);

@@ -72,10 +72,10 @@ void stranger(Input& input, uint8_t parameter) {
 
 void userSends(Input& input, uint8_t parameter) {
   Machine& machine = world.machine;
-  uint8_t body[MESSAGE_BYTES_MAX];
+  uint8_t body[LONG_BYTES];
   const uint8_t choice = input.take8();
   const uint32_t bytes =
-      std::min<uint32_t>(uint32_t{input.take8()} * (parameter & 8 ? 5 : 1), MESSAGE_BYTES_MAX);
+      std::min<uint32_t>(uint32_t{input.take8()} * (parameter & 8 ? 24 : 1), LONG_BYTES);
   std::memset(body, choice, bytes);
   for (uint32_t count = choice >> 5; count < 8; count++) {
     machineSend(machine, machineHandle(machine, parameter & 7), choice & 31, body, bytes,

@@ -2,13 +2,12 @@
  * host: the target `host` over the engines; it mirrors test/fuzz/host.cc, where its input is described.
  */
 import { ROLE_SERVER } from "../../lib/engine/config.js";
-import { MESSAGE_BYTES_MAX } from "../../lib/engine/limits.js";
 import { PACKET_DISCONNECT, PACKET_RESPONSE } from "../../lib/engine/packet.js";
 import { TTL_DEFAULT } from "../../lib/engine/ring.js";
 import type { EngineName } from "../sim/pair.js";
 import { Machine } from "./machine.js";
 import { PEERS, Peer } from "./peer.js";
-import { addressOf, indexOf, type Profile, profileTake } from "./profile.js";
+import { addressOf, indexOf, LONG_BYTES, type Profile, profileTake } from "./profile.js";
 import { Digest, Input } from "./targets.js";
 
 const OPERATIONS_MAX = 128;
@@ -46,7 +45,7 @@ class World {
   #userSends(parameter: number): void {
     const { input, machine } = this;
     const choice = input.take8();
-    const bytes = Math.min(input.take8() * ((parameter & 8) !== 0 ? 5 : 1), MESSAGE_BYTES_MAX);
+    const bytes = Math.min(input.take8() * ((parameter & 8) !== 0 ? 24 : 1), LONG_BYTES);
     const body = new Uint8Array(bytes).fill(choice);
     for (let count = choice >> 5; count < 8; count++) {
       machine.send(machine.handle(parameter & 7), choice & 31, body, TTL_DEFAULT);

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "core/channel.h"
+#include "core/fragment.h"
 #include "core/packet.h"
 #include "core/seal.h"
 #include "core/stats.h"
@@ -265,18 +266,19 @@ void record(Machine& machine, const uint32_t* words) {
   const uint32_t kind = words[0] >> 24;
   const uint32_t handle = words[1];
   const uint8_t* payload = reinterpret_cast<const uint8_t*>(words + RECORD_WORDS);
-  const bool counts = kind == RECORD_MESSAGE || kind == RECORD_FATE;
-  if (counts) {
+  const bool message = kind == RECORD_MESSAGE || kind == RECORD_FRAGMENT || kind == RECORD_BLOCK;
+  if (message || kind == RECORD_FATE || kind == RECORD_PACKET) {
     // Nothing comes before the beginning, and nothing after the end.
     const uint32_t place = placeOf(machine, handle);
     FUZZ_CHECK(place != HANDLES_MAX && machine.live[place]);
-    FUZZ_CHECK(words[2] < machine.host.config.channelCount);
+    FUZZ_CHECK(kind == RECORD_PACKET || words[2] < machine.host.config.channelCount);
   }
   emit32(kind);
   emit32(handle);
   emit32(words[4]);
   emit32(words[3]);
   emit(payload, words[3]);
+  if (kind == RECORD_FATE || kind >= RECORD_FRAGMENT) emit32(words[5]);
   switch (kind) {
     case RECORD_CONNECT:
       FUZZ_CHECK(words[3] == 32 + USER_DATA_BYTES);
@@ -285,9 +287,12 @@ void record(Machine& machine, const uint32_t* words) {
       FUZZ_CHECK(words[3] <= CLOSE_TEXT_BYTES_MAX);
       return ended(machine, handle);
     case RECORD_MESSAGE:
-      if (machine.heard != nullptr) {
-        machine.heard(machine.world, machine, words[2], payload, words[3]);
-      }
+    case RECORD_FRAGMENT:
+    case RECORD_BLOCK:
+      if (machine.heard != nullptr) machine.heard(machine.world, machine, words);
+      return;
+    case RECORD_PACKET:
+      FUZZ_CHECK(words[3] == 8 && words[5] <= 1);
       return;
     case RECORD_FATE:
       return fate(machine, words[4], words[5]);
@@ -344,6 +349,40 @@ void machineBroadcast(Machine& machine, uint32_t channel, const uint8_t* bytes, 
   if (machine.host.config.raw && count == 0) return;
   const uint32_t words[4] = {0, channel, TTL_DEFAULT, 0};
   push(machine, RECORD_BROADCAST, words, bytes, count);
+}
+
+void machineBlock(Machine& machine, uint32_t handle, uint32_t channel, uint32_t total) {
+  const uint32_t slot = handle & 0xffff;
+  const HostConfig& config = machine.host.config;
+  if (handle == 0 || slot >= config.peersMax || config.raw || total == 0) return;
+  // lib knows how long pieces are from the page.
+  const uint32_t payloadBytes = machine.host.page[statsPeerWord(slot) + PEER_PAYLOAD_BYTES];
+  if (payloadBytes < PAYLOAD_BYTES_MIN || total > config.policies[channel].blockBytesMax) return;
+  const uint32_t number = machine.blockNext[channel];
+  machine.blockNext[channel] += 1;
+  const uint32_t count = fragmentCount(total, payloadBytes);
+  for (uint32_t index = 0; index < count && machine.tagNext < TAGS_MAX; index++) {
+    uint32_t record[2 + FRAGMENT_BYTES_MAX / 4];
+    const uint32_t bytes = fragmentLength(total, payloadBytes, index);
+    record[0] = total;
+    record[1] = index;
+    std::memset(record + 2, static_cast<int>(number + index) & 0xff, bytes);
+    const uint32_t words[4] = {handle, channel, number, machine.tagNext};
+    const uint8_t* payload = reinterpret_cast<const uint8_t*>(record);
+    if (!push(machine, RECORD_SEND_BLOCK, words, payload, FRAGMENT_RECORD_BYTES + bytes)) return;
+    machine.tagNext += 1;
+  }
+}
+
+void machinePause(Machine& machine, uint32_t handle, uint32_t channel) {
+  machine.paused[channel] = !machine.paused[channel];
+  const uint32_t words[4] = {handle, channel, 0, machine.paused[channel] ? 1u : 0u};
+  push(machine, RECORD_PAUSE, words, nullptr, 0);
+}
+
+void machineWatch(Machine& machine, uint32_t handle, bool watched) {
+  const uint32_t words[4] = {handle, 0, 0, watched ? 1u : 0u};
+  push(machine, RECORD_WATCH, words, nullptr, 0);
 }
 
 void machineEnd(Machine& machine, uint32_t handle, bool drain, uint32_t reason) {

@@ -17,6 +17,8 @@ constexpr uint64_t START_SECONDS = 1700000000;
 constexpr uint32_t PEERS_MOST = 4;
 constexpr uint32_t COMPLETION_CAPACITY = 131072;
 constexpr uint32_t SUBMISSION_CAPACITY = 16384;
+// Bytes of the longest message that users of this world send, in fragments.
+constexpr uint32_t LONG_BYTES = 6000;
 constexpr uint32_t TAGS_MAX = 1024;
 constexpr uint32_t HANDLES_MAX = 32;
 constexpr size_t PAGE_WORDS = 4096;
@@ -30,6 +32,9 @@ struct Profile {
   bool ipv6;
   uint64_t startUs;
   uint8_t channels;
+  uint8_t congestion;
+  // It tells its peer to send little.
+  bool limited;
 };
 
 Profile profileTake(Input& input);
@@ -42,9 +47,8 @@ struct Machine;
 
 // Where datagrams go: `to` is what addressOf calls it.
 using Sink = void (*)(void* world, Machine& from, uint32_t to, const uint8_t* bytes, size_t length);
-// What a user hears of its messages; null where a target doesn't ask.
-using Heard = void (*)(void* world, Machine& machine, uint32_t channel, const uint8_t* bytes,
-                       size_t length);
+// What a user hears of its messages: the words of a record; null where a target doesn't ask.
+using Heard = void (*)(void* world, Machine& machine, const uint32_t* words);
 
 struct Machine {
   Host host;
@@ -66,6 +70,9 @@ struct Machine {
   uint32_t handleCount = 0;
   // A client's state as its user was told.
   int32_t state = 0;
+  // The number of the next block of each channel, and which channels its user takes no more of.
+  uint16_t blockNext[CHANNELS_MAX] = {};
+  bool paused[CHANNELS_MAX] = {};
   // Fate of each tag that its user gave out; the first is 1.
   uint8_t fates[TAGS_MAX] = {};
   uint32_t tagNext = 1;
@@ -107,6 +114,12 @@ uint32_t machineHandle(const Machine& machine, uint32_t index);
 uint32_t machineSend(Machine& machine, uint32_t handle, uint32_t channel, const uint8_t* bytes,
                      uint32_t count, uint32_t ttlMs);
 void machineBroadcast(Machine& machine, uint32_t channel, const uint8_t* bytes, uint32_t count);
+// All pieces of a block, as many as the ring takes.
+void machineBlock(Machine& machine, uint32_t handle, uint32_t channel, uint32_t total);
+// The user takes no more of a channel, or does again.
+void machinePause(Machine& machine, uint32_t handle, uint32_t channel);
+// The user wants to hear of every packet, or no more.
+void machineWatch(Machine& machine, uint32_t handle, bool watched);
 void machineEnd(Machine& machine, uint32_t handle, bool drain, uint32_t reason);
 
 // Closes everything and lets time pass: in the end all memory is free again.

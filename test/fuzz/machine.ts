@@ -5,30 +5,44 @@
  */
 import {
   CONFIG_PEERS_MAX,
+  CONFIG_POLICIES,
   CONFIG_RAW,
   CONFIG_ROLE,
   ENTROPY_BYTES,
   ROLE_CLIENT,
 } from "../../lib/engine/config.js";
+import { fragmentCount, fragmentLength } from "../../lib/engine/fragment.js";
 import { BATCH_STRIDE } from "../../lib/engine/host.js";
-import { KEY_BYTES } from "../../lib/engine/limits.js";
+import { CHANNELS_MAX, KEY_BYTES, PAYLOAD_BYTES_MIN } from "../../lib/engine/limits.js";
+import { POLICY_WORDS } from "../../lib/engine/policy.js";
 import {
+  FRAGMENT_RECORD_BYTES,
   NO_ROOM,
   RECORD_BROADCAST,
   RECORD_BYTES,
   RECORD_CLOSE,
   RECORD_CONNECT,
   RECORD_FATE,
+  RECORD_FRAGMENT,
   RECORD_MESSAGE,
+  RECORD_PAUSE,
   RECORD_SEND,
+  RECORD_SEND_BLOCK,
   RECORD_STATE,
+  RECORD_WATCH,
   type Ring,
   ringNext,
   ringPeek,
   ringRelease,
   TTL_DEFAULT,
 } from "../../lib/engine/ring.js";
-import { HOST_PEERS, PEER_HANDLE, statsHostWord, statsPeerWord } from "../../lib/engine/stats.js";
+import {
+  HOST_PEERS,
+  PEER_HANDLE,
+  PEER_PAYLOAD_BYTES,
+  statsHostWord,
+  statsPeerWord,
+} from "../../lib/engine/stats.js";
 import { ADDRESS_WORDS } from "../hosts.js";
 import { type EngineName, Pair } from "../sim/pair.js";
 import { indexOf, machineConfig, type Profile, START_SECONDS } from "./profile.js";
@@ -39,6 +53,9 @@ const SUBMISSION_CAPACITY = 16_384;
 const TAGS_MAX = 1024;
 const HANDLES_MAX = 32;
 const REASON_CLOSED = 1;
+/** Index of the longest block among the words of a policy. */
+const BLOCK_WORD = 9;
+const NOTHING = new Uint8Array(0);
 const OVER = new TextEncoder().encode("over");
 
 export const PRIVATE_KEY = Uint8Array.from({ length: KEY_BYTES }, (_, index) => 3 * index + 1);
@@ -61,6 +78,9 @@ export class Machine {
   reads = true;
   handles: number[] = [];
   state = 0;
+  /** Channels that its user takes no more of. */
+  readonly paused: boolean[] = Array(CHANNELS_MAX).fill(false);
+  readonly #blockNext = new Uint16Array(CHANNELS_MAX);
   tagNext = 1;
   fated = 0;
 
@@ -153,6 +173,7 @@ export class Machine {
     const payload = ring.bytes.subarray(start, start + bytes);
     for (const value of [kind, handle, fourth, bytes]) this.#digest.emit32(value);
     this.#digest.emit(payload);
+    if (kind === RECORD_FATE || kind >= RECORD_FRAGMENT) this.#digest.emit32(ring.words[word + 5]);
     if (kind === RECORD_CONNECT) {
       if (this.handles.length === HANDLES_MAX) this.handles.shift();
       this.handles.push(handle);
@@ -183,6 +204,40 @@ export class Machine {
   broadcast(channel: number, bytes: Uint8Array): void {
     if (this.raw && bytes.length === 0) return;
     this.pair.push(RECORD_BROADCAST, [0, channel, TTL_DEFAULT, 0], bytes);
+  }
+
+  /** All pieces of a block, as many as the ring takes. */
+  block(handle: number, channel: number, total: number): void {
+    const { config, pair } = this;
+    const slot = handle & 0xffff;
+    if (handle === 0 || slot >= config[CONFIG_PEERS_MAX] || this.raw || total === 0) return;
+    const payloadBytes = pair.first.page[statsPeerWord(slot) + PEER_PAYLOAD_BYTES];
+    const most = config[CONFIG_POLICIES + channel * POLICY_WORDS + BLOCK_WORD];
+    if (payloadBytes < PAYLOAD_BYTES_MIN || total > most) return;
+    const number = this.#blockNext[channel];
+    this.#blockNext[channel] += 1;
+    const count = fragmentCount(total, payloadBytes);
+    for (let index = 0; index < count && this.tagNext < TAGS_MAX; index++) {
+      const bytes = fragmentLength(total, payloadBytes, index);
+      const payload = new Uint8Array(FRAGMENT_RECORD_BYTES + bytes).fill(number + index);
+      const view = new DataView(payload.buffer);
+      view.setUint32(0, total, true);
+      view.setUint32(4, index, true);
+      const words = [handle, channel, number, this.tagNext] as const;
+      if (!pair.push(RECORD_SEND_BLOCK, words, payload)) return;
+      this.tagNext += 1;
+    }
+  }
+
+  /** The user takes no more of a channel, or does again. */
+  pause(handle: number, channel: number): void {
+    this.paused[channel] = !this.paused[channel];
+    this.pair.push(RECORD_PAUSE, [handle, channel, 0, this.paused[channel] ? 1 : 0], NOTHING);
+  }
+
+  /** The user wants to hear of every packet, or no more. */
+  watch(handle: number, watched: boolean): void {
+    this.pair.push(RECORD_WATCH, [handle, 0, 0, watched ? 1 : 0], NOTHING);
   }
 
   end(handle: number, drain: boolean, reason: number): void {

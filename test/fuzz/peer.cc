@@ -123,6 +123,9 @@ void checkPayload(const Peer& peer, const Machine& machine, const uint8_t* bytes
   Frame frame;
   const HostConfig& config = machine.host.config;
   FUZZ_CHECK(count <= config.payloadBytesMax);
+  const Connection* connection = slotAtAddress(machine.host, peer.address);
+  // What both ends take decides how long fragments are.
+  if (connection != nullptr) frame.payloadBytes = connection->payloadBytes;
   FUZZ_CHECK(
       payloadCheck(reader, header, frame, bytes, offset, offset + count, config.channelCount));
   if (header.present) FUZZ_CHECK(peer.sentCount == SENT_MAX || sentBefore(peer, header.latest));
@@ -201,11 +204,11 @@ size_t peerAcks(const Peer& peer, uint8_t* out) {
   return writer.offset;
 }
 
-size_t peerHello(const Machine& machine, uint8_t* out) {
+size_t peerHello(const Machine& machine, uint8_t* out, uint32_t payloadBytes) {
   const HostConfig& config = machine.host.config;
   Writer writer;
   writerSet(writer, out, 0, PAYLOAD_BYTES_MAX);
-  helloWrite(writer, NETRT_VERSION, config.nameHash, config.channelCount, PAYLOAD_BYTES_MAX, 0, 0);
+  helloWrite(writer, NETRT_VERSION, config.nameHash, config.channelCount, payloadBytes, 0, 0);
   for (uint32_t channel = 0; channel < config.channelCount; channel++) {
     writeU32(writer, config.policies[channel].hash);
   }

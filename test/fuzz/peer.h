@@ -77,7 +77,8 @@ void peerSendBytes(Peer& peer, Machine& machine, const uint8_t* bytes, size_t le
 // The truth about what it has heard, as an ack header at `out`; its bytes.
 size_t peerAcks(const Peer& peer, uint8_t* out);
 // A hello that the host agrees with, at `out`; its bytes.
-size_t peerHello(const Machine& machine, uint8_t* out);
+// `payloadBytes`: the longest payload that it says it takes.
+size_t peerHello(const Machine& machine, uint8_t* out, uint32_t payloadBytes = PAYLOAD_BYTES_MAX);
 
 // What a fuzzer chooses about a payload beside its frames.
 struct Payload {

@@ -242,12 +242,12 @@ export class Peer {
 }
 
 /** A hello that the host agrees with. */
-export function peerHello(machine: Machine): Uint8Array {
+export function peerHello(machine: Machine, payloadBytes = PAYLOAD_BYTES_MAX): Uint8Array {
   const { config } = machine;
   const writer = new Writer();
   writerSet(writer, new Uint8Array(PAYLOAD_BYTES_MAX), 0, PAYLOAD_BYTES_MAX);
   const channels = config[CONFIG_CHANNELS];
-  helloWrite(writer, NETRT_VERSION, config[CONFIG_NAME_HASH], channels, PAYLOAD_BYTES_MAX, 0, 0);
+  helloWrite(writer, NETRT_VERSION, config[CONFIG_NAME_HASH], channels, payloadBytes, 0, 0);
   for (let channel = 0; channel < channels; channel++) {
     writeU32(writer, config[CONFIG_POLICIES + channel * POLICY_WORDS + HASH_WORD]);
   }

@@ -13,34 +13,37 @@ namespace {
 constexpr uint32_t NAME_HASH = 0x66757a7a;
 constexpr uint32_t HASH_BASE = 0x1000;
 constexpr uint32_t LONG_MS = 10000;
+constexpr uint32_t BLOCK_BYTES = 20000;
 
-// Order, repair, copies, room made for them, expiry, priority, longest message, strategy.
-using Shape = uint32_t[8];
+// Order, repair, copies, room made for them, expiry, priority, longest message, strategy, and the
+// longest block.
+using Shape = uint32_t[9];
 
 constexpr uint32_t BOTH = REPAIR_ACK | REPAIR_NACK;
 
 // The four strategies as users have them, and an unordered channel.
 constexpr Shape USUAL[] = {
-    {ORDER_SEQUENCED, REPAIR_NONE, 1, 0, EXPIRY_SUPERSEDED, 128, MESSAGE_BYTES_MAX, 1},
+    {ORDER_SEQUENCED, REPAIR_NONE, 1, 0, EXPIRY_SUPERSEDED, 128, 3000, 1},
     {ORDER_SEQUENCED, REPAIR_NONE, 2, 1, EXPIRY_SUPERSEDED, 128, 300, 1},
     {ORDER_ORDERED, REPAIR_NACK, 0, 0, 200, 128, 300, 2},
-    {ORDER_ORDERED, BOTH, 1, 0, LONG_MS, 64, MESSAGE_BYTES_MAX, 3},
-    {ORDER_ORDERED, BOTH, 1, 0, EXPIRY_NEVER, 64, MESSAGE_BYTES_MAX, STRATEGY_CRITICAL},
-    {ORDER_NONE, BOTH, 1, 0, LONG_MS, 64, 300, 3},
+    {ORDER_ORDERED, BOTH, 1, 0, LONG_MS, 64, LONG_BYTES, 3, BLOCK_BYTES},
+    {ORDER_ORDERED, BOTH, 1, 0, EXPIRY_NEVER, 64, MESSAGE_BYTES_MAX, STRATEGY_CRITICAL,
+     BLOCK_BYTES},
+    {ORDER_NONE, BOTH, 1, 0, LONG_MS, 64, 3000, 3},
 };
 
 // The same at their edges: many copies, short lives, one kind of repair.
 constexpr Shape EDGES[] = {
     {ORDER_SEQUENCED, REPAIR_NONE, 7, 1, EXPIRY_SUPERSEDED, 255, 60, 1},
-    {ORDER_ORDERED, REPAIR_NACK, COPIES_ADAPTIVE, 1, 30, 1, MESSAGE_BYTES_MAX, 2},
-    {ORDER_ORDERED, REPAIR_ACK, COPIES_ADAPTIVE, 1, 200, 64, MESSAGE_BYTES_MAX, 3},
+    {ORDER_ORDERED, REPAIR_NACK, COPIES_ADAPTIVE, 1, 30, 1, LONG_BYTES, 2},
+    {ORDER_ORDERED, REPAIR_ACK, COPIES_ADAPTIVE, 1, 200, 64, LONG_BYTES, 3, 2000},
     {ORDER_ORDERED, REPAIR_ACK, 1, 0, 1500, 64, 300, STRATEGY_CRITICAL},
     {ORDER_NONE, REPAIR_ACK, 0, 0, 60, 1, MESSAGE_BYTES_MAX, 3},
     {ORDER_SEQUENCED, REPAIR_NONE, 0, 0, EXPIRY_SUPERSEDED, 1, 40, 1},
 };
 
 constexpr Shape ORDERED[] = {
-    {ORDER_ORDERED, BOTH, 0, 0, EXPIRY_NEVER, 64, MESSAGE_BYTES_MAX, 3},
+    {ORDER_ORDERED, BOTH, 0, 0, EXPIRY_NEVER, 64, LONG_BYTES, 3, BLOCK_BYTES},
 };
 
 constexpr Shape RAW[] = {
@@ -81,6 +84,8 @@ Profile profileTake(Input& input) {
   profile.startUs = STARTS[first >> 6];
   profile.channels = second & 3;
   profile.ipv6 = (second & 4) != 0;
+  profile.congestion = (second >> 3) % 3;
+  profile.limited = (second & 64) != 0;
   return profile;
 }
 
@@ -123,15 +128,19 @@ void machineConfig(const Profile& profile, uint32_t role, uint32_t peersMax, uin
   words[CONFIG_PENDING_MAX] = 2;
   words[CONFIG_TOKENS_MAX] = 4;
   words[CONFIG_NAME_HASH] = NAME_HASH;
+  words[CONFIG_CONGESTION] = profile.congestion;
+  words[CONFIG_PACKET_RATE_MAX] = profile.limited ? 60 : 0;
+  words[CONFIG_BYTE_RATE_MAX] = profile.limited ? 50000 : 0;
   if (role == ROLE_SERVER) {
     words[CONFIG_ADDRESSES] = 1;
     addressWords(addressOf(profile, 0), words + CONFIG_ADDRESSES + 1);
   }
   for (uint32_t channel = 0; channel < words[CONFIG_CHANNELS]; channel++) {
     uint32_t* policy = words + CONFIG_POLICIES + channel * POLICY_WORDS;
-    std::memcpy(policy, shapeOf(profile, channel), sizeof(Shape));
-    if (profile.small && policy[6] > 480) policy[6] = 480;
+    const Shape& shape = shapeOf(profile, channel);
+    std::memcpy(policy, shape, 8 * sizeof(uint32_t));
     policy[8] = HASH_BASE + channel;
+    policy[9] = shape[8];
   }
 }
 

@@ -4,11 +4,14 @@
  */
 import {
   CONFIG_ADDRESSES,
+  CONFIG_BYTE_RATE_MAX,
   CONFIG_CARRIEDS,
   CONFIG_CHANNELS,
   CONFIG_CHUNKS,
+  CONFIG_CONGESTION,
   CONFIG_MESSAGES,
   CONFIG_NAME_HASH,
+  CONFIG_PACKET_RATE_MAX,
   CONFIG_PAYLOAD_BYTES_MAX,
   CONFIG_PEERS_MAX,
   CONFIG_PENDING_MAX,
@@ -50,11 +53,13 @@ export const START_SECONDS = 1_700_000_000;
 const NAME_HASH = 0x66757a7a;
 const HASH_BASE = 0x1000;
 const LONG_MS = 10_000;
+const BLOCK_BYTES = 20_000;
+/** Bytes of the longest message that users of this world send, in fragments. */
+export const LONG_BYTES = 6000;
 const BOTH = REPAIR_ACK | REPAIR_NACK;
-/** Index of a policy's longest message among its words, and of its hash. */
-const BYTES_WORD = 6;
+/** Indexes of a policy's hash and longest block among its words. */
 const HASH_WORD = 8;
-const SMALL_BYTES = 480;
+const BLOCK_WORD = 9;
 /** Addresses are numbered from this port on. */
 const PORT = 40_000;
 
@@ -66,27 +71,30 @@ export interface Profile {
   readonly ipv6: boolean;
   readonly startUs: number;
   readonly channels: number;
+  readonly congestion: number;
+  /** It tells its peer to send little. */
+  readonly limited: boolean;
 }
 
 const USUAL = [
-  [ORDER_SEQUENCED, REPAIR_NONE, 1, 0, EXPIRY_SUPERSEDED, 128, MESSAGE_BYTES_MAX, 1],
+  [ORDER_SEQUENCED, REPAIR_NONE, 1, 0, EXPIRY_SUPERSEDED, 128, 3000, 1],
   [ORDER_SEQUENCED, REPAIR_NONE, 2, 1, EXPIRY_SUPERSEDED, 128, 300, 1],
   [ORDER_ORDERED, REPAIR_NACK, 0, 0, 200, 128, 300, 2],
-  [ORDER_ORDERED, BOTH, 1, 0, LONG_MS, 64, MESSAGE_BYTES_MAX, 3],
-  [ORDER_ORDERED, BOTH, 1, 0, EXPIRY_NEVER, 64, MESSAGE_BYTES_MAX, STRATEGY_CRITICAL],
-  [ORDER_NONE, BOTH, 1, 0, LONG_MS, 64, 300, 3],
+  [ORDER_ORDERED, BOTH, 1, 0, LONG_MS, 64, LONG_BYTES, 3, BLOCK_BYTES],
+  [ORDER_ORDERED, BOTH, 1, 0, EXPIRY_NEVER, 64, MESSAGE_BYTES_MAX, STRATEGY_CRITICAL, BLOCK_BYTES],
+  [ORDER_NONE, BOTH, 1, 0, LONG_MS, 64, 3000, 3],
 ];
 
 const EDGES = [
   [ORDER_SEQUENCED, REPAIR_NONE, 7, 1, EXPIRY_SUPERSEDED, 255, 60, 1],
-  [ORDER_ORDERED, REPAIR_NACK, COPIES_ADAPTIVE, 1, 30, 1, MESSAGE_BYTES_MAX, 2],
-  [ORDER_ORDERED, REPAIR_ACK, COPIES_ADAPTIVE, 1, 200, 64, MESSAGE_BYTES_MAX, 3],
+  [ORDER_ORDERED, REPAIR_NACK, COPIES_ADAPTIVE, 1, 30, 1, LONG_BYTES, 2],
+  [ORDER_ORDERED, REPAIR_ACK, COPIES_ADAPTIVE, 1, 200, 64, LONG_BYTES, 3, 2000],
   [ORDER_ORDERED, REPAIR_ACK, 1, 0, 1500, 64, 300, STRATEGY_CRITICAL],
   [ORDER_NONE, REPAIR_ACK, 0, 0, 60, 1, MESSAGE_BYTES_MAX, 3],
   [ORDER_SEQUENCED, REPAIR_NONE, 0, 0, EXPIRY_SUPERSEDED, 1, 40, 1],
 ];
 
-const ORDERED = [ORDER_ORDERED, BOTH, 0, 0, EXPIRY_NEVER, 64, MESSAGE_BYTES_MAX, 3];
+const ORDERED = [ORDER_ORDERED, BOTH, 0, 0, EXPIRY_NEVER, 64, LONG_BYTES, 3, BLOCK_BYTES];
 const RAW = [ORDER_NONE, REPAIR_NONE, 0, 0, EXPIRY_NEVER, 1, PAYLOAD_BYTES_MAX, 0];
 
 function channelCount(profile: Profile): number {
@@ -111,6 +119,8 @@ export function profileTake(input: Input): Profile {
     startUs: [0, 1_000_000, 2 ** 40, 2 ** 51][first >> 6],
     channels: second & 3,
     ipv6: (second & 4) !== 0,
+    congestion: (second >> 3) % 3,
+    limited: (second & 64) !== 0,
   };
 }
 
@@ -145,15 +155,19 @@ export function machineConfig(profile: Profile, role: number, peersMax: number):
   words[CONFIG_PENDING_MAX] = 2;
   words[CONFIG_TOKENS_MAX] = 4;
   words[CONFIG_NAME_HASH] = NAME_HASH;
+  words[CONFIG_CONGESTION] = profile.congestion;
+  words[CONFIG_PACKET_RATE_MAX] = profile.limited ? 60 : 0;
+  words[CONFIG_BYTE_RATE_MAX] = profile.limited ? 50_000 : 0;
   if (role === ROLE_SERVER) {
     words[CONFIG_ADDRESSES] = 1;
     words.set(addressOf(profile, 0), CONFIG_ADDRESSES + 1);
   }
   for (let channel = 0; channel < words[CONFIG_CHANNELS]; channel++) {
     const start = CONFIG_POLICIES + channel * POLICY_WORDS;
-    words.set(shapeOf(profile, channel), start);
-    if (profile.small) words[start + BYTES_WORD] = Math.min(words[start + BYTES_WORD], SMALL_BYTES);
+    const shape = shapeOf(profile, channel);
+    words.set(shape.slice(0, HASH_WORD), start);
     words[start + HASH_WORD] = HASH_BASE + channel;
+    words[start + BLOCK_WORD] = shape[HASH_WORD] ?? 0;
   }
   return words;
 }

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "core/channel.h"
+#include "core/fragment.h"
 #include "core/policy.h"
 #include "core/ring.h"
 #include "machine.h"
@@ -25,6 +26,10 @@ constexpr uint32_t SERVER = 0;
 constexpr uint32_t CLIENT = 1;
 // Messages of one channel in one direction that the ledger knows.
 constexpr uint32_t MESSAGES_MAX = 512;
+// Fragments of the longest message, in the shortest payload, and messages that come together at
+// once.
+constexpr uint32_t FRAGMENTS_MAX = 16;
+constexpr uint32_t PARTIALS = 16;
 // Bytes of a message's number at its start.
 constexpr uint32_t NUMBER_BYTES = 4;
 
@@ -42,6 +47,20 @@ struct Lane {
   uint16_t sizes[MESSAGES_MAX];
   bool delivered[MESSAGES_MAX];
   int32_t last;
+  // The last piece of a block that came.
+  int32_t lastPiece;
+};
+
+// Fragments of a message that have come.
+struct Partial {
+  uint64_t age;
+  uint32_t channel;
+  uint32_t id;
+  // 0 where there is none.
+  uint32_t total;
+  uint32_t got;
+  bool seen[FRAGMENTS_MAX];
+  uint8_t bytes[LONG_BYTES];
 };
 
 struct World {
@@ -49,6 +68,9 @@ struct World {
   Machine machines[2];
   // Lanes by sender.
   Lane lanes[2][CHANNELS_MAX];
+  // Of whoever receives.
+  Partial partials[2][PARTIALS];
+  uint64_t age;
   Datagram datagrams[DATAGRAMS_MAX];
   uint32_t count;
 };
@@ -108,7 +130,7 @@ uint8_t patternOf(uint32_t number, uint32_t channel, uint32_t index) {
   return static_cast<uint8_t>(number * 7 + channel * 3 + index);
 }
 
-void heard(void*, Machine& machine, uint32_t channel, const uint8_t* bytes, size_t length) {
+void arrived(Machine& machine, uint32_t channel, const uint8_t* bytes, size_t length, bool whole) {
   Lane& lane = world.lanes[machine.self == SERVER ? CLIENT : SERVER][channel];
   FUZZ_CHECK(length >= NUMBER_BYTES);
   const uint32_t number = bytes[0] | (uint32_t{bytes[1]} << 8) | (uint32_t{bytes[2]} << 16) |
@@ -120,8 +142,68 @@ void heard(void*, Machine& machine, uint32_t channel, const uint8_t* bytes, size
   FUZZ_CHECK(!lane.delivered[number]);
   lane.delivered[number] = true;
   const uint32_t order = machine.host.config.policies[channel].order;
-  FUZZ_CHECK(order == ORDER_NONE || static_cast<int32_t>(number) > lane.last);
+  // lib drops a message of a sequenced channel whose last fragment came too late.
+  const bool ordered = order == ORDER_ORDERED || (order == ORDER_SEQUENCED && whole);
+  FUZZ_CHECK(!ordered || static_cast<int32_t>(number) > lane.last);
   lane.last = std::max(lane.last, static_cast<int32_t>(number));
+}
+
+// The place where fragments of a message come together; the oldest makes room.
+Partial& partialOf(uint32_t self, uint32_t channel, uint32_t id, uint32_t total) {
+  Partial* oldest = &world.partials[self][0];
+  for (Partial& partial : world.partials[self]) {
+    if (partial.total > 0 && partial.channel == channel && partial.id == id) return partial;
+    if (partial.age < oldest->age) oldest = &partial;
+  }
+  oldest->age = ++world.age;
+  oldest->channel = channel;
+  oldest->id = id;
+  oldest->total = total;
+  oldest->got = 0;
+  std::memset(oldest->seen, 0, sizeof(oldest->seen));
+  return *oldest;
+}
+
+// A fragment: each comes once, and all of them are the message.
+void fragment(Machine& machine, const uint32_t* words) {
+  const uint32_t channel = words[2];
+  const uint32_t index = words[5];
+  const uint32_t total = words[RECORD_WORDS];
+  const uint32_t bytes = words[3] - FRAGMENT_RECORD_BYTES;
+  FUZZ_CHECK(total <= LONG_BYTES && index < FRAGMENTS_MAX && bytes > 0);
+  Partial& partial = partialOf(machine.self, channel, words[4], total);
+  FUZZ_CHECK(partial.total == total && !partial.seen[index]);
+  partial.seen[index] = true;
+  // All but the last are equally long.
+  const uint32_t payloadBytes = world.profile.small ? 600 : PAYLOAD_BYTES_MAX;
+  const uint32_t start = index * fragmentBytes(payloadBytes);
+  FUZZ_CHECK(start + bytes <= total);
+  std::memcpy(partial.bytes + start, words + RECORD_WORDS + 2, bytes);
+  partial.got += bytes;
+  if (partial.got < total) return;
+  partial.total = 0;
+  partial.age = 0;
+  arrived(machine, channel, partial.bytes, total, false);
+}
+
+// A piece of a block: in order, and what was sent.
+void block(Machine& machine, const uint32_t* words) {
+  Lane& lane = world.lanes[machine.self == SERVER ? CLIENT : SERVER][words[2]];
+  const int32_t place = static_cast<int32_t>(words[4] * 1024 + words[5]);
+  FUZZ_CHECK(place > lane.lastPiece);
+  lane.lastPiece = place;
+  const uint8_t* bytes = reinterpret_cast<const uint8_t*>(words + RECORD_WORDS + 2);
+  for (uint32_t index = 0; index < words[3] - FRAGMENT_RECORD_BYTES; index++) {
+    FUZZ_CHECK(bytes[index] == static_cast<uint8_t>(words[4] + words[5]));
+  }
+}
+
+void heard(void*, Machine& machine, const uint32_t* words) {
+  const uint32_t kind = words[0] >> 24;
+  if (kind == RECORD_FRAGMENT) return fragment(machine, words);
+  if (kind == RECORD_BLOCK) return block(machine, words);
+  const uint8_t* bytes = reinterpret_cast<const uint8_t*>(words + RECORD_WORDS);
+  arrived(machine, words[2], bytes, words[3], true);
 }
 
 void sends(uint32_t sender, uint32_t channel, uint32_t bytes, uint32_t ttlMs) {
@@ -129,7 +211,7 @@ void sends(uint32_t sender, uint32_t channel, uint32_t bytes, uint32_t ttlMs) {
   channel %= machine.host.config.channelCount;
   Lane& lane = world.lanes[sender][channel];
   if (lane.sent == MESSAGES_MAX) return;
-  uint8_t body[PAYLOAD_BYTES_MAX];
+  uint8_t body[LONG_BYTES];
   bytes = std::min(std::max(bytes, NUMBER_BYTES),
                    machine.host.config.policies[channel].messageBytesMax);
   for (uint32_t index = 0; index < NUMBER_BYTES; index++) {
@@ -211,6 +293,25 @@ void calm(uint32_t rounds, uint64_t stepMaxUs, bool (*done)()) {
 
 // ---- The script ----
 
+// What a user wants to hear: everything or nothing, of packets, of a channel.
+void wish(Machine& machine, uint8_t parameter) {
+  const uint32_t handle = machineHandle(machine, 0);
+  switch (parameter >> 2) {
+    case 0:
+      machine.reads = (parameter & 2) != 0;
+      return;
+    case 1:
+      return machineWatch(machine, handle, (parameter & 2) != 0);
+    default:
+      return machinePause(machine, handle, (parameter & 4) != 0 ? 3 : 5);
+  }
+}
+
+void blocks(Machine& machine, uint32_t total) {
+  const uint32_t channel = machine.host.config.channelCount > 3 ? 3 : 0;
+  machineBlock(machine, machineHandle(machine, 0), channel, total);
+}
+
 void operate(Input& input, uint8_t operation) {
   constexpr uint32_t TTLS[4] = {TTL_DEFAULT, 0, 30, 500};
   const uint8_t parameter = operation >> 4;
@@ -243,7 +344,7 @@ void operate(Input& input, uint8_t operation) {
     }
     case 9: {
       const uint8_t choice = input.take8();
-      return sends(self, choice & 63, (choice >> 6) * 400 + parameter, TTL_DEFAULT);
+      return sends(self, choice & 63, (choice >> 6) * 1500 + parameter, TTL_DEFAULT);
     }
     case 10: {
       const uint8_t channel = input.take8();
@@ -263,16 +364,21 @@ void operate(Input& input, uint8_t operation) {
       }
       return;
     case 14:
-      machine.reads = (parameter & 2) != 0;
-      return;
+      return wish(machine, parameter);
     default:
-      return sends(self, parameter, 200, TTL_DEFAULT);
+      if (parameter < 8) return sends(self, parameter, 200, TTL_DEFAULT);
+      return blocks(machine, parameter * 400u);
   }
 }
 
 void begin() {
   world.count = 0;
+  world.age = 0;
   for (uint32_t self = 0; self < 2; self++) {
+    for (Partial& partial : world.partials[self]) {
+      partial.total = 0;
+      partial.age = 0;
+    }
     Machine& machine = world.machines[self];
     machineOpen(machine, self, world.profile, self == SERVER ? ROLE_SERVER : ROLE_CLIENT, 1);
     machine.self = self;
@@ -281,6 +387,7 @@ void begin() {
     for (uint32_t channel = 0; channel < machine.host.config.channelCount; channel++) {
       world.lanes[self][channel].sent = 0;
       world.lanes[self][channel].last = -1;
+      world.lanes[self][channel].lastPiece = -1;
     }
   }
   hostConnect(world.machines[CLIENT].host, identityOf(world.profile, CLIENT).token,
@@ -291,7 +398,12 @@ void begin() {
 
 // A time without faults in which everything that is under way comes to its end, then goodbyes.
 void end(bool rests) {
-  for (Machine& machine : world.machines) machine.reads = true;
+  for (Machine& machine : world.machines) {
+    machine.reads = true;
+    for (uint32_t channel = 0; channel < CHANNELS_MAX; channel++) {
+      if (machine.paused[channel]) machinePause(machine, machineHandle(machine, 0), channel);
+    }
+  }
   if (rests) calm(64, 200000, settled);
   checkLanes();
   for (uint32_t tries = 0; tries < (rests ? 2u : 1u); tries++) {

@@ -161,12 +161,24 @@ class World {
         this.#calm(1 + parameter, 20_000, () => false);
         break;
       case 14:
-        machine.reads = (parameter & 2) !== 0;
-        return;
+        this.#wish(machine, parameter);
+        break;
       default:
         this.#userActs(operation & 15, self, parameter);
         break;
     }
+  }
+
+  #wish(machine: Machine, parameter: number): void {
+    const handle = machine.handle(0);
+    const on = (parameter & 2) !== 0;
+    if (parameter >> 2 === 0) machine.reads = on;
+    else if (parameter >> 2 === 1) machine.watch(handle, on);
+    else machine.pause(handle, (parameter & 4) !== 0 ? 3 : 5);
+  }
+
+  #blocks(machine: Machine, total: number): void {
+    machine.block(machine.handle(0), machine.config[CONFIG_CHANNELS] > 3 ? 3 : 0, total);
   }
 
   #userActs(operation: number, self: number, parameter: number): void {
@@ -176,7 +188,7 @@ class World {
         this.#sends(self, choice & 63, parameter * 8, TTLS[choice >> 6]);
         break;
       case 9:
-        this.#sends(self, choice & 63, (choice >> 6) * 400 + parameter, TTL_DEFAULT);
+        this.#sends(self, choice & 63, (choice >> 6) * 1500 + parameter, TTL_DEFAULT);
         break;
       case 10:
         for (let count = 0; count < 2 + parameter; count++) {
@@ -190,13 +202,18 @@ class World {
         break;
       }
       default:
-        this.#sends(self, parameter, 200, TTL_DEFAULT);
-        break;
+        if (parameter < 8) this.#sends(self, parameter, 200, TTL_DEFAULT);
+        else this.#blocks(this.machines[self], parameter * 400);
     }
   }
 
   end(rests: boolean): void {
-    for (const machine of this.machines) machine.reads = true;
+    for (const machine of this.machines) {
+      machine.reads = true;
+      for (const [channel, paused] of machine.paused.entries()) {
+        if (paused) machine.pause(machine.handle(0), channel);
+      }
+    }
     if (rests) this.#calm(64, 200_000, () => this.#settled());
     for (let tries = 0; tries < (rests ? 2 : 1); tries++) {
       for (const machine of this.machines) machine.end(machine.handle(0), rests && tries === 0, 40);

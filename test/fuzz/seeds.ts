@@ -8,16 +8,20 @@ import fs from "node:fs";
 import path from "node:path";
 import { ADDRESS_IPV4, ADDRESS_IPV6 } from "../../lib/engine/address.js";
 import { Writer, writeBytes, writerSet, writeU32 } from "../../lib/engine/bytes.js";
+import { fragmentLength } from "../../lib/engine/fragment.js";
 import {
   AckHeader,
   ackHeaderWrite,
+  blockHeadWrite,
   closeWrite,
+  fragmentHeadWrite,
   helloWrite,
   messageHeadWrite,
   messageShorten,
   nackWrite,
   pingWrite,
   skipWrite,
+  windowWrite,
 } from "../../lib/engine/frame.js";
 import { NETRT_VERSION, PAYLOAD_BYTES_MAX, TOKEN_SERVERS_MAX } from "../../lib/engine/limits.js";
 import { packetHeaderWrite } from "../../lib/engine/packet.js";
@@ -75,6 +79,27 @@ function nack(channel: number, id: number, ...bits: number[]): Part {
   };
 }
 
+function fragment(channel: number, id: number, index: number, total: number): Part {
+  return (writer) => {
+    fragmentHeadWrite(writer, channel, id, index, total);
+    const bytes = fragmentLength(total, PAYLOAD_BYTES_MAX, index);
+    writeBytes(writer, bodyOf(bytes), 0, bytes);
+  };
+}
+
+function block(channel: number, id: number, number: number, index: number, total: number): Part {
+  return (writer) => {
+    blockHeadWrite(writer, channel, id, number, index, total);
+    const bytes = fragmentLength(total, PAYLOAD_BYTES_MAX, index);
+    writeBytes(writer, bodyOf(bytes), 0, bytes);
+  };
+}
+
+const mark =
+  (channel: number, id: number): Part =>
+  (writer) =>
+    windowWrite(writer, channel, id);
+
 function close(reason: number, bytes: number): Part {
   return (writer) => closeWrite(writer, reason, bodyOf(bytes), bytes);
 }
@@ -103,6 +128,14 @@ const FRAMES: readonly (readonly Part[])[] = [
   [nack(3, 0)],
   [nack(2, 0, 0x05), ping],
   [nack(4, 1, 0, 0, 0x80), message(0, 9, 4, true)],
+  [fragment(3, 0, 1, 1150)],
+  [fragment(3, 1, 5, 5200), ping],
+  [fragment(0, 0, 2, 2060), fragment(5, 1, 1, 1101)],
+  [fragment(3, 0, 0, 1101)],
+  [block(3, 0, 0, 0, 2)],
+  [block(3, 1, 0, 1, 1030), mark(3, 0)],
+  [block(4, 2, 258, 1, 2)],
+  [mark(3, 0), mark(4, 64)],
   [close(1, 3)],
   [close(7, 120)],
   [close(2, 0)],
@@ -183,7 +216,7 @@ function bytesSeeds(): Uint8Array[] {
 // --- the stateful targets: profiles, then operations ---
 
 const PROFILES = [0x40, 0x48, 0x50, 0x60, 0x47, 0x00, 0x80, 0xc8].flatMap((first) =>
-  [0, 1, 2, 3, 4].map((second) => [first, second]),
+  [0, 9, 2, 19, 4, 0x41].map((second) => [first, second]),
 );
 
 function connectionSeeds(): Uint8Array[] {
@@ -233,9 +266,27 @@ function handshakeSeeds(): Uint8Array[] {
 function scriptSeeds(): Uint8Array[] {
   const steady = (channel: number) => [0x08, channel, 0x18, channel, 0x01, 0x05, 0x97, 60];
   const lossy = (channel: number) => [0x4a, channel, 0x01, 0x03, 0x23, 0x04, 0x05, 0xb7, 9, 0x3c];
+  // Messages in fragments, blocks, a user who pauses and one who watches packets.
+  const long = [
+    0x09, 0xc3, 0x19, 0x83, 0x29, 0x85, 0x09, 0x40, 0x01, 0x33, 0x05, 0x97, 60, 0x01, 0x05,
+  ];
   return PROFILES.flatMap((profile) => [
     Uint8Array.of(...profile, ...[0, 1, 2, 3, 4, 5].flatMap(steady), 0x2c),
     Uint8Array.of(...profile, ...[0, 1, 2, 3, 4, 5].flatMap(lossy), 0xfc, 0x2d, 0xee, 0x08),
+    Uint8Array.of(
+      ...profile,
+      ...long,
+      0x7e,
+      0xcf,
+      0xbf,
+      ...long,
+      0xae,
+      0x3c,
+      ...long,
+      0xae,
+      0xfc,
+      0x08,
+    ),
   ]);
 }
 
