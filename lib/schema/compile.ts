@@ -1,0 +1,119 @@
+/**
+ * Writers and readers as functions of their own for each schema.
+ *
+ * Owns: putting the code of a tree together, and finding out that it may not be.
+ * Never does: let text of a definition into code but as a quoted string or an identifier.
+ * Invariants: compiled functions take, refuse and produce what the nodes do. Where code from strings is
+ * forbidden (`--disallow-code-generation-from-strings`, a policy of the embedder) the nodes do it alone.
+ */
+import { writerSet } from "../engine/bytes.js";
+import { BitSink, locate, MISFIT, type Node, type Rejected, Source } from "./node.js";
+import { ReadCode, tail } from "./reading.js";
+import { WriteCode } from "./writing.js";
+
+/** Where a reader leaves what it refused. */
+export interface Verdict {
+  rejected: Rejected | undefined;
+}
+
+/** What a reader reads into. */
+export interface Holder {
+  v: unknown;
+}
+
+export interface Compiled {
+  /** Writes to `bytes` from `offset` on; the bits that it took. Throws for what does not fit. */
+  readonly write: (value: unknown, bytes: Uint8Array, offset: number) => number;
+  readonly read: (bytes: Uint8Array) => boolean;
+  /** A new value to read into. */
+  readonly blank: () => unknown;
+  /** The schema's own, for values that no validator has to see. */
+  readonly encodeInto: (value: unknown, target: Uint8Array, offset?: number) => number;
+  readonly decodeInto: (bytes: Uint8Array, target: unknown) => boolean;
+}
+
+/** What compiled functions need of their schema. */
+export interface Home {
+  readonly verdict: Verdict;
+  readonly holder: Holder;
+  /** `encodeInto` where a writer would touch more than the message. */
+  readonly encodeFar: (value: unknown, target: Uint8Array, offset: number) => number;
+  /** The error of a value that did not fit. */
+  readonly misfit: (value: unknown, error: unknown) => unknown;
+  /** The errors of arguments of another type. */
+  readonly noBytes: (bytes: unknown) => Error;
+  readonly noTarget: (target: unknown) => Error;
+}
+
+/** Why a source failed: its reason, and the field unless the bytes just end. */
+export function rejectedOf(source: Source): Rejected {
+  const { reason, field } = source;
+  return { reason, field: reason === "truncated" ? "" : field };
+}
+
+function fail(verdict: Verdict, source: Source, path: string): false {
+  if (path !== "") locate(source, path);
+  verdict.rejected = rejectedOf(source);
+  return false;
+}
+
+/** Each schema has these of its own, so that calls of them can be inlined. */
+const shell = (write: string, room: number): string => `
+function encodeInto(v, b, o = 0) {
+  if (!(b instanceof Uint8Array) || o >>> 0 !== o || b.length - o < ${room}) {
+    return home.encodeFar(v, b, o);
+  }
+  try {
+    ${write}
+  } catch (error) {
+    throw home.misfit(v, error);
+  }
+}
+function decodeInto(b, target) {
+  if (!(b instanceof Uint8Array)) throw home.noBytes(b);
+  S.rejected = undefined;
+  h.v = target;
+  const accepted = read(b);
+  const same = h.v === target;
+  h.v = undefined;
+  if (same || !accepted) return accepted;
+  throw home.noTarget(target);
+}
+return { write, read, blank, encodeInto, decodeInto };`;
+
+/** The functions of a schema; nothing where code may not be made of strings. */
+export function compile(root: Node<unknown>, home: Home): Compiled | undefined {
+  const constants: unknown[] = [];
+  const writing = new WriteCode(constants);
+  root.emitWrite(writing, "v");
+  const reading = new ReadCode(constants);
+  root.emitRead(reading, "h.v", "");
+  const { body: write, end } = writing.finish();
+  const read = reading.finish();
+  const blank = root.blankCode(reading);
+  const bytes = Math.ceil(root.maxBits / 8);
+  // A message of one size is written in place; others may touch a little more than theirs.
+  const into = writing.moving
+    ? shell("", Number.POSITIVE_INFINITY)
+    : shell(`${write}\nreturn ${bytes};`, bytes);
+  const source = [
+    '"use strict";',
+    "const S = home.verdict, h = home.holder;",
+    ...constants.map((_, index) => `const k${index} = K[${index}];`),
+    ...reading.declarations,
+    `function write(v, b, o) {\n${write}\nreturn ${end};\n}`,
+    `function read(b) {\n${read}\n}`,
+    `function blank() { return ${blank}; }`,
+    into,
+  ].join("\n");
+  const names = ["home", "K", "W", "R", "MISFIT", "writerSet", "tail", "fail"];
+  const sink = new BitSink();
+  const values = [home, constants, sink, new Source(), MISFIT, writerSet, tail, fail];
+  try {
+    const make = new Function(...names, source) as (...values: unknown[]) => Compiled;
+    return make(...values);
+  } catch (error) {
+    if (error instanceof EvalError) return undefined;
+    throw error;
+  }
+}
