@@ -2,7 +2,8 @@
  * netrt: real-time messaging on UDP for Node.js.
  *
  * Define a protocol of channels, open a server, mint tokens in your backend (`netrt/token`), connect
- * clients. `netrt/netcode` has the bare NETCODE 1.02 standard, `netrt/bytes` a writer and reader.
+ * clients. `netrt/netcode` has the bare NETCODE 1.02 standard, `netrt/schema` messages with a schema,
+ * `netrt/bytes` a writer and reader.
  *
  * @module
  */
@@ -23,6 +24,7 @@ export type { Disconnect, DisconnectReason } from "./disconnect.js";
 export type { EngineChoice } from "./driver.js";
 export { type ErrorCode, NetrtError } from "./errors.js";
 export type { Fate, Receipt, Undelivered } from "./fate.js";
+export type { RejectedMessage } from "./message.js";
 export {
   type CloseOptions,
   type PacketVerdict,
@@ -57,6 +59,7 @@ export type {
 export {
   type CriticalOptions,
   critical,
+  type MessageOptions,
   type RealTimeOptions,
   type ReliableOptions,
   realTime,

@@ -37,7 +37,8 @@ import {
   NetrtError,
 } from "./errors.js";
 import { insecureKey } from "./insecure.js";
-import { checkMessage, Peer, readPeer, readTtl, type SendOptions } from "./peer.js";
+import { placeMessage, prepareMessage, REFUSED } from "./message.js";
+import { Peer, readPeer, readTtl, type SendOptions } from "./peer.js";
 import { type ChannelName, checkProtocol, type MessageOf, type Protocol } from "./protocol.js";
 import { type ChannelStats, type HostStats, readChannelStats, readHostStats } from "./stats.js";
 import { TICK_RATE_MAX, TICK_RATE_MIN } from "./ticker.js";
@@ -133,7 +134,7 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
   /** The protocol that it speaks. */
   readonly protocol: P;
   readonly #peers = new Map<number, Peer<P>>();
-  readonly #channels: ServerChannel<Peer<P>>[];
+  readonly #channels: ServerChannel<Peer<P>, unknown>[];
   readonly #queueBytesMax: number;
   readonly #assemblyBytesMax: number;
   /** Peers that have sent a block in part. */
@@ -152,7 +153,7 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
     this.#assemblyBytesMax = assemblyBytesMax;
     this.protocol = protocol;
     this.#queueBytesMax = queueBytesMax;
-    this.#channels = protocol.channelNames.map(() => new ServerChannel<Peer<P>>());
+    this.#channels = protocol.channelNames.map(() => new ServerChannel<Peer<P>, unknown>());
   }
 
   /** @internal */
@@ -234,8 +235,11 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
    *
    * @throws NetrtError `ERR_NETRT_UNKNOWN_CHANNEL`
    */
-  channel(name: ChannelName<P>): ServerChannel<Peer<P>> {
-    return this.#channels[this.protocol.channelIndex(name)];
+  channel<C extends ChannelName<P>>(name: C): ServerChannel<Peer<P>, MessageOf<P, C>> {
+    return this.#channels[this.protocol.channelIndex(name)] as ServerChannel<
+      Peer<P>,
+      MessageOf<P, C>
+    >;
   }
 
   /**
@@ -248,11 +252,11 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
    */
   broadcast<C extends ChannelName<P>>(
     channel: C,
-    bytes: MessageOf<P, C>,
+    message: MessageOf<P, C>,
     options: BroadcastOptions<P> = {},
   ): boolean {
     const index = this.protocol.channelIndex(channel);
-    const message = checkMessage(this.protocol, channel, bytes);
+    const count = prepareMessage(this.protocol.channels[channel], channel, message);
     const ttl = readTtl(this.protocol, channel, options);
     const receipt: unknown = Reflect.get(options, "receipt");
     if (receipt !== undefined) {
@@ -262,14 +266,14 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
     if (this.#closing !== null) {
       throw new NetrtError("ERR_NETRT_CLOSED", "the server is closed");
     }
-    const word = this.#driver.push(RECORD_BROADCAST, message.length);
+    const word = this.#driver.push(RECORD_BROADCAST, count);
     if (word === NO_ROOM) return false;
     const { words, bytes: memory } = this.#driver.submission;
     words[word + 1] = except;
     words[word + 2] = index;
     words[word + 4] = ttl;
     words[word + 5] = 0;
-    memory.set(message, word * 4 + RECORD_BYTES);
+    placeMessage(memory, word * 4 + RECORD_BYTES);
     this.#driver.submitted();
     return true;
   }
@@ -291,7 +295,7 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
     const { schedule, transportUs, page } = this.#driver;
     const channels = {} as Record<ChannelName<P>, ChannelStats>;
     for (const [index, name] of this.protocol.channelNames.entries()) {
-      channels[name as ChannelName<P>] = readChannelStats(page, index, this.#driver.assembled);
+      channels[name as ChannelName<P>] = readChannelStats(this.#driver, index);
     }
     const measured = schedule !== null && schedule.slip.count > 0;
     return {
@@ -428,10 +432,10 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
   }
 
   #message(peer: Peer<P>, channel: number, bytes: Uint8Array): void {
-    this.#channels[channel].emit("message", peer, bytes);
-    if (peer.listenerCount("message") > 0) {
-      peer.emit("message", this.protocol.channelNames[channel] as ChannelName<P>, bytes);
-    }
+    const message = peer.open(channel, bytes);
+    if (message === REFUSED) return;
+    this.#channels[channel].emit("message", peer, message);
+    peer.tell(channel, message);
   }
 
   #turned(): void {

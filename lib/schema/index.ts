@@ -7,6 +7,7 @@
  */
 import { argumentError, checkInteger } from "../errors.js";
 import { OptionalNode, UnionNode } from "./choice.js";
+import { type Difference, firstDifference } from "./difference.js";
 import { EnumerationNode, type Literal, LiteralNode, ObjectNode } from "./group.js";
 import { RelativeNode, SubsetNode } from "./indices.js";
 import { ArrayNode } from "./list.js";
@@ -20,6 +21,7 @@ import { checkValidator, type StandardResult, type StandardSchema } from "./stan
 import { BytesNode, StringNode } from "./text.js";
 
 export type {
+  Difference,
   Literal,
   Quaternion,
   Reason,
@@ -29,6 +31,7 @@ export type {
   StandardResult,
   StandardSchema,
 };
+export { firstDifference };
 
 /** The type of a field, made by one of the functions here. */
 export type Type<T> = Node<T>;
