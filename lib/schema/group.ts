@@ -88,6 +88,7 @@ export class ObjectNode extends Node<Group> {
     return target;
   }
 
+  /** The delta of each field (S-13). */
   writeChange(sink: Sink, value: Group, base: Group): void {
     for (const [name, node] of this.#fields) node.writeDelta(sink, value[name], base[name]);
   }

@@ -189,7 +189,7 @@ export function vec3(part: Type<number>): Type<Vector3> {
  * A rotation as a quaternion: 2 bits, and three parts of so many bits. It is normalized; what is decoded
  * may be the negative of it, which is the same rotation.
  *
- * @param bits per part, 2 to 24; Fiedler has 9 (29 bits, errors below 0.3°) to 15
+ * @param bits per part, 2 to 24; Fiedler has 9 (29 bits, errors up to 0.5°, 0.17° on average) to 15
  * @throws NetrtError `ERR_NETRT_ARGUMENT`
  */
 export function quaternion(bits: number): Type<Quaternion> {

@@ -1,7 +1,7 @@
 /**
  * Lists of indices into something that both sides know.
  *
- * Owns: relative indices (Fiedler's ladder, "Serialization Strategies") and subsets.
+ * Owns: relative indices (S-9; Fiedler's ladder, "Serialization Strategies") and subsets (S-10).
  * Invariants: indices ascend. The form is the shortest that the type has; of two equally long ones of a
  * subset it is the bitmap.
  */
@@ -129,7 +129,7 @@ function difference(left: readonly number[], right: readonly number[]): number[]
   return result;
 }
 
-/** Ascending indices below a size; a change is the list of those that came or went. */
+/** Ascending indices below a size; a change is the list of those that came or went (S-14). */
 abstract class IndicesNode extends Node<number[]> {
   readonly blank = "[]";
   readonly size: number;

@@ -4,7 +4,7 @@
  *
  * Owns: {@link Node}, the sinks and sources of bits, and why bytes are refused.
  * Never does: keep a value. A node is immutable and may stand in many places of many schemas.
- * Invariants: the wire layout follows from the tree of nodes alone. `write` is called with checked
+ * Invariants: the wire layout follows from the tree of nodes alone (S-1). `write` is called with checked
  * values only; `read` is called with whatever a peer sent, never throws and allocates nothing that
  * the bytes at hand could not fill.
  */
@@ -152,7 +152,7 @@ export abstract class Node<T> {
   abstract readonly minBits: number;
   /** Most bits of a value. */
   abstract readonly maxBits: number;
-  /** The type as text: equal texts are equal layouts. */
+  /** The type as text: equal texts are equal layouts (S-3). */
   abstract readonly layout: string;
   /** Whether it takes part in the message and has no value: `align` and `check`. */
   get isMark(): boolean {
@@ -201,7 +201,7 @@ export abstract class Node<T> {
     return this.isMark || this.maxBits === 0;
   }
 
-  /** One bit when equal, else a bit and the change. */
+  /** One bit when equal, else a bit and the change (S-11). */
   writeDelta(sink: Sink, value: T, base: T): void {
     if (this.isConstant) return;
     const same = this.same(value, base);

@@ -230,7 +230,7 @@ function takeVarint(source: Source): number {
   return 0;
 }
 
-/** A whole number in groups of 7 bits, small ones in few; with a sign as 0, -1, 1, -2, … */
+/** A whole number in groups of 7 bits (S-4), small ones in few; with a sign as 0, -1, 1, -2, … */
 export class VarintNode extends Node<number> {
   readonly minBits = 8;
   readonly maxBits = 8 * GROUPS_MAX;

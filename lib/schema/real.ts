@@ -188,7 +188,7 @@ const QUANTIZED_BITS_MAX = 32;
 /** Steps are coarser than the numbers' own grid by this much, so that a step comes back as it was. */
 const GRID = 2 ** -48;
 
-/** A number from `least` to `most` on a grid. */
+/** A number from `least` to `most` on a grid (S-5). */
 export class QuantizedNode extends Scalar<number> {
   readonly layout: string;
   readonly blank = "NaN";
@@ -256,7 +256,7 @@ function nearerEnd(value: number, least: number, span: number): number {
 
 const signed = (value: number): string => (value < 0 ? `(${value})` : `${value}`);
 
-/** An angle in radians, from -π up to and without π, in 2^bits steps around the circle. */
+/** An angle in radians, from -π up to and without π, in 2^bits steps around the circle (S-6). */
 export class AngleNode extends Scalar<number> {
   readonly layout: string;
   readonly blank = "NaN";

@@ -1,7 +1,7 @@
 /**
  * Rotations: a quaternion as its smallest three parts.
  *
- * Owns: the packing, as in Fiedler's "Snapshot Compression": 2 bits for the index of the part with the
+ * Owns: the packing (S-7), as in Fiedler's "Snapshot Compression": 2 bits for the index of the part with the
  * greatest size, which is left out and made positive (q and -q turn alike), and the others on a grid
  * from -sqrt(1/2) to sqrt(1/2), 0 among its points.
  * Invariants: the part left out is greater than every other by a margin, so that what was read packs

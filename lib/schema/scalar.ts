@@ -1,7 +1,7 @@
 /**
  * Types that are one whole number on the wire.
  *
- * Owns: {@link Scalar}, and how one number stands against another: the ladder of changes.
+ * Owns: {@link Scalar}, and how one number stands against another: the ladder of changes (S-12).
  * Invariants: a change is written in the shortest step of the ladder that holds it; a longer one is
  * refused.
  */

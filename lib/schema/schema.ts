@@ -3,7 +3,7 @@
  *
  * Owns: {@link Schema}, the memory that it writes to, and the validator that may be attached.
  * Never does: throw at bytes: they are refused, and `rejected` says why.
- * Invariants: one value has one message, and one message one value: what is accepted, written again, is
+ * Invariants: one value has one message, and one message one value (S-2): what is accepted, written again, is
  * the same bytes.
  */
 import { writerSet } from "../engine/bytes.js";

@@ -53,7 +53,7 @@ function putUtf8(sink: Sink, text: string): void {
   }
 }
 
-/** Whether bytes are UTF-8 (RFC 3629, section 4). */
+/** Whether bytes are UTF-8 (S-8; RFC 3629, section 4). */
 export function isUtf8(bytes: Uint8Array, count: number): boolean {
   let index = 0;
   while (index < count) {

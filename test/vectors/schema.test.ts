@@ -1,7 +1,7 @@
 /*
- * Owns the known answers of netrt/schema (schema.json): layouts, hashes, messages and deltas, bit for bit,
- * compiled and not; and that the bit writer and reader of both engines make the same bytes of the same
- * bits, so that an implementation in C++ needs no other.
+ * Owns the known answers of netrt/schema (schema.json): layouts, hashes, messages (S-1, S-4, S-5, S-6,
+ * S-7, S-8, S-9, S-10) and deltas, bit for bit, compiled and not; and that the bit writer and reader of
+ * both engines make the same bytes of the same bits, so that an implementation in C++ needs no other.
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";

@@ -1,5 +1,5 @@
 /*
- * Owns what a definition says: sizes in bits, layouts and hashes, TypeScript types, and the definitions
+ * Owns what a definition says: sizes in bits, layouts and hashes (S-3), TypeScript types, and the definitions
  * that are refused.
  */
 import { describe, expect, expectTypeOf, test } from "vitest";
@@ -17,10 +17,10 @@ import {
   flags,
   float32,
   float64,
+  type Infer,
   i8,
   i16,
   i32,
-  type Infer,
   literal,
   object,
   optional,

@@ -1,6 +1,6 @@
 /*
- * Owns what a delta costs: a bit for equal, small changes in few bits, each type in its own way; and
- * that a delta needs its baseline.
+ * Owns what a delta costs: a bit for equal (S-11), small changes in few bits (S-12), each type in its own
+ * way (S-13, S-14); and that a delta needs its baseline.
  */
 import { describe, expect, test } from "vitest";
 import {

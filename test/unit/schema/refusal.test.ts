@@ -1,6 +1,6 @@
 /*
  * Owns what is refused: values that do not fit, by name of the field, and bytes that are no message, with
- * a reason and a place; and that a peer's lengths take no memory.
+ * a reason and a place (S-2); and that a peer's lengths take no memory.
  */
 import { describe, expect, test } from "vitest";
 import {

@@ -2,7 +2,7 @@
  * Owns the validator that may be attached: a Standard Schema, which sees what goes out and what came in.
  */
 import { expect, test, vi } from "vitest";
-import { schema, type StandardSchema, u8 } from "../../../lib/schema/index.js";
+import { type StandardSchema, schema, u8 } from "../../../lib/schema/index.js";
 
 interface Pair {
   least: number;
