@@ -9,10 +9,8 @@
 import { argumentError, NetrtError } from "./errors.js";
 import type { ChannelPolicy } from "./policy.js";
 import type { Reason } from "./schema/node.js";
-import type { Codec, Schema } from "./schema/schema.js";
+import { type Codec, copyBytes, type Schema } from "./schema/schema.js";
 
-/** Bytes from which on a copy by the engine's own routine is worth its view. */
-const COPY_BYTES_MIN = 64;
 const NO_BYTES = new Uint8Array(0);
 
 const outgoing: { bytes: Uint8Array; count: number } = { bytes: NO_BYTES, count: 0 };
@@ -52,11 +50,7 @@ function codecOf(schema: Schema<unknown>): Codec<unknown> {
 export function placeMessage(target: Uint8Array, offset: number): void {
   const { bytes, count } = outgoing;
   outgoing.bytes = NO_BYTES;
-  if (count >= COPY_BYTES_MIN) {
-    target.set(count === bytes.length ? bytes : bytes.subarray(0, count), offset);
-    return;
-  }
-  for (let index = 0; index < count; index++) target[offset + index] = bytes[index];
+  copyBytes(bytes, count, target, offset);
 }
 
 /** What came on a channel and is no message of its schema. It is dropped. */

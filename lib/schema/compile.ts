@@ -36,7 +36,7 @@ export interface Compiled {
 export interface Home {
   readonly verdict: Verdict;
   readonly holder: Holder;
-  /** `encodeInto` where a writer would touch more than the message. */
+  /** `encodeInto` where there may not be room, and from another offset on. */
   readonly encodeFar: (value: unknown, target: Uint8Array, offset: number) => number;
   /** The error of a value that did not fit. */
   readonly misfit: (value: unknown, error: unknown) => unknown;
@@ -57,12 +57,13 @@ function fail(verdict: Verdict, source: Source, path: string): false {
   return false;
 }
 
-/** Each schema has these of its own, so that calls of them can be inlined. */
+/** Each schema has these of its own, so that calls of them can be inlined; positions that are known are folded. */
 const shell = (write: string, room: number): string => `
-function encodeInto(v, b, o = 0) {
-  if (!(b instanceof Uint8Array) || o >>> 0 !== o || b.length - o < ${room}) {
-    return home.encodeFar(v, b, o);
+function encodeInto(v, b, offset = 0) {
+  if (offset !== 0 || !(b instanceof Uint8Array) || b.length < ${room}) {
+    return home.encodeFar(v, b, offset);
   }
+  let o = 0;
   try {
     ${write}
   } catch (error) {
@@ -92,10 +93,6 @@ export function compile(root: Node<unknown>, home: Home): Compiled | undefined {
   const read = reading.finish();
   const blank = root.blankCode(reading);
   const bytes = Math.ceil(root.maxBits / 8);
-  // A message of one size is written in place; others may touch a little more than theirs.
-  const into = writing.moving
-    ? shell("", Number.POSITIVE_INFINITY)
-    : shell(`${write}\nreturn ${bytes};`, bytes);
   const source = [
     '"use strict";',
     "const S = home.verdict, h = home.holder;",
@@ -104,7 +101,7 @@ export function compile(root: Node<unknown>, home: Home): Compiled | undefined {
     `function write(v, b, o) {\n${write}\nreturn ${end};\n}`,
     `function read(b) {\n${read}\n}`,
     `function blank() { return ${blank}; }`,
-    into,
+    shell(`${write}\nreturn ${writing.moving ? `((${end}) + 7) >>> 3` : bytes};`, bytes),
   ].join("\n");
   const names = ["home", "K", "W", "R", "MISFIT", "writerSet", "tail", "fail"];
   const sink = new BitSink();

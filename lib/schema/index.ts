@@ -177,12 +177,17 @@ export function angle(bits: number): Type<number> {
 
 /** Two numbers of one type, x and y. */
 export function vec2(part: Type<number>): Type<Vector2> {
-  return object({ x: part, y: part });
+  return vector(["x", "y"], part);
 }
 
 /** Three numbers of one type, x, y and z. */
 export function vec3(part: Type<number>): Type<Vector3> {
-  return object({ x: part, y: part, z: part });
+  return vector(["x", "y", "z"], part);
+}
+
+/** Not from a literal: V8 would take vectors that users write so for holders of types (`shape`). */
+function vector<T>(names: readonly string[], part: Type<number>): Type<T> {
+  return asType(new ObjectNode(Object.fromEntries(names.map((name) => [name, part]))));
 }
 
 /**

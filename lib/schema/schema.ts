@@ -12,7 +12,6 @@ import { argumentError, checkInteger, NetrtError } from "../errors.js";
 import { type Compiled, compile, type Holder, rejectedOf, type Verdict } from "./compile.js";
 import { BitSink, Counter, type Node, type Rejected, Source } from "./node.js";
 import { isValid, type StandardSchema } from "./standard.js";
-import { SLACK_BYTES } from "./writing.js";
 
 /** Longest message that a schema may describe: the largest block of the protocol. */
 const SCHEMA_BYTES_MAX = 16 * 1024 * 1024;
@@ -112,6 +111,23 @@ const noBytes = (bytes: unknown): Error => argumentError("bytes", bytes, "a Uint
 const noTarget = (target: unknown): Error =>
   argumentError("target", target, "an object or array as decode() makes it");
 
+/** Bytes from which on a copy by the runtime's own routine is worth its view. */
+const COPY_BYTES_MIN = 64;
+
+/** Copies the first `count` bytes. */
+export function copyBytes(
+  from: Uint8Array,
+  count: number,
+  target: Uint8Array,
+  offset: number,
+): void {
+  if (count >= COPY_BYTES_MIN) {
+    target.set(count === from.length ? from : from.subarray(0, count), offset);
+    return;
+  }
+  for (let index = 0; index < count; index++) target[offset + index] = from[index];
+}
+
 /** The one implementation of {@link Schema}. */
 export class Codec<T> implements Schema<T> {
   readonly minBits: number;
@@ -182,7 +198,7 @@ export class Codec<T> implements Schema<T> {
         `the message has ${bytes} bytes, but there is room for ${target.length - offset}`,
       );
     }
-    target.set(this.#memory.subarray(0, bytes), offset);
+    copyBytes(this.#memory, bytes, target, offset);
     return bytes;
   }
 
@@ -281,12 +297,12 @@ export class Codec<T> implements Schema<T> {
     const compiled = this.#compiled;
     if (compiled === undefined) return this.#writeByNodes(value);
     if (this.maxBytes <= MEMORY_BYTES_MAX) {
-      this.#reserve(this.maxBytes + SLACK_BYTES);
+      this.#reserve(this.maxBytes);
     } else {
       this.#root.check(value, ROOT);
       const counter = new Counter();
       this.#root.write(counter, value);
-      this.#reserve(Math.ceil(counter.bits / 8) + SLACK_BYTES);
+      this.#reserve(Math.ceil(counter.bits / 8));
     }
     let bits: number;
     try {

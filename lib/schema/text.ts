@@ -13,6 +13,8 @@ import type { WriteCode } from "./writing.js";
 
 /** Bytes of the longest string or byte string: the largest block of the protocol. */
 const BYTES_MAX = 16 * 1024 * 1024;
+/** Bits of a count that fit a word together with 7 others. */
+const COUNT_BITS_MAX = 24;
 /** Where the bytes of text stand in line before they become a string. */
 let memory = Buffer.alloc(256);
 
@@ -112,9 +114,15 @@ export function readText(
   return isUtf8(memory, count) ? memory.toString("utf8", 0, count) : undefined;
 }
 
+const sink = new BitSink();
+
 /**
- * Writes text from a bit of a byte on, of which `byte` has the bits before it; the bytes are known to
- * fit. What is left of the last one is stored, too, where it has bits.
+ * Writes text of at most `most` bytes, its count in `bits` bits first, from a bit of a byte on, of which
+ * `byte` has the bits before it; there is room. What is left of the last byte is stored, too. Gives the
+ * count of bytes, or -1 for text that does not fit.
+ *
+ * Most text is ASCII: its length is known before the first character was looked at, and is taken back
+ * with the first that is not.
  */
 export function writeText(
   bytes: Uint8Array,
@@ -122,36 +130,48 @@ export function writeText(
   bitOffset: number,
   byte: number,
   text: string,
-): void {
+  bits: number,
+  most: number,
+): number {
+  const count = text.length;
+  if (count > most) return -1;
+  if (bits > COUNT_BITS_MAX) return writeWide(bytes, offset, bitOffset, byte, text, bits, most);
+  let rest = byte | (count << bitOffset);
   let at = offset;
-  let rest = byte;
-  for (let index = 0; index < text.length; index++) {
-    const unit = text.charCodeAt(index);
-    if (unit >= 0x80) {
-      writeWide(bytes, at, bitOffset, rest, text.slice(index));
-      return;
-    }
-    rest |= unit << bitOffset;
+  let waiting = bitOffset + bits;
+  for (; waiting >= 8; waiting -= 8) {
     bytes[at++] = rest;
     rest >>>= 8;
   }
-  if (bitOffset > 0) bytes[at] = rest;
+  for (let index = 0; index < count; index++) {
+    const unit = text.charCodeAt(index);
+    if (unit >= 0x80) return writeWide(bytes, offset, bitOffset, byte, text, bits, most);
+    rest |= unit << waiting;
+    bytes[at++] = rest;
+    rest >>>= 8;
+  }
+  if (waiting > 0) bytes[at] = rest;
+  return count;
 }
 
-const sink = new BitSink();
-
-/** The same for what is not ASCII alone. */
+/** The same for what is not ASCII alone, or long. */
 function writeWide(
   bytes: Uint8Array,
   offset: number,
   bitOffset: number,
   byte: number,
   text: string,
-): void {
+  bits: number,
+  most: number,
+): number {
+  const count = utf8Bytes(text);
+  if (count < 0 || count > most) return -1;
   writerSet(sink, bytes, offset, bytes.length);
   sink.bitOffset = bitOffset;
   if (bitOffset > 0) bytes[offset] = byte;
+  sink.put(count, bits);
   putUtf8(sink, text);
+  return count;
 }
 
 /** Takes `count` bytes, which are known to be there, into `target`. */
@@ -217,12 +237,11 @@ export class StringNode extends Node<string> {
 
   override emitWrite(code: WriteCode, name: string): void {
     code.refuse(`typeof ${name} !== "string"`);
-    const count = code.name(`${code.constant(utf8Bytes)}(${name})`);
-    code.refuse(`${count} < 0 || ${count} > ${this.#most}`);
-    code.put(count, this.#bits);
     code.flush();
-    code.line(`${code.constant(writeText)}(b, o, n, s, ${name});`);
-    code.line(`o += ${count}; s = n > 0 ? b[o] : 0;`);
+    const given = `b, o, n, s, ${name}, ${this.#bits}, ${this.#most}`;
+    const count = code.name(`${code.constant(writeText)}(${given})`);
+    code.refuse(`${count} < 0`);
+    code.line(`n += ${this.#bits}; o += ${count} + (n >>> 3); n &= 7; s = n > 0 ? b[o] : 0;`);
   }
 
   override emitRead(code: ReadCode, place: string, path: string): void {

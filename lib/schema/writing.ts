@@ -4,8 +4,8 @@
  * Owns: how bits are gathered into words before they are stored.
  * Never does: know a type: nodes say which bits come next.
  * Invariants: while every size so far is fixed, positions are constants and a store takes whole words.
- * From the first size that depends on the value on, `o` is the byte, and `n` bits of it are in `s`;
- * stores may then run up to 3 bytes ahead, so the memory needs that much more.
+ * From the first size that depends on the value on, `o` is the byte, and `n` bits of it are in `s`.
+ * Nothing behind the message is touched.
  */
 import type { Node } from "./node.js";
 
@@ -13,9 +13,6 @@ import type { Node } from "./node.js";
 const STILL_BITS = 32;
 /** Bits that go with up to 7 others into a word, while positions are variables. */
 const MOVING_BITS = 24;
-
-/** Bytes that a compiled writer may touch after the message. */
-export const SLACK_BYTES = 4;
 
 export class WriteCode {
   readonly constants: unknown[];
@@ -139,12 +136,15 @@ export class WriteCode {
     this.#parts = [];
     this.#bits = 0;
     if (this.moving) {
-      // Up to 7 bits wait in `s`; all are stored, and what is no whole byte waits again.
+      // Up to 7 bits wait in `s`; all are stored, and what is no whole byte waits again. Those that wait
+      // decide whether there is a last byte.
       this.line(`s |= (${word}) << n; n += ${bits};`);
-      const bytes = (bits + 14) >>> 3;
-      for (let index = 0; index < bytes; index++) {
+      const most = (bits + 14) >>> 3;
+      const least = (bits + 7) >>> 3;
+      for (let index = 0; index < most; index++) {
         const shifted = index === 0 ? "s" : `s >>> ${8 * index}`;
-        this.line(`b[o${index === 0 ? "" : ` + ${index}`}] = ${shifted};`);
+        const condition = index < least ? "" : `if (n > ${8 * index}) `;
+        this.line(`${condition}b[o${index === 0 ? "" : ` + ${index}`}] = ${shifted};`);
       }
       this.line("o += n >>> 3; s >>>= n & 24; n &= 7;");
       return;
