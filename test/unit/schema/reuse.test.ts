@@ -148,8 +148,8 @@ test("decodeInto leaves no garbage", () => {
     return process.memoryUsage().heapUsed - before;
   };
   run(20_000);
-  // A collection within a run makes it smaller than nothing; the greatest of several is the honest one. An
-  // object of 16 bytes for each message were 480,000.
-  const grown = Math.max(...Array.from({ length: 5 }, () => run(10_000)));
-  expect(grown).toBeLessThan(100_000);
+  // A collection within a run makes it smaller, the compiler's own work greater: the median counts. One
+  // boxed number of 16 bytes for each message were 480,000.
+  const runs = Array.from({ length: 9 }, () => run(10_000)).sort((left, right) => left - right);
+  expect(runs[4]).toBeLessThan(100_000);
 });
