@@ -6,7 +6,7 @@
  * decoded object has all properties, so that all are of one shape.
  */
 import { argumentError } from "../errors.js";
-import { below, locate, member, Node, type Sink, type Source } from "./node.js";
+import { below, Container, locate, member, Node, type Sink, type Source } from "./node.js";
 import type { ReadCode } from "./reading.js";
 import { Scalar } from "./scalar.js";
 import type { WriteCode } from "./writing.js";
@@ -30,7 +30,7 @@ export function checkName(what: string, name: string): void {
   throw argumentError(what, name, "a name that is no whole number and not __proto__");
 }
 
-export class ObjectNode extends Node<Group> {
+export class ObjectNode extends Container<Group> {
   readonly minBits: number;
   readonly maxBits: number;
   readonly layout: string;
@@ -89,8 +89,12 @@ export class ObjectNode extends Node<Group> {
   }
 
   /** The delta of each field (S-13). */
-  writeChange(sink: Sink, value: Group, base: Group): void {
-    for (const [name, node] of this.#fields) node.writeDelta(sink, value[name], base[name]);
+  writeChange(sink: Sink, value: Group, base: Group): boolean {
+    let changed = false;
+    for (const [name, node] of this.#fields) {
+      if (node.writeDelta(sink, value[name], base[name])) changed = true;
+    }
+    return changed;
   }
 
   readChange(source: Source, base: Group, into: unknown): Group {

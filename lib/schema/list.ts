@@ -6,7 +6,7 @@
  */
 import { argumentError, checkInteger } from "../errors.js";
 import { checkElement } from "./group.js";
-import { bitsFor, locate, Node, type Sink, type Source } from "./node.js";
+import { bitsFor, Container, locate, type Node, type Sink, type Source } from "./node.js";
 import type { ReadCode } from "./reading.js";
 import type { WriteCode } from "./writing.js";
 
@@ -31,7 +31,7 @@ export function resize(list: unknown[], count: number): void {
 }
 
 /** Elements of one type: how many, unless that is fixed, and each after the other. */
-export class ArrayNode<T> extends Node<T[]> {
+export class ArrayNode<T> extends Container<T[]> {
   readonly minBits: number;
   readonly maxBits: number;
   readonly layout: string;
@@ -107,16 +107,18 @@ export class ArrayNode<T> extends Node<T[]> {
   }
 
   /** A bit for the same length, or the length; then each against its own, and new ones as they are. */
-  writeChange(sink: Sink, value: T[], base: T[]): void {
+  writeChange(sink: Sink, value: T[], base: T[]): boolean {
+    const alike = value.length === base.length;
+    let changed = !alike;
     if (this.#bits > 0) {
-      const alike = value.length === base.length;
       sink.put(alike ? 1 : 0, 1);
       if (!alike) sink.put(value.length - this.#least, this.#bits);
     }
     for (let index = 0; index < value.length; index++) {
-      if (index < base.length) this.#element.writeDelta(sink, value[index], base[index]);
-      else this.#element.write(sink, value[index]);
+      if (index >= base.length) this.#element.write(sink, value[index]);
+      else if (this.#element.writeDelta(sink, value[index], base[index])) changed = true;
     }
+    return changed;
   }
 
   readChange(source: Source, base: T[], into: unknown): T[] {

@@ -49,6 +49,10 @@ export interface Sink {
   put(value: number, bits: number): void;
   /** Zeros to the next byte border. */
   align(): void;
+  /** A place to come back to. */
+  mark(): number;
+  /** Takes back what was put since. */
+  rewind(mark: number): void;
 }
 
 /** Writes bits to memory; `failed` when they did not fit. */
@@ -59,6 +63,18 @@ export class BitSink extends Writer implements Sink {
 
   align(): void {
     writeAlign(this);
+  }
+
+  mark(): number {
+    return this.offset * 8 + this.bitOffset;
+  }
+
+  rewind(mark: number): void {
+    // What did not fit, did not; nobody takes that back.
+    if (this.failed) return;
+    this.offset = mark >>> 3;
+    this.bitOffset = mark & 7;
+    if (this.bitOffset > 0) this.bytes[this.offset] &= (1 << this.bitOffset) - 1;
   }
 }
 
@@ -72,6 +88,14 @@ export class Counter implements Sink {
 
   align(): void {
     this.bits = Math.ceil(this.bits / 8) * 8;
+  }
+
+  mark(): number {
+    return this.bits;
+  }
+
+  rewind(mark: number): void {
+    this.bits = mark;
   }
 }
 
@@ -201,17 +225,37 @@ export abstract class Node<T> {
     return this.isMark || this.maxBits === 0;
   }
 
-  /** One bit when equal, else a bit and the change (S-11). */
-  writeDelta(sink: Sink, value: T, base: T): void {
-    if (this.isConstant) return;
+  /** One bit when equal, else a bit and the change (S-11). Whether they differ. */
+  writeDelta(sink: Sink, value: T, base: T): boolean {
+    if (this.isConstant) return false;
     const same = this.same(value, base);
     sink.put(same ? 0 : 1, 1);
     if (!same) this.writeChange(sink, value, base);
+    return !same;
   }
 
   readDelta(source: Source, base: T, into: unknown): T {
     if (this.isConstant || source.take(1) === 0) return this.copy(base, into);
     return this.readChange(source, base, into);
+  }
+}
+
+/**
+ * A type of others: whether something changed is known once all of it was written, so that every value is
+ * looked at once and not once for each type that it is in.
+ */
+export abstract class Container<T> extends Node<T> {
+  /** Whether there was a change. */
+  abstract override writeChange(sink: Sink, value: T, base: T): boolean;
+
+  override writeDelta(sink: Sink, value: T, base: T): boolean {
+    if (this.isConstant) return false;
+    const mark = sink.mark();
+    sink.put(1, 1);
+    if (this.writeChange(sink, value, base)) return true;
+    sink.rewind(mark);
+    sink.put(0, 1);
+    return false;
   }
 }
 

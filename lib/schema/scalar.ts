@@ -43,11 +43,15 @@ export abstract class Scalar<T> extends Node<T> {
   readonly circular: boolean = false;
   readonly minBits: number;
   readonly maxBits: number;
+  /** Bits of the short steps of a change. */
+  readonly #small: number;
+  readonly #medium: number;
 
   constructor(span: number) {
     super();
     this.span = span;
     this.bits = bitsFor(span);
+    [this.#small, this.#medium] = stepBits(this.bits);
     this.minBits = this.bits;
     this.maxBits = this.bits;
   }
@@ -83,11 +87,24 @@ export abstract class Scalar<T> extends Node<T> {
   }
 
   writeChange(sink: Sink, value: T, base: T): void {
+    this.#putChange(sink, this.toWire(value), this.toWire(base));
+  }
+
+  override writeDelta(sink: Sink, value: T, base: T): boolean {
+    if (this.bits === 0) return false;
+    const number = this.toWire(value);
+    const from = this.toWire(base);
+    sink.put(number === from ? 0 : 1, 1);
+    if (number !== from) this.#putChange(sink, number, from);
+    return number !== from;
+  }
+
+  #putChange(sink: Sink, number: number, from: number): void {
     // Of two numbers the other one needs no bits.
     if (this.span === 1) return;
-    const number = this.toWire(value);
-    const [small, medium] = stepBits(this.bits);
-    const folded = fold(this.#between(number, this.toWire(base)));
+    const small = this.#small;
+    const medium = this.#medium;
+    const folded = fold(this.#between(number, from));
     const step = stepOf(folded, small, medium);
     if (small > 0) sink.put(step === 1 ? 1 : 0, 1);
     if (step === 1) {
@@ -102,7 +119,8 @@ export abstract class Scalar<T> extends Node<T> {
   readChange(source: Source, base: T): T {
     const from = this.toWire(base);
     if (this.span === 1) return this.accept(source, 1 - from);
-    const [small, medium] = stepBits(this.bits);
+    const small = this.#small;
+    const medium = this.#medium;
     let folded = -1;
     if (small > 0 && source.take(1) === 1) folded = takeWide(source, small);
     else if (medium > 0 && source.take(1) === 1) folded = takeWide(source, medium) + 2 ** small;

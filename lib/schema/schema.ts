@@ -240,9 +240,10 @@ export class Codec<T> implements Schema<T> {
 
   encodeDelta(value: T, baseline: T): Uint8Array<ArrayBuffer> {
     this.#check(value);
-    this.#root.check(baseline, "baseline");
+    this.#checkBaseline(baseline);
     const sink = this.#sink;
-    let room = Math.max(this.#memory.length, Math.min(this.maxBytes, MEMORY_BYTES_MAX)) + 1;
+    // Where all differs, a delta is longer than the message, by the bits that say so.
+    let room = Math.min(2 * this.maxBytes + 1, MEMORY_BYTES_MAX);
     for (;;) {
       this.#reserve(room);
       writerSet(sink, this.#memory, 0, this.#memory.length);
@@ -256,14 +257,14 @@ export class Codec<T> implements Schema<T> {
 
   measureDelta(value: T, baseline: T): number {
     this.#check(value);
-    this.#root.check(baseline, "baseline");
+    this.#checkBaseline(baseline);
     const counter = new Counter();
     this.#root.writeDelta(counter, value, baseline);
     return counter.bits;
   }
 
   decodeDelta(bytes: Uint8Array, baseline: T, into?: T & object): T | undefined {
-    this.#root.check(baseline, "baseline");
+    this.#checkBaseline(baseline);
     if (into !== undefined && Object.is(into, baseline)) {
       throw argumentError("into", into, "another object than the baseline");
     }
@@ -272,9 +273,27 @@ export class Codec<T> implements Schema<T> {
     return this.#end(source) && this.#accepts(value) ? value : undefined;
   }
 
+  /** A compiled writer finds out faster than the types, which say what is wrong. */
   #check(value: T): void {
+    if (this.#compiled !== undefined) {
+      this.#writeBits(value);
+      return;
+    }
     this.#root.check(value, ROOT);
     this.#validate(value);
+  }
+
+  #checkBaseline(baseline: T): void {
+    try {
+      if (this.#compiled !== undefined && this.maxBytes <= MEMORY_BYTES_MAX) {
+        this.#reserve(this.maxBytes);
+        this.#compiled.write(baseline, this.#memory, 0);
+        return;
+      }
+    } catch {
+      // The types say what is wrong.
+    }
+    this.#root.check(baseline, "baseline");
   }
 
   #validate(value: T): void {

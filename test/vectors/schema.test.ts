@@ -44,6 +44,14 @@ class Recorder implements Sink {
   align(): void {
     this.puts.push("align");
   }
+
+  mark(): number {
+    return this.puts.length;
+  }
+
+  rewind(mark: number): void {
+    this.puts.length = mark;
+  }
 }
 
 test("every definition has its layout and hash, and answers", () => {
