@@ -7,6 +7,7 @@
  * forbidden (`--disallow-code-generation-from-strings`, a policy of the embedder) the nodes do it alone.
  */
 import { writerSet } from "../engine/bytes.js";
+import { DeltaCode } from "./delta.js";
 import { BitSink, locate, MISFIT, type Node, type Rejected, Source } from "./node.js";
 import { ReadCode, tail } from "./reading.js";
 import { WriteCode } from "./writing.js";
@@ -25,6 +26,10 @@ export interface Compiled {
   /** Writes to `bytes` from `offset` on; the bits that it took. Throws for what does not fit. */
   readonly write: (value: unknown, bytes: Uint8Array, offset: number) => number;
   readonly read: (bytes: Uint8Array) => boolean;
+  /** Writes the delta of checked values to the schema's sink. */
+  readonly writeDelta: (value: unknown, base: unknown) => void;
+  /** Reads a delta from the schema's source. */
+  readonly readDelta: (base: unknown, into: unknown) => unknown;
   /** A new value to read into. */
   readonly blank: () => unknown;
   /** The schema's own, for values that no validator has to see. */
@@ -36,6 +41,9 @@ export interface Compiled {
 export interface Home {
   readonly verdict: Verdict;
   readonly holder: Holder;
+  /** Where deltas go to and come from. */
+  readonly sink: BitSink;
+  readonly source: Source;
   /** `encodeInto` where there may not be room, and from another offset on. */
   readonly encodeFar: (value: unknown, target: Uint8Array, offset: number) => number;
   /** The error of a value that did not fit. */
@@ -80,7 +88,26 @@ function decodeInto(b, target) {
   if (same || !accepted) return accepted;
   throw home.noTarget(target);
 }
-return { write, read, blank, encodeInto, decodeInto };`;
+return { write, read, writeDelta, readDelta, blank, encodeInto, decodeInto };`;
+
+/** `writeDelta` and `readDelta`, and what they call. */
+function compileDeltas(root: Node<unknown>, code: DeltaCode): string[] {
+  code.function("writeDelta", root, "v, b", () => {
+    code.line("let c = false;");
+    if (!root.isConstant) root.emitWriteDelta(code, "v", "b");
+  });
+  code.function("readDelta", root, "b, t", () => {
+    const taken = root.isConstant ? "true" : "Q.take(1) === 0";
+    code.line(`if (${taken}) {`);
+    root.emitCopy(code, "t", "b");
+    code.line("} else {");
+    root.emitReadChange(code, "t", "b");
+    code.line("}");
+    code.line("return t;");
+  });
+  // The root has number 0 among the types.
+  return [...code.functions, "const writeDelta = writeDelta0, readDelta = readDelta0;"];
+}
 
 /** The functions of a schema; nothing where code may not be made of strings. */
 export function compile(root: Node<unknown>, home: Home): Compiled | undefined {
@@ -92,15 +119,17 @@ export function compile(root: Node<unknown>, home: Home): Compiled | undefined {
   const { body: write, end } = writing.finish();
   const read = reading.finish();
   const blank = root.blankCode(reading);
+  const deltas = compileDeltas(root, new DeltaCode(constants, reading));
   const bytes = Math.ceil(root.maxBits / 8);
   const source = [
     '"use strict";',
-    "const S = home.verdict, h = home.holder;",
+    "const S = home.verdict, h = home.holder, D = home.sink, Q = home.source;",
     ...constants.map((_, index) => `const k${index} = K[${index}];`),
     ...reading.declarations,
     `function write(v, b, o) {\n${write}\nreturn ${end};\n}`,
     `function read(b) {\n${read}\n}`,
     `function blank() { return ${blank}; }`,
+    ...deltas,
     shell(`${write}\nreturn ${writing.moving ? `((${end}) + 7) >>> 3` : bytes};`, bytes),
   ].join("\n");
   const names = ["home", "K", "W", "R", "MISFIT", "writerSet", "tail", "fail"];

@@ -6,9 +6,10 @@
  * decoded object has all properties, so that all are of one shape.
  */
 import { argumentError } from "../errors.js";
+import type { DeltaCode, Emitter } from "./delta.js";
 import { below, Container, locate, member, Node, type Sink, type Source } from "./node.js";
 import type { ReadCode } from "./reading.js";
-import { Scalar } from "./scalar.js";
+import { type Constants, Scalar } from "./scalar.js";
 import type { WriteCode } from "./writing.js";
 
 /** A value with the fields by name. */
@@ -115,6 +116,45 @@ export class ObjectNode extends Container<Group> {
     }
     if (!changed) source.refuse("form");
     return target;
+  }
+
+  protected override emitChangeWriter(code: DeltaCode): void {
+    for (const [name, node] of this.#fields) {
+      if (node.isConstant) continue;
+      const value = code.name(`v${member(name)}`);
+      node.emitWriteDelta(code, value, code.name(`b${member(name)}`));
+    }
+  }
+
+  protected override emitChangeReader(code: DeltaCode): void {
+    code.line(`if (typeof t !== "object" || t === null) t = ${this.blankCode(code.reading)};`);
+    code.line("let c = false;");
+    for (const [name, node] of this.#fields) {
+      if (node.isMark) continue;
+      const place = `t${member(name)}`;
+      const base = code.name(`b${member(name)}`);
+      if (node.isConstant) {
+        node.emitCopy(code, place, base);
+        continue;
+      }
+      code.line("if (Q.take(1) === 0) {");
+      node.emitCopy(code, place, base);
+      code.line("} else {");
+      node.emitReadChange(code, place, base);
+      const fail = `${code.constant(locate)}(Q, ${JSON.stringify(name)}); return t;`;
+      code.line(`c = true; if (Q.failed) { ${fail} }`);
+      code.line("}");
+    }
+    code.line('if (!c) Q.refuse("form");');
+    code.line("return t;");
+  }
+
+  protected override emitCopier(code: DeltaCode): void {
+    code.line(`if (typeof t !== "object" || t === null) t = ${this.blankCode(code.reading)};`);
+    for (const [name, node] of this.#fields) {
+      if (!node.isMark) node.emitCopy(code, `t${member(name)}`, code.name(`b${member(name)}`));
+    }
+    code.line("return t;");
   }
 
   override emitWrite(code: WriteCode, name: string): void {
@@ -231,13 +271,13 @@ export class EnumerationNode<T extends Literal> extends Scalar<T> {
     return this.#values[number];
   }
 
-  protected wireCode(code: WriteCode, name: string): string {
+  protected wireCode(code: Emitter, name: string): string {
     const number = code.name(`${code.constant(this.#numbers)}.get(${name})`);
     code.refuse(`${number} === undefined`);
     return number;
   }
 
-  protected valueCode(code: ReadCode, name: string): string {
+  protected valueCode(code: Constants, name: string): string {
     return `${code.constant(this.#values)}[${name}]`;
   }
 }

@@ -5,6 +5,7 @@
  * Invariants: a list is never longer than its type says, nor than the bytes at hand can fill.
  */
 import { argumentError, checkInteger } from "../errors.js";
+import type { DeltaCode } from "./delta.js";
 import { checkElement } from "./group.js";
 import { bitsFor, Container, locate, type Node, type Sink, type Source } from "./node.js";
 import type { ReadCode } from "./reading.js";
@@ -147,6 +148,59 @@ export class ArrayNode<T> extends Container<T[]> {
     }
     if (!changed) source.refuse("form");
     return list;
+  }
+
+  protected override emitChangeWriter(code: DeltaCode): void {
+    code.line("if (v.length !== b.length) c = true;");
+    if (this.#bits > 0) {
+      code.line("D.put(v.length === b.length ? 1 : 0, 1);");
+      code.line(`if (v.length !== b.length) D.put(v.length - ${this.#least}, ${this.#bits});`);
+    }
+    code.line("for (let i = 0; i < v.length; i++) {");
+    code.line(`if (i >= b.length) { ${code.constant(this.#element)}.write(D, v[i]); continue; }`);
+    this.#element.emitWriteDelta(code, code.name("v[i]"), code.name("b[i]"));
+    code.line("}");
+  }
+
+  protected override emitChangeReader(code: DeltaCode): void {
+    code.line("if (!Array.isArray(t)) t = [];");
+    code.line("let n = b.length, c = false;");
+    if (this.#bits > 0) {
+      code.line("if (Q.take(1) === 0) {");
+      code.line(`c = true; n = ${this.#least} + Q.take(${this.#bits});`);
+      code.line(`if (n > ${this.#most}) Q.refuse("range");`);
+      code.line('if (n === b.length) Q.refuse("form");');
+      code.line("}");
+    }
+    code.line(`if ((n - b.length) * ${this.#element.minBits} > Q.left) Q.refuse("truncated");`);
+    code.line("if (Q.failed) return t;");
+    code.line(`${code.constant(resize)}(t, n);`);
+    code.line("for (let i = 0; i < n; i++) {");
+    code.line(`let e = i < t.length ? t[i] : ${this.#element.blankCode(code.reading)};`);
+    code.line(`if (i >= b.length) e = ${code.constant(this.#element)}.read(Q, e);`);
+    code.line("else {");
+    const base = code.name("b[i]");
+    code.line("if (Q.take(1) === 0) {");
+    this.#element.emitCopy(code, "e", base);
+    code.line("} else {");
+    this.#element.emitReadChange(code, "e", base);
+    code.line("c = true; } }");
+    code.line("t[i] = e;");
+    code.line(`if (Q.failed) { ${code.constant(locate)}(Q, "[]"); return t; }`);
+    code.line("}");
+    code.line('if (!c) Q.refuse("form");');
+    code.line("return t;");
+  }
+
+  protected override emitCopier(code: DeltaCode): void {
+    code.line("if (!Array.isArray(t)) t = [];");
+    code.line(`${code.constant(resize)}(t, b.length);`);
+    code.line("for (let i = 0; i < b.length; i++) {");
+    code.line(`let e = i < t.length ? t[i] : ${this.#element.blankCode(code.reading)};`);
+    this.#element.emitCopy(code, "e", code.name("b[i]"));
+    code.line("t[i] = e;");
+    code.line("}");
+    code.line("return t;");
   }
 
   override emitWrite(code: WriteCode, name: string): void {

@@ -18,6 +18,7 @@ import {
   writeAlign,
   writeBits,
 } from "../engine/bytes.js";
+import type { DeltaCode } from "./delta.js";
 import type { ReadCode } from "./reading.js";
 import type { WriteCode } from "./writing.js";
 
@@ -220,6 +221,21 @@ export abstract class Node<T> {
     return this.blank;
   }
 
+  /** Emits code that writes the delta of a variable against another, and sets `c` where they differ. */
+  emitWriteDelta(code: DeltaCode, value: string, base: string): void {
+    code.line(`if (${code.constant(this)}.writeDelta(D, ${value}, ${base})) c = true;`);
+  }
+
+  /** Emits code that reads a change of the variable `base` and assigns it to `place`. */
+  emitReadChange(code: DeltaCode, place: string, base: string): void {
+    code.line(`${place} = ${code.constant(this)}.readChange(Q, ${base}, ${place});`);
+  }
+
+  /** Emits code that assigns what a reader makes of the variable `base` to `place`. */
+  emitCopy(code: DeltaCode, place: string, base: string): void {
+    code.line(`${place} = ${code.constant(this)}.copy(${base}, ${place});`);
+  }
+
   /** Whether a delta has nothing to say of it: it has but one value. */
   get isConstant(): boolean {
     return this.isMark || this.maxBits === 0;
@@ -256,6 +272,33 @@ export abstract class Container<T> extends Node<T> {
     sink.rewind(mark);
     sink.put(0, 1);
     return false;
+  }
+
+  /** Emits the body of `(v, b)` that writes the change and says in `c` whether there was one. */
+  protected abstract emitChangeWriter(code: DeltaCode): void;
+  /** Emits the body of `(b, t)` that reads a change into `t`, an object of the type if it is one, and returns it. */
+  protected abstract emitChangeReader(code: DeltaCode): void;
+  /** Emits the body of `(b, t)` that copies. */
+  protected abstract emitCopier(code: DeltaCode): void;
+
+  override emitWriteDelta(code: DeltaCode, value: string, base: string): void {
+    const name = code.function("w", this, "v, b", () => {
+      code.line("const m = D.mark(); let c = false; D.put(1, 1);");
+      this.emitChangeWriter(code);
+      code.line("if (!c) { D.rewind(m); D.put(0, 1); }");
+      code.line("return c;");
+    });
+    code.line(`if (${name}(${value}, ${base})) c = true;`);
+  }
+
+  override emitReadChange(code: DeltaCode, place: string, base: string): void {
+    const name = code.function("r", this, "b, t", () => this.emitChangeReader(code));
+    code.line(`${place} = ${name}(${base}, ${place});`);
+  }
+
+  override emitCopy(code: DeltaCode, place: string, base: string): void {
+    const name = code.function("c", this, "b, t", () => this.emitCopier(code));
+    code.line(`${place} = ${name}(${base}, ${place});`);
   }
 }
 

@@ -4,9 +4,10 @@
  * Owns: bool, ranges and what is a range, 64-bit numbers, and numbers of variable length.
  */
 import { argumentError, checkInteger } from "../errors.js";
+import type { Emitter } from "./delta.js";
 import { Node, type Sink, type Source } from "./node.js";
 import type { ReadCode } from "./reading.js";
-import { Scalar } from "./scalar.js";
+import { type Constants, Scalar } from "./scalar.js";
 import type { WriteCode } from "./writing.js";
 
 /** Bits of the widest whole number that is a `number`. */
@@ -33,12 +34,12 @@ export class BoolNode extends Scalar<boolean> {
     return number === 1;
   }
 
-  protected wireCode(code: WriteCode, name: string): string {
+  protected wireCode(code: Emitter, name: string): string {
     code.refuse(`typeof ${name} !== "boolean"`);
     return `${name} ? 1 : 0`;
   }
 
-  protected valueCode(_code: ReadCode, name: string): string {
+  protected valueCode(_code: Constants, name: string): string {
     return `${name} === 1`;
   }
 }
@@ -79,7 +80,7 @@ export class RangeNode extends Scalar<number> {
     return number + this.least;
   }
 
-  protected wireCode(code: WriteCode, name: string): string {
+  protected wireCode(code: Emitter, name: string): string {
     const { least, most } = this;
     if (least === 0 && most < 2 ** 31 && most === 2 ** this.bits - 1) {
       code.refuse(`(${name} & ${most}) !== ${name}`);
@@ -97,7 +98,7 @@ export class RangeNode extends Scalar<number> {
     return least > 0 ? `${name} - ${least}` : `${name} + ${-least}`;
   }
 
-  protected valueCode(_code: ReadCode, name: string): string {
+  protected valueCode(_code: Constants, name: string): string {
     if (this.least === 0) return name;
     return this.least > 0 ? `${name} + ${this.least}` : `${name} - ${-this.least}`;
   }

@@ -6,10 +6,11 @@
  * IEEE 754 doubles in the order written here, so every language comes to the same number.
  */
 import { argumentError, checkInteger, checkNumber } from "../errors.js";
+import type { Emitter } from "./delta.js";
 import { MISFIT, Node, type Sink, type Source } from "./node.js";
 import { putBig, putBigChange, takeBig, takeBigChange } from "./number.js";
 import type { ReadCode } from "./reading.js";
-import { Scalar } from "./scalar.js";
+import { type Constants, Scalar } from "./scalar.js";
 import type { WriteCode } from "./writing.js";
 
 const memory = new DataView(new ArrayBuffer(8));
@@ -64,14 +65,14 @@ export class FloatNode extends Scalar<number> {
     return order >= SIGN ? order - SIGN : 2 ** 32 - 1 - order;
   }
 
-  protected wireCode(code: WriteCode, name: string): string {
+  protected wireCode(code: Emitter, name: string): string {
     const finite = `${name} - ${name} === 0`;
     const single = `Math.fround(${name})`;
     code.refuse(`typeof ${name} !== "number" || ${finite} && ${single} - ${single} !== 0`);
     return `${code.constant(floatBits)}(${name})`;
   }
 
-  protected valueCode(code: ReadCode, name: string): string {
+  protected valueCode(code: Constants, name: string): string {
     return `${code.constant(floatOf)}(${name})`;
   }
 
@@ -234,7 +235,7 @@ export class QuantizedNode extends Scalar<number> {
     return number === this.span ? this.most : this.least + number * this.#step;
   }
 
-  protected wireCode(code: WriteCode, name: string): string {
+  protected wireCode(code: Emitter, name: string): string {
     const { least, most } = this;
     // What is inside needs no look at the ends; NaN is not inside.
     const inside = `${name} > ${least} && ${name} < ${most}`;
@@ -243,7 +244,7 @@ export class QuantizedNode extends Scalar<number> {
     return `${inside} ? (${name} - ${signed(least)}) * ${this.#inverse} + 0.5 >>> 0 : ${far}`;
   }
 
-  protected valueCode(_code: ReadCode, name: string): string {
+  protected valueCode(_code: Constants, name: string): string {
     return `${name} === ${this.span} ? ${this.most} : ${this.least} + ${name} * ${this.#step}`;
   }
 }
@@ -285,12 +286,12 @@ export class AngleNode extends Scalar<number> {
     return (number >= (this.span + 1) / 2 ? number - (this.span + 1) : number) * this.#step;
   }
 
-  protected wireCode(code: WriteCode, name: string): string {
+  protected wireCode(code: Emitter, name: string): string {
     code.refuse(`typeof ${name} !== "number" || ${name} - ${name} !== 0`);
     return `(Math.floor(${name} * ${this.#scale} + 0.5) & ${this.span}) >>> 0`;
   }
 
-  protected valueCode(_code: ReadCode, name: string): string {
+  protected valueCode(_code: Constants, name: string): string {
     const around = this.span + 1;
     return `(${name} >= ${around / 2} ? ${name} - ${around} : ${name}) * ${this.#step}`;
   }

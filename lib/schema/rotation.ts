@@ -8,9 +8,10 @@
  * to the bits that it came from. Where two are alike, the writer makes one a step smaller.
  */
 import { argumentError, checkInteger } from "../errors.js";
+import type { Emitter } from "./delta.js";
 import { below, Node, type Sink, type Source } from "./node.js";
 import type { ReadCode } from "./reading.js";
-import { Scalar } from "./scalar.js";
+import { type Constants, Scalar } from "./scalar.js";
 import type { WriteCode } from "./writing.js";
 
 export interface Quaternion {
@@ -51,11 +52,11 @@ class PartNode extends Scalar<number> {
     return number;
   }
 
-  protected wireCode(_code: WriteCode, name: string): string {
+  protected wireCode(_code: Emitter, name: string): string {
     return name;
   }
 
-  protected valueCode(_code: ReadCode, name: string): string {
+  protected valueCode(_code: Constants, name: string): string {
     return name;
   }
 }

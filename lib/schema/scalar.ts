@@ -5,6 +5,7 @@
  * Invariants: a change is written in the shortest step of the ladder that holds it; a longer one is
  * refused.
  */
+import type { DeltaCode, Emitter } from "./delta.js";
 import { bitsFor, Node, putWide, type Sink, type Source, takeWide } from "./node.js";
 import type { ReadCode } from "./reading.js";
 import type { WriteCode } from "./writing.js";
@@ -33,6 +34,9 @@ function stepOf(folded: number, small: number, medium: number): 0 | 1 | 2 {
   if (medium > 0 && folded - 2 ** small < 2 ** medium) return 2;
   return 0;
 }
+
+/** Where code keeps what it refers to. */
+export type Constants = Pick<Emitter, "constant">;
 
 /** A type of one whole number from 0 to `span` on the wire. */
 export abstract class Scalar<T> extends Node<T> {
@@ -87,7 +91,7 @@ export abstract class Scalar<T> extends Node<T> {
   }
 
   writeChange(sink: Sink, value: T, base: T): void {
-    this.#putChange(sink, this.toWire(value), this.toWire(base));
+    this.putChange(sink, this.toWire(value), this.toWire(base));
   }
 
   override writeDelta(sink: Sink, value: T, base: T): boolean {
@@ -95,11 +99,12 @@ export abstract class Scalar<T> extends Node<T> {
     const number = this.toWire(value);
     const from = this.toWire(base);
     sink.put(number === from ? 0 : 1, 1);
-    if (number !== from) this.#putChange(sink, number, from);
+    if (number !== from) this.putChange(sink, number, from);
     return number !== from;
   }
 
-  #putChange(sink: Sink, number: number, from: number): void {
+  /** The change of a number to another. */
+  putChange(sink: Sink, number: number, from: number): void {
     // Of two numbers the other one needs no bits.
     if (this.span === 1) return;
     const small = this.#small;
@@ -168,10 +173,25 @@ export abstract class Scalar<T> extends Node<T> {
 
   // ---- As code ----
 
+  /** Equal numbers are found without a call. */
+  override emitWriteDelta(code: DeltaCode, value: string, base: string): void {
+    if (this.bits === 0) return;
+    const number = code.name(this.wireCode(code, value));
+    const from = code.name(this.wireCode(code, base));
+    const change = `${code.constant(this)}.putChange(D, ${number}, ${from})`;
+    code.line(`if (${number} === ${from}) D.put(0, 1);`);
+    code.line(`else { D.put(1, 1); ${change}; c = true; }`);
+  }
+
+  override emitCopy(code: DeltaCode, place: string, base: string): void {
+    const number = code.name(this.wireCode(code, base));
+    code.line(`${place} = ${this.valueCode(code, number)};`);
+  }
+
   /** Emits the check of a variable and gives an expression of its number. */
-  protected abstract wireCode(code: WriteCode, name: string): string;
+  protected abstract wireCode(code: Emitter, name: string): string;
   /** An expression of the value of the number in a variable. */
-  protected abstract valueCode(code: ReadCode, name: string): string;
+  protected abstract valueCode(code: Constants, name: string): string;
 
   override emitWrite(code: WriteCode, name: string): void {
     const number = this.wireCode(code, name);

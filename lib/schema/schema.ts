@@ -165,6 +165,8 @@ export class Codec<T> implements Schema<T> {
     const compiled = compile(this.#root, {
       verdict: this.#verdict,
       holder: this.#holder,
+      sink: this.#sink,
+      source: this.#source,
       encodeFar: (value, target, offset) =>
         Codec.prototype.encodeInto.call(this, value, target, offset),
       misfit: (value, error) => this.#misfit(value as T, error),
@@ -247,7 +249,8 @@ export class Codec<T> implements Schema<T> {
     for (;;) {
       this.#reserve(room);
       writerSet(sink, this.#memory, 0, this.#memory.length);
-      this.#root.writeDelta(sink, value, baseline);
+      if (this.#compiled !== undefined) this.#compiled.writeDelta(value, baseline);
+      else this.#root.writeDelta(sink, value, baseline);
       if (!sink.failed) break;
       room = this.#memory.length * 2;
     }
@@ -269,7 +272,9 @@ export class Codec<T> implements Schema<T> {
       throw argumentError("into", into, "another object than the baseline");
     }
     const source = this.#begin(bytes);
-    const value = this.#root.readDelta(source, baseline, into) as T;
+    const read =
+      this.#compiled?.readDelta ?? ((base, target) => this.#root.readDelta(source, base, target));
+    const value = read(baseline, into) as T;
     return this.#end(source) && this.#accepts(value) ? value : undefined;
   }
 
