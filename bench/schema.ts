@@ -25,11 +25,11 @@ const TARGET_RATIO = 1.3;
 const MEMORY_BYTES = 4096;
 /** Time of one sample. The fastest of the samples counts: what disturbs only adds. */
 const SAMPLE_MS = 25;
-const SAMPLES = 24;
+const SAMPLES = 12;
 const SAMPLE_QUICK_MS = 5;
 const SAMPLES_QUICK = 4;
-/** Calls of one look at the heap: fewer bytes of garbage than a collection waits for. */
-const HEAP_CALLS = 6400;
+/** Calls of one look at the heap, which counts by pages of 256 KiB now and then. */
+const HEAP_CALLS = 32_000;
 const HEAP_LOOKS = 9;
 
 /** What one form costs. Times in ns a message, garbage in bytes a message; null where a form has no such call. */

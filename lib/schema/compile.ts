@@ -17,15 +17,14 @@ export interface Verdict {
   rejected: Rejected | undefined;
 }
 
-/** What a reader reads into. */
-export interface Holder {
-  v: unknown;
-}
+/** What a reader gives in place of a value that it refused. */
+export const REFUSED: unique symbol = Symbol("refused");
 
 export interface Compiled {
   /** Writes to `bytes` from `offset` on; the bits that it took. Throws for what does not fit. */
   readonly write: (value: unknown, bytes: Uint8Array, offset: number) => number;
-  readonly read: (bytes: Uint8Array) => boolean;
+  /** Reads into `into`, or into what it makes in its place. */
+  readonly read: (bytes: Uint8Array, into: unknown) => unknown;
   /** Writes the delta of checked values to the schema's sink. */
   readonly writeDelta: (value: unknown, base: unknown) => void;
   /** Reads a delta from the schema's source. */
@@ -40,7 +39,6 @@ export interface Compiled {
 /** What compiled functions need of their schema. */
 export interface Home {
   readonly verdict: Verdict;
-  readonly holder: Holder;
   /** Where deltas go to and come from. */
   readonly sink: BitSink;
   readonly source: Source;
@@ -59,10 +57,10 @@ export function rejectedOf(source: Source): Rejected {
   return { reason, field: reason === "truncated" ? "" : field };
 }
 
-function fail(verdict: Verdict, source: Source, path: string): false {
+function fail(verdict: Verdict, source: Source, path: string): typeof REFUSED {
   if (path !== "") locate(source, path);
   verdict.rejected = rejectedOf(source);
-  return false;
+  return REFUSED;
 }
 
 /** Each schema has these of its own, so that calls of them can be inlined; positions that are known are folded. */
@@ -80,12 +78,9 @@ function encodeInto(v, b, offset = 0) {
 }
 function decodeInto(b, target) {
   if (!(b instanceof Uint8Array)) throw home.noBytes(b);
-  S.rejected = undefined;
-  h.v = target;
-  const accepted = read(b);
-  const same = h.v === target;
-  h.v = undefined;
-  if (same || !accepted) return accepted;
+  const v = read(b, target);
+  if (v === target) return true;
+  if (v === REFUSED) return false;
   throw home.noTarget(target);
 }
 return { write, read, writeDelta, readDelta, blank, encodeInto, decodeInto };`;
@@ -115,7 +110,7 @@ export function compile(root: Node<unknown>, home: Home): Compiled | undefined {
   const writing = new WriteCode(constants);
   root.emitWrite(writing, "v");
   const reading = new ReadCode(constants);
-  root.emitRead(reading, "h.v", "");
+  root.emitRead(reading, "t", "");
   const { body: write, end } = writing.finish();
   const read = reading.finish();
   const blank = root.blankCode(reading);
@@ -123,18 +118,18 @@ export function compile(root: Node<unknown>, home: Home): Compiled | undefined {
   const bytes = Math.ceil(root.maxBits / 8);
   const source = [
     '"use strict";',
-    "const S = home.verdict, h = home.holder, D = home.sink, Q = home.source;",
+    "const S = home.verdict, D = home.sink, Q = home.source;",
     ...constants.map((_, index) => `const k${index} = K[${index}];`),
     ...reading.declarations,
     `function write(v, b, o) {\n${write}\nreturn ${end};\n}`,
-    `function read(b) {\n${read}\n}`,
+    `function read(b, t) {\n${read}\n}`,
     `function blank() { return ${blank}; }`,
     ...deltas,
     shell(`${write}\nreturn ${writing.moving ? `((${end}) + 7) >>> 3` : bytes};`, bytes),
   ].join("\n");
-  const names = ["home", "K", "W", "R", "MISFIT", "writerSet", "tail", "fail"];
+  const names = ["home", "K", "W", "R", "MISFIT", "writerSet", "tail", "fail", "REFUSED"];
   const sink = new BitSink();
-  const values = [home, constants, sink, new Source(), MISFIT, writerSet, tail, fail];
+  const values = [home, constants, sink, new Source(), MISFIT, writerSet, tail, fail, REFUSED];
   try {
     const make = new Function(...names, source) as (...values: unknown[]) => Compiled;
     return make(...values);

@@ -73,7 +73,7 @@ export class ReadCode {
   /** Emits that the bytes are refused when the condition holds. */
   refuse(condition: string, reason: Reason, path: string): void {
     const rejected = this.constant(Object.freeze({ reason, field: path }));
-    this.line(`if (${condition}) { S.rejected = ${rejected}; return false; }`);
+    this.line(`if (${condition}) { S.rejected = ${rejected}; return REFUSED; }`);
   }
 
   /** Takes 0 to 53 bits; `sink` gets an expression, to be used once, when they are there. */
@@ -121,7 +121,7 @@ export class ReadCode {
     this.line("p = R.offset * 8 + R.bitOffset;");
   }
 
-  /** The body of `(b) => boolean`, which reads into `h.v`. */
+  /** The body of `(b, t)`, which reads into `t` and returns it. */
   finish(): string {
     const fixed = !this.moving;
     this.#run();
@@ -136,7 +136,7 @@ export class ReadCode {
       this.refuse("(p + 7) >>> 3 < L", "trailing", "");
       this.refuse("(p & 7) > 0 && b[p >>> 3] >>> (p & 7) !== 0", "padding", "");
     }
-    return [...head, ...this.#lines, "return true;"].join("\n");
+    return [...head, ...this.#lines, "S.rejected = undefined;", "return t;"].join("\n");
   }
 
   #run(): void {
@@ -150,9 +150,30 @@ export class ReadCode {
       return;
     }
     this.refuse(`L < ${(this.#bits + total + 7) >>> 3}`, "truncated", "");
-    for (const { bits, sink } of fields) {
-      sink(stillBits(this.#bits, bits));
-      this.#bits += bits;
+    this.#runStill(fields);
+  }
+
+  /** As many fields from a word as are whole in it. */
+  #runStill(fields: readonly Field[]): void {
+    let index = 0;
+    while (index < fields.length) {
+      const first = this.#bits >>> 3;
+      const word: { readonly field: Field; readonly shift: number }[] = [];
+      let end = this.#bits - first * 8;
+      while (index < fields.length && end + fields[index].bits <= 32) {
+        word.push({ field: fields[index], shift: end });
+        end += fields[index].bits;
+        index++;
+      }
+      this.#bits = first * 8 + end;
+      const count = (end + 7) >>> 3;
+      this.line(`w = ${bytesAt(first, count)};`);
+      for (const { field, shift } of word) {
+        const { bits, sink } = field;
+        const shifted = shift > 0 ? `w >>> ${shift}` : "w";
+        // Above the last byte there is nothing.
+        sink(shift + bits === 8 * count ? `(${shifted})` : `(${shifted} & ${2 ** bits - 1})`);
+      }
     }
   }
 
@@ -179,16 +200,11 @@ export class ReadCode {
   }
 }
 
-/** Up to 25 bits at a position that is a constant. */
-function stillBits(position: number, bits: number): string {
-  const first = position >>> 3;
-  const shift = position & 7;
-  const count = (shift + bits + 7) >>> 3;
-  const bytes = Array.from({ length: count }, (_, index) =>
+/** Up to four bytes as a word. */
+function bytesAt(first: number, count: number): string {
+  return Array.from({ length: count }, (_, index) =>
     index === 0 ? `b[${first}]` : `b[${first + index}] << ${8 * index}`,
   ).join(" | ");
-  if (bits === 8 && shift === 0) return bytes;
-  return `((${bytes}) >>> ${shift} & ${2 ** bits - 1})`;
 }
 
 /** The bytes from `index` on, where fewer than four are left. */

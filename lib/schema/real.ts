@@ -245,7 +245,10 @@ export class QuantizedNode extends Scalar<number> {
   }
 
   protected valueCode(_code: Constants, name: string): string {
-    return `${name} === ${this.span} ? ${this.most} : ${this.least} + ${name} * ${this.#step}`;
+    const value = `${this.least} + ${name} * ${this.#step}`;
+    // Most often the last step comes to the end by itself.
+    const isExact = this.least + this.span * this.#step === this.most;
+    return isExact ? value : `${name} === ${this.span} ? ${this.most} : ${value}`;
   }
 }
 

@@ -9,7 +9,7 @@
 import { writerSet } from "../engine/bytes.js";
 import { hash32 } from "../engine/hash.js";
 import { argumentError, checkInteger, NetrtError } from "../errors.js";
-import { type Compiled, compile, type Holder, rejectedOf, type Verdict } from "./compile.js";
+import { type Compiled, compile, REFUSED, rejectedOf, type Verdict } from "./compile.js";
 import { BitSink, Counter, type Node, type Rejected, Source } from "./node.js";
 import { isValid, type StandardSchema } from "./standard.js";
 
@@ -140,7 +140,6 @@ export class Codec<T> implements Schema<T> {
   readonly #compiled: Compiled | undefined;
   readonly #validator: StandardSchema<T> | undefined;
   readonly #verdict: Verdict = { rejected: undefined };
-  readonly #holder: Holder = { v: undefined };
   readonly #source = new Source();
   readonly #sink = new BitSink();
   #memory = new Uint8Array(0);
@@ -164,7 +163,6 @@ export class Codec<T> implements Schema<T> {
   #compile(): Compiled | undefined {
     const compiled = compile(this.#root, {
       verdict: this.#verdict,
-      holder: this.#holder,
       sink: this.#sink,
       source: this.#source,
       encodeFar: (value, target, offset) =>
@@ -223,20 +221,14 @@ export class Codec<T> implements Schema<T> {
   }
 
   decode(bytes: Uint8Array): T | undefined {
-    const holder = this.#holder;
-    holder.v = this.#compiled?.blank();
-    const value = this.#read(bytes) ? (holder.v as T) : undefined;
-    holder.v = undefined;
-    return value;
+    const value = this.#read(bytes, this.#compiled?.blank());
+    return value === REFUSED ? undefined : (value as T);
   }
 
   decodeInto(bytes: Uint8Array, target: T & object): boolean {
-    const holder = this.#holder;
-    holder.v = target;
-    const accepted = this.#read(bytes);
-    const same = holder.v === target;
-    holder.v = undefined;
-    if (same || !accepted) return accepted;
+    const value = this.#read(bytes, target);
+    if (value === target) return true;
+    if (value === REFUSED) return false;
     throw noTarget(target);
   }
 
@@ -349,18 +341,20 @@ export class Codec<T> implements Schema<T> {
     return counter.bits;
   }
 
-  #read(bytes: Uint8Array): boolean {
-    const verdict = this.#verdict;
+  /** A message's value, read into `into` where that fits; REFUSED for what is none. */
+  #read(bytes: Uint8Array, into: unknown): unknown {
     const compiled = this.#compiled;
+    let value: unknown;
     if (compiled === undefined) {
       const source = this.#begin(bytes);
-      this.#holder.v = this.#root.read(source, this.#holder.v);
-      return this.#end(source) && this.#accepts(this.#holder.v as T);
+      value = this.#root.read(source, into);
+      if (!this.#end(source)) return REFUSED;
+    } else {
+      if (!(bytes instanceof Uint8Array)) throw noBytes(bytes);
+      value = compiled.read(bytes, into);
+      if (value === REFUSED) return REFUSED;
     }
-    if (!(bytes instanceof Uint8Array)) throw noBytes(bytes);
-    verdict.rejected = undefined;
-    if (!compiled.read(bytes)) return false;
-    return this.#validator === undefined || this.#accepts(this.#holder.v as T);
+    return this.#validator === undefined || this.#accepts(value as T) ? value : REFUSED;
   }
 
   #begin(bytes: Uint8Array): Source {
