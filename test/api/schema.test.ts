@@ -173,10 +173,25 @@ describe.each(pairings)("server on $server, client on $client", (pairing) => {
   });
 });
 
-test("the longest message of a schema is the channel's limit, up to a packet's", () => {
+test.each(pairings)(
+  "a long message goes in fragments; server on $server, client on $client",
+  async (pairing) => {
+    const Long = schema({ text: string(20_000) });
+    const long = defineProtocol("long/1", { text: reliable({ message: Long }) });
+    const server = await openServer(long, pairing.server);
+    const arrived = next<[Peer, Infer<typeof Long>]>(server.channel("text"), "message");
+    const client = await openClient(long, pairing.client, server.address);
+    const text = "fragment ".repeat(1500);
+    client.send("text", { text });
+    expect((await arrived)[1]).toEqual({ text });
+  },
+);
+
+test("the longest message of a schema is the channel's limit, up to 64 KiB", () => {
   expect(typed.channels.input.messageBytesMax).toBe(Input.maxBytes);
   expect(typed.channels.chat.messageBytesMax).toBe(122);
-  expect(reliable({ message: schema(bytes(5000)) }).messageBytesMax).toBe(1100);
+  expect(reliable({ message: schema(bytes(5000)) }).messageBytesMax).toBe(5002);
+  expect(reliable({ message: schema(bytes(100_000)) }).messageBytesMax).toBe(65_536);
   expect(reliable({ message: Line, messageBytesMax: 50 }).messageBytesMax).toBe(50);
   expect(reliable({ message: schema(range(7, 7)) }).messageBytesMax).toBe(1);
 });
