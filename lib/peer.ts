@@ -30,7 +30,7 @@ import {
   PEER_RELEASED_MESSAGES,
   statsPeerWord,
 } from "./engine/stats.js";
-import { argumentError, checkBoolean, checkInteger, checkOptions, NetrtError } from "./errors.js";
+import { checkBoolean, checkInteger, checkOptions, NetrtError } from "./errors.js";
 import { FATES, type Receipt, type Undelivered } from "./fate.js";
 import { openMessage, placeMessage, prepareMessage, type RejectedMessage } from "./message.js";
 import { EXPIRY_LONG_MS, EXPIRY_MS_MAX } from "./policy.js";
