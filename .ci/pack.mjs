@@ -19,6 +19,7 @@ const INSIDE = [
   "dist/lib/netcode.js",
   "dist/lib/token.js",
   "dist/lib/bytes.js",
+  "dist/lib/schema/index.js",
 ];
 const OUTSIDE = /^(test|bench|examples|\.ci|dist\/(test|bench|examples)|build.*|node_modules)\//;
 

@@ -6,23 +6,25 @@
  */
 import { EventEmitter } from "node:events";
 /** Events of one channel of one peer. */
-export interface ChannelEvents {
-  /** The bytes are a view into the ring: copy what you keep. */
-  message: [bytes: Uint8Array];
+export interface ChannelEvents<T = Uint8Array> {
+  /** A value of the channel's schema, yours; bytes are a view into the ring: copy what you keep. */
+  message: [message: T];
   /** A block, whole. The bytes are yours. */
   block: [bytes: Uint8Array];
 }
 
 /** Events of one channel of a server. */
-export interface ServerChannelEvents<Peer> {
-  /** The bytes are a view into the ring: copy what you keep. */
-  message: [peer: Peer, bytes: Uint8Array];
+export interface ServerChannelEvents<Peer, T = Uint8Array> {
+  /** A value of the channel's schema, yours; bytes are a view into the ring: copy what you keep. */
+  message: [peer: Peer, message: T];
   /** A block, whole. The bytes are yours. */
   block: [peer: Peer, bytes: Uint8Array];
 }
 
 /** A channel of a server: messages of all its peers. */
-export class ServerChannel<Peer> extends EventEmitter<ServerChannelEvents<Peer>> {}
+export class ServerChannel<Peer, T = Uint8Array> extends EventEmitter<
+  ServerChannelEvents<Peer, T>
+> {}
 
 /** Messages that an iterator keeps of a channel that only has use for the newest. */
 const KEPT_SEQUENCED = 64;
@@ -31,22 +33,22 @@ const KEPT_PAUSE = 64;
 /** … and down to which it goes on. What is on its way meanwhile comes all the same: 256 more. */
 const KEPT_RESUME = 16;
 
-interface Waiting {
-  readonly resolve: (result: IteratorResult<Uint8Array>) => void;
+interface Waiting<T> {
+  readonly resolve: (result: IteratorResult<T>) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** The messages of one channel, one by one, as copies. */
-export class MessageQueue implements AsyncIterableIterator<Uint8Array> {
+/** The messages of one channel, one by one. */
+export class MessageQueue<T> implements AsyncIterableIterator<T> {
   readonly #sequenced: boolean;
   readonly #onDone: () => void;
   readonly #onPause: (paused: boolean) => void;
   #paused = false;
-  #kept: Uint8Array[] = [];
+  #kept: T[] = [];
   /** Messages at the front of `#kept` that were read. */
   #taken = 0;
   /** Calls of `next` that wait for a message, oldest first. */
-  #waiting: Waiting[] = [];
+  #waiting: Waiting<T>[] = [];
   #done = false;
   #error: unknown = null;
 
@@ -66,15 +68,15 @@ export class MessageQueue implements AsyncIterableIterator<Uint8Array> {
     this.#onPause(paused);
   }
 
-  push(bytes: Uint8Array): void {
+  /** @param message the queue's own from here on */
+  push(message: T): void {
     if (this.#done) return;
-    const copy = bytes.slice();
     const waiting = this.#waiting.shift();
     if (waiting !== undefined) {
-      waiting.resolve({ done: false, value: copy });
+      waiting.resolve({ done: false, value: message });
       return;
     }
-    this.#kept.push(copy);
+    this.#kept.push(message);
     const count = this.#kept.length - this.#taken;
     if (this.#sequenced && count > KEPT_SEQUENCED) {
       this.#take();
@@ -95,10 +97,9 @@ export class MessageQueue implements AsyncIterableIterator<Uint8Array> {
       this.next().then(waiting.resolve, waiting.reject);
   }
 
-  /** The oldest message that is kept. The shift of an array this long would move all of it. */
-  #take(): Uint8Array | undefined {
+  /** The oldest message that is kept; there is one. The shift of an array this long would move all of it. */
+  #take(): T {
     const value = this.#kept[this.#taken];
-    if (value === undefined) return undefined;
     this.#taken += 1;
     if (this.#taken * 2 > this.#kept.length) {
       this.#kept.splice(0, this.#taken);
@@ -108,9 +109,10 @@ export class MessageQueue implements AsyncIterableIterator<Uint8Array> {
     return value;
   }
 
-  next(): Promise<IteratorResult<Uint8Array>> {
-    const value = this.#take();
-    if (value !== undefined) return Promise.resolve({ done: false, value });
+  next(): Promise<IteratorResult<T>> {
+    if (this.#taken < this.#kept.length) {
+      return Promise.resolve({ done: false, value: this.#take() });
+    }
     if (this.#done) {
       const error = this.#error;
       this.#error = null;
@@ -123,7 +125,7 @@ export class MessageQueue implements AsyncIterableIterator<Uint8Array> {
     });
   }
 
-  return(): Promise<IteratorResult<Uint8Array>> {
+  return(): Promise<IteratorResult<T>> {
     this.#kept = [];
     this.#taken = 0;
     this.#error = null;

@@ -35,8 +35,10 @@ import {
 } from "./engine/state.js";
 import { argumentError, checkOptions, type ErrorCode, NetrtError } from "./errors.js";
 import { insecureKey } from "./insecure.js";
-import { type CloseOptions, Peer, readPeer } from "./peer.js";
-import { type ChannelName, checkProtocol, type Protocol } from "./protocol.js";
+import { REFUSED } from "./message.js";
+import type { CloseOptions } from "./options.js";
+import { Peer, readPeer } from "./peer.js";
+import { type ChannelName, checkProtocol, type MessageOf, type Protocol } from "./protocol.js";
 import { type ChannelStats, type HostStats, readChannelStats, readHostStats } from "./stats.js";
 import { decodeToken, mintToken, tokenFromBase64 } from "./token.js";
 
@@ -100,11 +102,27 @@ export function endError(end: Disconnect, protocol: Protocol): NetrtError {
   return new NetrtError("ERR_NETRT_CLOSED", `the connection was closed (${end.reason})${text}`);
 }
 
+/** Longest layout that an error shows, in characters. */
+const LAYOUT_TEXT_MAX = 1000;
+
+/** The peer sent a hash: that it differs is all there is to know of its definition, so ours is told. */
+function channelMismatch(protocol: Protocol, name: string): string {
+  const schema = protocol.channels[name].message;
+  const where = `channel "${name}" has another name or policy there, or other messages`;
+  if (schema === undefined) return where;
+  const { layout } = schema;
+  const text = layout.length > LAYOUT_TEXT_MAX ? `${layout.slice(0, LAYOUT_TEXT_MAX)}…` : layout;
+  return (
+    `${where}; here they are ${text}, and firstDifference() of netrt/schema names the field in which ` +
+    "the layout of the other side differs"
+  );
+}
+
 function mismatchText(end: Disconnect, protocol: Protocol): string {
   const where = `protocol "${protocol.name}" differs between server and client`;
   const index = /^channel (\d+)$/.exec(end.text);
   const name = index === null ? undefined : protocol.channelNames[Number(index[1])];
-  if (name !== undefined) return `${where}: channel "${name}" has another name or policy there`;
+  if (name !== undefined) return `${where}: ${channelMismatch(protocol, name)}`;
   const others = new Map([
     ["version", "another version of netrt's protocol"],
     ["name", "another name"],
@@ -117,8 +135,8 @@ function mismatchText(end: Disconnect, protocol: Protocol): string {
 export class Client<P extends Protocol = Protocol> extends Peer<P> {
   readonly #host: Driver;
   readonly #protocol: P;
-  readonly #channels = new Map<number, EventEmitter<ChannelEvents>>();
-  readonly #queues = new Map<number, Set<MessageQueue>>();
+  readonly #channels = new Map<number, EventEmitter<ChannelEvents<unknown>>>();
+  readonly #queues = new Map<number, Set<MessageQueue<unknown>>>();
   /** Iterators of each channel that want no more for now. */
   readonly #pauses = new Map<number, number>();
   readonly #over: Promise<void>;
@@ -143,11 +161,7 @@ export class Client<P extends Protocol = Protocol> extends Peer<P> {
   get hostStats(): ClientStats<P> {
     const channels = {} as Record<ChannelName<P>, ChannelStats>;
     for (const [index, name] of this.#protocol.channelNames.entries()) {
-      channels[name as ChannelName<P>] = readChannelStats(
-        this.#host.page,
-        index,
-        this.#host.assembled,
-      );
+      channels[name as ChannelName<P>] = readChannelStats(this.#host, index);
     }
     return { ...readHostStats(this.#host), channels };
   }
@@ -157,36 +171,36 @@ export class Client<P extends Protocol = Protocol> extends Peer<P> {
    *
    * @throws NetrtError `ERR_NETRT_UNKNOWN_CHANNEL`
    */
-  channel(name: ChannelName<P>): EventEmitter<ChannelEvents> {
+  channel<C extends ChannelName<P>>(name: C): EventEmitter<ChannelEvents<MessageOf<P, C>>> {
     const index = this.#protocol.channelIndex(name);
     let channel = this.#channels.get(index);
     if (channel === undefined) {
-      channel = new EventEmitter<ChannelEvents>();
+      channel = new EventEmitter<ChannelEvents<unknown>>();
       this.#channels.set(index, channel);
     }
-    return channel;
+    return channel as EventEmitter<ChannelEvents<MessageOf<P, C>>>;
   }
 
   /**
-   * The messages of one channel from now on, as copies, for `for await`. Ends when this side closes;
+   * The messages of one channel from now on, bytes as copies, for `for await`. Ends when this side closes;
    * throws when the connection ends otherwise. Of a RealTime channel it keeps the newest 64 unread. On any
    * other, 64 unread messages make the server wait with more (R-57): some 320 are kept at most.
    *
    * @throws NetrtError `ERR_NETRT_UNKNOWN_CHANNEL`
    */
-  messages(name: ChannelName<P>): AsyncIterableIterator<Uint8Array> {
+  messages<C extends ChannelName<P>>(name: C): AsyncIterableIterator<MessageOf<P, C>> {
     const index = this.#protocol.channelIndex(name);
-    const queues = this.#queues.get(index) ?? new Set<MessageQueue>();
+    const queues = this.#queues.get(index) ?? new Set<MessageQueue<unknown>>();
     this.#queues.set(index, queues);
     const sequenced = this.#protocol.channels[name].order === "sequenced";
-    const queue = new MessageQueue(
+    const queue = new MessageQueue<unknown>(
       sequenced,
       () => queues.delete(queue),
       (paused) => this.#paused(index, paused),
     );
     queues.add(queue);
     if (this.disconnected !== null) queue.finish(this.#endError(this.disconnected));
-    return queue;
+    return queue as AsyncIterableIterator<MessageOf<P, C>>;
   }
 
   /** A channel waits while one of its iterators wants no more. */
@@ -221,11 +235,13 @@ export class Client<P extends Protocol = Protocol> extends Peer<P> {
 
   /** @internal */
   received(channel: number, bytes: Uint8Array): void {
-    this.#channels.get(channel)?.emit("message", bytes);
-    for (const queue of this.#queues.get(channel) ?? []) queue.push(bytes);
-    if (this.listenerCount("message") > 0) {
-      this.emit("message", this.#protocol.channelNames[channel] as ChannelName<P>, bytes);
+    const message = this.open(channel, bytes);
+    if (message === REFUSED) return;
+    this.#channels.get(channel)?.emit("message", message);
+    for (const queue of this.#queues.get(channel) ?? []) {
+      queue.push(message === bytes ? bytes.slice() : message);
     }
+    this.tell(channel, message);
   }
 
   /** @internal The connection is over; the socket still says goodbye. */

@@ -116,6 +116,8 @@ export class Driver {
   readonly busy = new Set<object>();
   /** Messages of each channel that were put together from fragments. */
   readonly assembled: number[] = [];
+  /** Messages of each channel that were none of its schema. */
+  readonly rejected: number[] = [];
   readonly #completion = new Ring();
   readonly #events: DriverEvents;
   readonly #paced: boolean;

@@ -2,7 +2,8 @@
  * netrt: real-time messaging on UDP for Node.js.
  *
  * Define a protocol of channels, open a server, mint tokens in your backend (`netrt/token`), connect
- * clients. `netrt/netcode` has the bare NETCODE 1.02 standard, `netrt/bytes` a writer and reader.
+ * clients. `netrt/netcode` has the bare NETCODE 1.02 standard, `netrt/schema` messages with a schema,
+ * `netrt/bytes` a writer and reader.
  *
  * @module
  */
@@ -23,13 +24,16 @@ export type { CongestionMode, LimitOptions, ReceiveLimits } from "./configure.js
 export type { Disconnect, DisconnectReason } from "./disconnect.js";
 export { type ErrorCode, NetrtError } from "./errors.js";
 export type { Fate, Receipt, Undelivered } from "./fate.js";
-export {
-  type CloseOptions,
-  type PacketVerdict,
-  Peer,
-  type PeerEvents,
-  type SendOptions,
-} from "./peer.js";
+export type { RejectedMessage } from "./message.js";
+export type {
+  BroadcastOptions,
+  CloseOptions,
+  PacketVerdict,
+  SendOptions,
+  ServerCloseOptions,
+  ServerOptions,
+} from "./options.js";
+export { Peer, type PeerEvents } from "./peer.js";
 export type { ChannelPolicy, Expiry, Order, Redundancy, Repair, Strategy } from "./policy.js";
 export {
   type ChannelName,
@@ -38,15 +42,7 @@ export {
   type MessageOf,
   type Protocol,
 } from "./protocol.js";
-export {
-  type BroadcastOptions,
-  createServer,
-  Server,
-  type ServerCloseOptions,
-  type ServerEvents,
-  type ServerOptions,
-  type ServerStats,
-} from "./server.js";
+export { createServer, Server, type ServerEvents, type ServerStats } from "./server.js";
 export type {
   ChannelStats,
   HostStats,
@@ -57,6 +53,7 @@ export type {
 export {
   type CriticalOptions,
   critical,
+  type MessageOptions,
   type RealTimeOptions,
   type ReliableOptions,
   realTime,

@@ -32,47 +32,27 @@ import {
   statsPeerWord,
   statsWords,
 } from "./engine/stats.js";
-import { argumentError, checkBoolean, checkInteger, checkOptions, NetrtError } from "./errors.js";
+import { checkBoolean, checkInteger, checkOptions, NetrtError } from "./errors.js";
 import { FATES, type Receipt, type Undelivered } from "./fate.js";
+import { openMessage, placeMessage, prepareMessage, type RejectedMessage } from "./message.js";
+import type { CloseOptions, PacketVerdict, SendOptions } from "./options.js";
 import { Pending } from "./pending.js";
 import { EXPIRY_LONG_MS, EXPIRY_MS_MAX } from "./policy.js";
 import type { ChannelName, MessageOf, Protocol } from "./protocol.js";
 import { type PeerStats, readPeerStats } from "./stats.js";
 
-/** Options of one message. */
-export interface SendOptions {
-  /**
-   * How long the message is of interest, in ms, 1 to 600,000 (TimeSensitive: 9,999); instead of the
-   * channel's expiry.
-   * Only on channels that repair: on RealTime a newer message ends an older one's interest.
-   */
-  readonly ttl?: number;
-  /** Asks for the message's fate: `send` returns a number, and a `fate` event comes with it. */
-  readonly receipt?: boolean;
-}
-
-/** What became of one packet (PROTOCOL R-25): Tribes' delivery notification. */
-export interface PacketVerdict {
-  /** Its number, counted from the connection's first packet. */
-  readonly number: number;
-  /** Acked is definite; lost is probable, and stays the verdict even if an ack comes late. */
-  readonly acked: boolean;
-  /** Its size on the wire without IP and UDP headers. */
-  readonly bytes: number;
-}
-
-/** Options of `close`. */
-export interface CloseOptions {
-  /** Told to the peer, at most 120 bytes of UTF-8. */
-  readonly reason?: string;
-  /** First send what is queued, blocks included, and wait until it is acked or expired; `send` is over at once. */
-  readonly drain?: boolean;
-}
-
 /** Events of a peer. */
 export interface PeerEvents<P extends Protocol> {
-  /** A message on any channel. The bytes are a view into the ring: copy what you keep. */
-  message: [channel: ChannelName<P>, bytes: Uint8Array];
+  /**
+   * A message on any channel: a value of the channel's schema, yours; bytes are a view into the ring:
+   * copy what you keep.
+   */
+  message: { [C in ChannelName<P>]: [channel: C, message: MessageOf<P, C>] }[ChannelName<P>];
+  /**
+   * What the peer sent on a channel with a schema is no message of it: a peer that is broken or
+   * means harm, as both sides have the same schema. Nothing else comes of it; close the peer if you like.
+   */
+  rejected: [message: RejectedMessage<ChannelName<P>>];
   /** What became of a message that was sent with `receipt: true`; exactly one for each. */
   fate: [receipt: Receipt<ChannelName<P>>];
   /** A message of a channel that repairs will not arrive. */
@@ -119,19 +99,6 @@ export function readTtl(protocol: Protocol, channel: string, options: SendOption
   // What only a nack repairs is bounded: without one, time alone tells that it is lost.
   const most = protocol.channels[channel].repair === "nack" ? EXPIRY_LONG_MS - 1 : EXPIRY_MS_MAX;
   return checkInteger("ttl", ttl, 1, most, "ms");
-}
-
-/** Checks the bytes of a message against its channel. */
-export function checkMessage(protocol: Protocol, channel: string, bytes: unknown): Uint8Array {
-  if (!(bytes instanceof Uint8Array)) throw argumentError("message", bytes, "a Uint8Array");
-  const most = protocol.channels[channel].messageBytesMax;
-  if (bytes.length > most) {
-    throw new NetrtError(
-      "ERR_NETRT_MESSAGE_TOO_LARGE",
-      `a message of ${bytes.length} bytes was given; channel "${channel}" takes at most ${most}`,
-    );
-  }
-  return bytes;
 }
 
 /** Of a peer whose row on the page was given to another one before anybody read it. */
@@ -257,46 +224,44 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
   }
 
   /**
-   * Sends a message. It is copied; the array is yours again at once. With a server's ticks it goes
-   * out at the end of the tick, else at the end of the running JavaScript.
+   * Sends a message. It is copied; what you passed is yours again at once. With a server's ticks it
+   * goes out at the end of the tick, else at the end of the running JavaScript.
    *
    * @param channel a channel of the protocol
-   * @param bytes   up to the channel's `messageBytesMax`
+   * @param message a value of the channel's schema, else bytes; up to the channel's `messageBytesMax`
    * @returns true when it was taken; false when the queue is full: nothing happened, `drain` tells
    *          when there is room. With `receipt: true` the number of the receipt, or 0
    * @throws NetrtError `ERR_NETRT_UNKNOWN_CHANNEL`, `ERR_NETRT_MESSAGE_TOO_LARGE`,
-   * `ERR_NETRT_ARGUMENT`, `ERR_NETRT_STRATEGY` for a ttl that the channel can't have, or
+   * `ERR_NETRT_ARGUMENT` (it names the field that does not fit), `ERR_NETRT_STRATEGY` for a ttl that the channel can't have, or
    * `ERR_NETRT_CLOSED` after the connection ended or `close` was called
    */
   send<C extends ChannelName<P>>(
     channel: C,
-    bytes: MessageOf<P, C>,
+    message: MessageOf<P, C>,
     options: SendOptions & { readonly receipt: true },
   ): number;
   send<C extends ChannelName<P>>(
     channel: C,
-    bytes: MessageOf<P, C>,
+    message: MessageOf<P, C>,
     options?: SendOptions & { readonly receipt?: false },
   ): boolean;
   send<C extends ChannelName<P>>(
     channel: C,
-    bytes: MessageOf<P, C>,
+    message: MessageOf<P, C>,
     options?: SendOptions,
   ): boolean | number;
   send<C extends ChannelName<P>>(
     channel: C,
-    bytes: MessageOf<P, C>,
+    message: MessageOf<P, C>,
     options: SendOptions = {},
   ): boolean | number {
     const index = this.#protocol.channelIndex(channel);
-    const message = checkMessage(this.#protocol, channel, bytes);
+    const count = prepareMessage(this.#protocol.channels[channel], channel, message);
     const ttl = readTtl(this.#protocol, channel, options);
     const { receipt: wanted = false } = options;
     checkBoolean("receipt", wanted);
     if (!this.connected) throw this.#closedError();
-    const word = this.#hasRoom(message.length)
-      ? this.#driver.push(RECORD_SEND, message.length)
-      : NO_ROOM;
+    const word = this.#hasRoom(count) ? this.#driver.push(RECORD_SEND, count) : NO_ROOM;
     if (word === NO_ROOM) {
       this.#driver.waiters.add(this);
       return wanted ? 0 : false;
@@ -307,8 +272,8 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
     words[word + 2] = index;
     words[word + 4] = ttl;
     words[word + 5] = receipt;
-    memory.set(message, word * 4 + RECORD_BYTES);
-    this.#pending.add(message.length, this.#driver.submittedEnd);
+    placeMessage(memory, word * 4 + RECORD_BYTES);
+    this.#pending.add(count, this.#driver.submittedEnd);
     this.#driver.submitted();
     return wanted ? receipt : true;
   }
@@ -452,6 +417,27 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
       this.#watched = false;
       this.#driver.wish(RECORD_WATCH, this.#handle, 0, false);
     }
+  }
+
+  /** @internal A message as handlers get it; REFUSED for what is none, of which they are told. */
+  open(channelIndex: number, bytes: Uint8Array): unknown {
+    const channel = this.#protocol.channelNames[channelIndex] as ChannelName<P>;
+    const policy = this.#protocol.channels[channel];
+    const message = openMessage(policy, bytes);
+    const rejected = policy.message?.rejected;
+    if (rejected !== undefined) {
+      this.#driver.rejected[channelIndex] = (this.#driver.rejected[channelIndex] ?? 0) + 1;
+      this.emit("rejected", { channel, ...rejected });
+    }
+    return message;
+  }
+
+  /** @internal Hands a message to those who listen to all channels. */
+  tell(channelIndex: number, message: unknown): void {
+    if (this.listenerCount("message") === 0) return;
+    const channel = this.#protocol.channelNames[channelIndex];
+    // The message is the channel's: `open` made it by the channel's schema. The compiler can't see that.
+    EventEmitter.prototype.emit.call(this, "message", channel, message);
   }
 
   /** @internal What became of a message: `tag` is its receipt, or 0. */

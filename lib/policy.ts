@@ -16,6 +16,7 @@ import {
   REPAIR_NACK,
   REPAIR_NONE,
 } from "./engine/policy.js";
+import type { Schema } from "./schema/schema.js";
 
 /** `none`: as it comes. `sequenced`: the newest wins. `ordered`: a gap waits until it is filled or
  * has expired. */
@@ -53,17 +54,19 @@ export const REDUNDANCY_HIGH_COPIES = 7;
 export const PRIORITY_MAX = 255;
 
 /** What every policy has, whatever its strategy. */
-interface PolicyBase {
+interface PolicyBase<T> {
   /** Weight when a packet has no room for all channels, 1 to 255: the heavier goes first. */
   readonly priority: number;
   /** Longest message, in bytes. */
   readonly messageBytesMax: number;
   /** Longest block, in bytes; 0 where the channel takes none. */
   readonly blockBytesMax: number;
+  /** What messages are; left out: bytes. */
+  readonly message?: Schema<T>;
 }
 
 /** What {@link realTime} makes. */
-export interface RealTimePolicy extends PolicyBase {
+export interface RealTimePolicy<T = Uint8Array> extends PolicyBase<T> {
   readonly strategy: "realTime";
   readonly order: "sequenced";
   readonly repair: "none";
@@ -72,7 +75,7 @@ export interface RealTimePolicy extends PolicyBase {
 }
 
 /** What {@link timeSensitive} makes. */
-export interface TimeSensitivePolicy extends PolicyBase {
+export interface TimeSensitivePolicy<T = Uint8Array> extends PolicyBase<T> {
   readonly strategy: "timeSensitive";
   readonly order: "ordered";
   readonly repair: "nack";
@@ -81,7 +84,7 @@ export interface TimeSensitivePolicy extends PolicyBase {
 }
 
 /** What {@link reliable} makes. */
-export interface ReliablePolicy extends PolicyBase {
+export interface ReliablePolicy<T = Uint8Array> extends PolicyBase<T> {
   readonly strategy: "reliable";
   readonly order: "ordered" | "none";
   readonly repair: "ack+nack";
@@ -90,7 +93,7 @@ export interface ReliablePolicy extends PolicyBase {
 }
 
 /** What {@link critical} makes. */
-export interface CriticalPolicy extends PolicyBase {
+export interface CriticalPolicy<T = Uint8Array> extends PolicyBase<T> {
   readonly strategy: "critical";
   readonly order: "ordered";
   readonly repair: "ack+nack";
@@ -99,7 +102,11 @@ export interface CriticalPolicy extends PolicyBase {
 }
 
 /** How one channel delivers: a frozen value, made by one of the four constructors. */
-export type ChannelPolicy = RealTimePolicy | TimeSensitivePolicy | ReliablePolicy | CriticalPolicy;
+export type ChannelPolicy<T = unknown> =
+  | RealTimePolicy<T>
+  | TimeSensitivePolicy<T>
+  | ReliablePolicy<T>
+  | CriticalPolicy<T>;
 
 const ORDER_WORD: Record<Order, number> = {
   none: ORDER_NONE,

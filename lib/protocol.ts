@@ -11,6 +11,7 @@ import { hash32 } from "./engine/hash.js";
 import { CHANNELS_MAX } from "./engine/limits.js";
 import { argumentError, checkInteger, NetrtError } from "./errors.js";
 import { type ChannelPolicy, encodePolicy } from "./policy.js";
+import type { Schema } from "./schema/schema.js";
 import { checkPolicy } from "./strategy.js";
 import { protocolIdOf } from "./token.js";
 
@@ -48,8 +49,9 @@ export interface Protocol<C extends Channels = Channels, N extends string = keyo
    */
   channelIndex(name: N): number;
   /**
-   * What peers compare per channel: FNV-1a 32 over the channel name's UTF-8, a zero byte, and the
-   * words of the policy (see `encodePolicy`), each little-endian.
+   * What peers compare per channel (R-38): FNV-1a 32 over the channel name's UTF-8, a zero byte, the
+   * words of the policy (see `encodePolicy`) and, where messages have a schema, its hash, each
+   * little-endian.
    *
    * @param index the channel's number, below `channelNames.length`
    * @throws NetrtError `ERR_NETRT_ARGUMENT`
@@ -60,9 +62,16 @@ export interface Protocol<C extends Channels = Channels, N extends string = keyo
 /** The names of a protocol's channels. */
 export type ChannelName<P extends Protocol> = keyof P["channels"] & string;
 
-/** What a channel of a protocol carries: bytes. `never` for a name that the protocol has not. */
+/**
+ * What a channel of a protocol carries: the type of its schema, else bytes. `never` for a name that the
+ * protocol has not, `unknown` where the protocol is none in particular.
+ */
 export type MessageOf<P extends Protocol, C extends string> =
-  C extends ChannelName<P> ? Uint8Array : never;
+  C extends ChannelName<P>
+    ? P["channels"][C] extends { readonly message?: Schema<infer T> }
+      ? T
+      : never
+    : never;
 
 /**
  * Defines a protocol: the one value that server and clients share.
@@ -149,9 +158,10 @@ function encodeName(what: string, name: unknown): Uint8Array {
 }
 
 function hashChannel(nameBytes: Uint8Array, policy: ChannelPolicy): number {
-  const words = encodePolicy(policy);
+  const words = [...encodePolicy(policy)];
+  if (policy.message !== undefined) words.push(policy.message.hash);
   const start = nameBytes.length + 1;
-  const bytes = new Uint8Array(start + words.byteLength);
+  const bytes = new Uint8Array(start + words.length * 4);
   bytes.set(nameBytes);
   const view = new DataView(bytes.buffer);
   for (const [index, word] of words.entries()) view.setUint32(start + index * 4, word, true);

@@ -9,14 +9,12 @@ import { checkSignal, onAbort } from "./abort.js";
 import { parseAddress } from "./address.js";
 import type { Fragment } from "./assembly.js";
 import { ServerChannel } from "./channel.js";
-import type { EngineChoiceOptions } from "./choice.js";
 import {
   ASSEMBLY_BYTES_DEFAULT,
   boundText,
   configureAddresses,
   configureProtocol,
   isLoopback,
-  type LimitOptions,
   ownAddresses,
   PEERS_DEFAULT,
   QUEUE_BYTES_DEFAULT,
@@ -38,70 +36,12 @@ import {
   NetrtError,
 } from "./errors.js";
 import { insecureKey } from "./insecure.js";
-import { checkMessage, Peer, readPeer, readTtl, type SendOptions } from "./peer.js";
+import { placeMessage, prepareMessage, REFUSED } from "./message.js";
+import type { BroadcastOptions, ServerCloseOptions, ServerOptions } from "./options.js";
+import { Peer, readPeer, readTtl } from "./peer.js";
 import { type ChannelName, checkProtocol, type MessageOf, type Protocol } from "./protocol.js";
 import { type ChannelStats, type HostStats, readChannelStats, readHostStats } from "./stats.js";
 import { type SlipBucket, TICK_RATE_MAX, TICK_RATE_MIN } from "./ticker.js";
-
-/** Options of {@link createServer}. */
-export interface ServerOptions extends LimitOptions, EngineChoiceOptions {
-  /** Address and port to bind, e.g. `0.0.0.0:40000` or `[::]:40000`; port 0 lets the system choose. */
-  readonly address: string;
-  /**
-   * The 32 bytes that the backend shares with its servers; it mints tokens with them. Make one with
-   * `generateKey()` of `netrt/token`.
-   */
-  readonly secret?: Uint8Array;
-  /** For development: a fixed secret that everybody knows. Binds loopback addresses only. */
-  readonly insecure?: boolean;
-  /**
-   * The addresses that tokens name for this server, up to 8: what clients see behind NAT, a load
-   * balancer or a container. Default: the bound address, or those of all interfaces. Port 0 means the
-   * bound port.
-   */
-  readonly publicAddresses?: readonly string[];
-  /**
-   * Ticks per second, 1 to 1000. From 30 on everything happens on the tick: datagrams are taken at its
-   * start, what handlers send goes out at its end. Default: no ticks, datagrams are served as they come.
-   */
-  readonly tickRate?: number;
-  /** Slots, 1 to 65,536. Default 4,096. Memory is taken for all of them at once. */
-  readonly maxPeers?: number;
-  /**
-   * Bytes of blocks that have come in part, of all peers together, 16,777,216 to 2^40. Default
-   * 268,435,456. Beyond it the peer with most of them is closed with the reason `resources`.
-   */
-  readonly assemblyBytes?: number;
-  /**
-   * Share the port with other servers that ask for it too (SO_REUSEPORT): in worker threads or in
-   * processes of the same user, one for each core. Each has its own peers: Linux gives a client's
-   * address and port always to the same server, as long as no server of the port comes or goes; then
-   * clients may be given to others, where they are strangers, and time out. So open all of them before
-   * clients come. A token is used up at the server that saw it, and not at its neighbours: keep
-   * lifetimes short. The native engine's alone; elsewhere than on Linux one server gets everything.
-   * Default false.
-   */
-  readonly reusePort?: boolean;
-  /** Closes the server when it aborts. */
-  readonly signal?: AbortSignal;
-}
-
-/** Options of `server.broadcast`. */
-export interface BroadcastOptions<P extends Protocol = Protocol>
-  extends Omit<SendOptions, "receipt"> {
-  /** A peer of this server to leave out. */
-  readonly except?: Peer<P>;
-}
-
-/** Options of `server.close`. */
-export interface ServerCloseOptions {
-  /** Told to the peers, at most 120 bytes of UTF-8. */
-  readonly reason?: string;
-  /** First send every peer what is queued for it and wait until it is acked or expired. */
-  readonly drain?: boolean;
-  /** How long to wait for peers, in ms, 0 to 60,000. Default 5,000 with `drain`, else 1,000. */
-  readonly timeout?: number;
-}
 
 /** Events of a server. */
 export interface ServerEvents<P extends Protocol> {
@@ -149,7 +89,7 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
   /** The protocol that it speaks. */
   readonly protocol: P;
   readonly #peers = new Map<number, Peer<P>>();
-  readonly #channels: ServerChannel<Peer<P>>[];
+  readonly #channels: ServerChannel<Peer<P>, unknown>[];
   readonly #queueBytesMax: number;
   readonly #assemblyBytesMax: number;
   /** Peers that have sent a block in part. */
@@ -168,7 +108,7 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
     this.#assemblyBytesMax = assemblyBytesMax;
     this.protocol = protocol;
     this.#queueBytesMax = queueBytesMax;
-    this.#channels = protocol.channelNames.map(() => new ServerChannel<Peer<P>>());
+    this.#channels = protocol.channelNames.map(() => new ServerChannel<Peer<P>, unknown>());
   }
 
   /** @internal */
@@ -250,8 +190,11 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
    *
    * @throws NetrtError `ERR_NETRT_UNKNOWN_CHANNEL`
    */
-  channel(name: ChannelName<P>): ServerChannel<Peer<P>> {
-    return this.#channels[this.protocol.channelIndex(name)];
+  channel<C extends ChannelName<P>>(name: C): ServerChannel<Peer<P>, MessageOf<P, C>> {
+    return this.#channels[this.protocol.channelIndex(name)] as ServerChannel<
+      Peer<P>,
+      MessageOf<P, C>
+    >;
   }
 
   /**
@@ -264,11 +207,11 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
    */
   broadcast<C extends ChannelName<P>>(
     channel: C,
-    bytes: MessageOf<P, C>,
+    message: MessageOf<P, C>,
     options: BroadcastOptions<P> = {},
   ): boolean {
     const index = this.protocol.channelIndex(channel);
-    const message = checkMessage(this.protocol, channel, bytes);
+    const count = prepareMessage(this.protocol.channels[channel], channel, message);
     const ttl = readTtl(this.protocol, channel, options);
     const receipt: unknown = Reflect.get(options, "receipt");
     if (receipt !== undefined) {
@@ -278,14 +221,14 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
     if (this.#closing !== null) {
       throw new NetrtError("ERR_NETRT_CLOSED", "the server is closed");
     }
-    const word = this.#driver.push(RECORD_BROADCAST, message.length);
+    const word = this.#driver.push(RECORD_BROADCAST, count);
     if (word === NO_ROOM) return false;
     const { words, bytes: memory } = this.#driver.submission;
     words[word + 1] = except;
     words[word + 2] = index;
     words[word + 4] = ttl;
     words[word + 5] = 0;
-    memory.set(message, word * 4 + RECORD_BYTES);
+    placeMessage(memory, word * 4 + RECORD_BYTES);
     this.#driver.submitted();
     return true;
   }
@@ -304,10 +247,10 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
 
   /** Counters of the socket, the ticks and the channels. */
   get stats(): ServerStats<P> {
-    const { schedule, transportUs, page } = this.#driver;
+    const { schedule, transportUs } = this.#driver;
     const channels = {} as Record<ChannelName<P>, ChannelStats>;
     for (const [index, name] of this.protocol.channelNames.entries()) {
-      channels[name as ChannelName<P>] = readChannelStats(page, index, this.#driver.assembled);
+      channels[name as ChannelName<P>] = readChannelStats(this.#driver, index);
     }
     const measured = schedule !== null && schedule.slip.count > 0;
     return {
@@ -446,10 +389,10 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
   }
 
   #message(peer: Peer<P>, channel: number, bytes: Uint8Array): void {
-    this.#channels[channel].emit("message", peer, bytes);
-    if (peer.listenerCount("message") > 0) {
-      peer.emit("message", this.protocol.channelNames[channel] as ChannelName<P>, bytes);
-    }
+    const message = peer.open(channel, bytes);
+    if (message === REFUSED) return;
+    this.#channels[channel].emit("message", peer, message);
+    peer.tell(channel, message);
   }
 
   /** Whether every peer is gone, and we were told so: an I/O thread is ahead of its events. */

@@ -160,6 +160,8 @@ export interface ChannelStats {
   readonly late: number;
   /** Messages that the sender gave up and this side stopped waiting for. */
   readonly skipped: number;
+  /** Messages that came and were none of the channel's schema. */
+  readonly rejected: number;
   /** Payload bytes sent, copies included. */
   readonly bytesSent: number;
   readonly bytesReceived: number;
@@ -266,12 +268,8 @@ function ratio(part: number, whole: number): number {
   return whole === 0 ? 0 : part / whole;
 }
 
-/** @param assembled messages of each channel that were put together from fragments */
-export function readChannelStats(
-  page: Uint32Array,
-  channel: number,
-  assembled: readonly number[] = [],
-): ChannelStats {
+export function readChannelStats(driver: Driver, channel: number): ChannelStats {
+  const { page, assembled, rejected } = driver;
   const read = (counter: number): number => pair(page, statsChannelWord(channel, counter));
   return {
     sent: read(CHANNEL_SENT),
@@ -288,6 +286,7 @@ export function readChannelStats(
     duplicates: read(CHANNEL_DUPLICATES),
     late: read(CHANNEL_LATE),
     skipped: read(CHANNEL_SKIPPED),
+    rejected: rejected[channel] ?? 0,
     bytesSent: read(CHANNEL_BYTES_SENT),
     bytesReceived: read(CHANNEL_BYTES_RECEIVED),
   };

@@ -29,6 +29,7 @@ import {
   type Strategy,
   type TimeSensitivePolicy,
 } from "./policy.js";
+import { Codec, type Schema } from "./schema/schema.js";
 
 /** Options that all four constructors take. */
 export interface PolicyOptions {
@@ -42,6 +43,7 @@ export interface PolicyOptions {
   /**
    * Longest message, in bytes, 1 to 65,536. Default 1,100, what one packet holds; longer messages go in
    * fragments, of which one that is lost for good takes the message along. A receiver holds the peer to it.
+   * With `message` the default is what its longest message needs.
    */
   readonly messageBytesMax?: number;
 }
@@ -53,6 +55,11 @@ export interface BlockPolicyOptions {
    * receiver holds the peer to it.
    */
   readonly blockBytesMax?: number;
+}
+
+/** What messages are: a schema of `netrt/schema`. Left out, they are bytes. */
+export interface MessageOptions<T> {
+  readonly message: Schema<T>;
 }
 
 /** Options of {@link realTime}. */
@@ -113,6 +120,8 @@ export interface CriticalOptions extends PolicyOptions, BlockPolicyOptions {
  * @throws NetrtError `ERR_NETRT_STRATEGY` for an option that RealTime forbids, `ERR_NETRT_ARGUMENT`
  * for one out of range
  */
+export function realTime<T>(options: RealTimeOptions & MessageOptions<T>): RealTimePolicy<T>;
+export function realTime(options?: RealTimeOptions): RealTimePolicy;
 export function realTime(options: RealTimeOptions = {}): RealTimePolicy {
   return makePolicy("realTime", options) as RealTimePolicy;
 }
@@ -126,6 +135,10 @@ export function realTime(options: RealTimeOptions = {}): RealTimePolicy {
  * @throws NetrtError `ERR_NETRT_STRATEGY` for an option that TimeSensitive forbids,
  * `ERR_NETRT_ARGUMENT` for one out of range
  */
+export function timeSensitive<T>(
+  options: TimeSensitiveOptions & MessageOptions<T>,
+): TimeSensitivePolicy<T>;
+export function timeSensitive(options?: TimeSensitiveOptions): TimeSensitivePolicy;
 export function timeSensitive(options: TimeSensitiveOptions = {}): TimeSensitivePolicy {
   return makePolicy("timeSensitive", options) as TimeSensitivePolicy;
 }
@@ -138,6 +151,8 @@ export function timeSensitive(options: TimeSensitiveOptions = {}): TimeSensitive
  * @throws NetrtError `ERR_NETRT_STRATEGY` for an option that Reliable forbids, `ERR_NETRT_ARGUMENT`
  * for one out of range
  */
+export function reliable<T>(options: ReliableOptions & MessageOptions<T>): ReliablePolicy<T>;
+export function reliable(options?: ReliableOptions): ReliablePolicy;
 export function reliable(options: ReliableOptions = {}): ReliablePolicy {
   return makePolicy("reliable", options) as ReliablePolicy;
 }
@@ -150,6 +165,8 @@ export function reliable(options: ReliableOptions = {}): ReliablePolicy {
  * @throws NetrtError `ERR_NETRT_STRATEGY` for an option that Critical forbids, `ERR_NETRT_ARGUMENT`
  * for one out of range
  */
+export function critical<T>(options: CriticalOptions & MessageOptions<T>): CriticalPolicy<T>;
+export function critical(options?: CriticalOptions): CriticalPolicy;
 export function critical(options: CriticalOptions = {}): CriticalPolicy {
   return makePolicy("critical", options) as CriticalPolicy;
 }
@@ -173,7 +190,7 @@ const FIELD_NUMBERS = {
 type RuledField = keyof typeof FIELD_WORDS;
 const RULED_FIELDS = ["order", "repair", "redundancy", "expiry"] as const;
 const SIZE_FIELDS = ["priority", "messageBytesMax", "blockBytesMax"] as const;
-const OPTION_NAMES = new Set<string>([...RULED_FIELDS, ...SIZE_FIELDS]);
+const OPTION_NAMES = new Set<string>([...RULED_FIELDS, ...SIZE_FIELDS, "message"]);
 
 interface Rule {
   /** The words allowed; the first is the default. */
@@ -253,7 +270,10 @@ function makePolicy(strategy: Strategy, options: object): ChannelPolicy {
     if (OPTION_NAMES.has(name)) continue;
     throw argumentError(`${strategy}(options)`, name, `one of ${[...OPTION_NAMES].join(", ")}`);
   }
-  const given: { readonly [name in RuledField | (typeof SIZE_FIELDS)[number]]?: unknown } = options;
+  const given: {
+    readonly [name in RuledField | (typeof SIZE_FIELDS)[number] | "message"]?: unknown;
+  } = options;
+  const message = checkSchema(strategy, given.message);
   const policy = {
     strategy,
     order: ruledValue(strategy, "order", given.order),
@@ -268,7 +288,7 @@ function makePolicy(strategy: Strategy, options: object): ChannelPolicy {
     ),
     messageBytesMax: checkInteger(
       `${strategy} messageBytesMax`,
-      withDefault(given.messageBytesMax, MESSAGE_BYTES_MAX),
+      withDefault(given.messageBytesMax, defaultBytesMax(message)),
       1,
       FRAGMENTED_BYTES_MAX,
       "bytes",
@@ -280,6 +300,7 @@ function makePolicy(strategy: Strategy, options: object): ChannelPolicy {
       BLOCK_BYTES_MAX,
       "bytes",
     ),
+    ...(message && { message }),
   } as ChannelPolicy;
   const { repair, order, blockBytesMax } = policy;
   if (blockBytesMax > 0 && (repair !== "ack+nack" || order !== "ordered")) {
@@ -289,6 +310,17 @@ function makePolicy(strategy: Strategy, options: object): ChannelPolicy {
     );
   }
   return Object.freeze(policy);
+}
+
+function checkSchema(strategy: Strategy, given: unknown): Schema<unknown> | undefined {
+  if (given === undefined || given instanceof Codec) return given;
+  throw argumentError(`${strategy} message`, given, "what schema() of netrt/schema returned");
+}
+
+/** A message without bits is one byte long, as far as a limit goes. */
+function defaultBytesMax(message: Schema<unknown> | undefined): number {
+  if (message === undefined) return MESSAGE_BYTES_MAX;
+  return Math.min(Math.max(message.maxBytes, 1), FRAGMENTED_BYTES_MAX);
 }
 
 function withDefault(given: unknown, fallback: number): unknown {

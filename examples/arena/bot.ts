@@ -4,18 +4,11 @@
  * Owns: one client's connection, what it sends, and the judgement of what it receives.
  * Invariants: what it does depends on its seed and on the states that arrived, not on the clock.
  */
-import { ByteReader, ByteWriter } from "../../lib/bytes.js";
 import type { Client } from "../../lib/index.js";
 import { Random } from "../../lib/sim/random.js";
-import {
-  beginEnvelope,
-  type Envelope,
-  openEnvelope,
-  SENDER_SERVER,
-  sealEnvelope,
-} from "./envelope.js";
-import { type Player, readState } from "./game.js";
-import { type Arena, type Input, readLine, writeInput, writeLine } from "./protocol.js";
+import { type Envelope, isWhole, openEnvelope, SENDER_SERVER, seal } from "./envelope.js";
+import type { Player } from "./game.js";
+import { type Arena, Input, Line, State } from "./protocol.js";
 import { type Counts, noCounts, Stream } from "./tally.js";
 
 /** Every so many states the bot looks around; the others are checked, not decoded. */
@@ -35,12 +28,12 @@ export class Bot {
   readonly #index: number;
   readonly #lineTicks: number;
   readonly #random: Random;
-  readonly #writer = new ByteWriter();
-  readonly #reader = new ByteReader();
   readonly #envelope: Envelope = { sender: 0, sequence: 0 };
   readonly #states = new Stream(this.state);
   readonly #lines = new Map<number, Stream>();
-  readonly #input: Input = { moveX: 0, moveY: 0, fire: false, aim: 0 };
+  readonly #input: Input;
+  /** The world when the bot looked last. */
+  #state: State | undefined;
   #walkTicks = 0;
 
   constructor(
@@ -51,11 +44,23 @@ export class Bot {
     const { clients, tickRate, seed } = options;
     this.#client = client;
     this.#index = index;
+    this.#input = {
+      sender: index,
+      sequence: 0,
+      moveX: 0,
+      moveY: 0,
+      fire: false,
+      aim: 0,
+      checksum: 0,
+    };
     const lineSeconds = Math.max(1, clients / LINES_PER_SECOND_MAX);
     this.#lineTicks = Math.max(1, Math.round(tickRate * lineSeconds));
     this.#random = new Random(seed + 1 + index);
     client.channel("state").on("message", (bytes) => this.#stateArrived(bytes));
-    client.channel("chat").on("message", (bytes) => this.#lineArrived(bytes));
+    client.channel("chat").on("message", (line) => this.#lineArrived(line));
+    client.on("rejected", () => {
+      this.chat.damaged += 1;
+    });
   }
 
   get client(): Client<Arena> {
@@ -66,9 +71,8 @@ export class Bot {
   act(tick: number): void {
     if (!this.#client.connected) return;
     this.#decide();
-    beginEnvelope(this.#writer, this.#index, this.inputsSent);
-    writeInput(this.#writer, this.#input);
-    if (this.#client.send("input", sealEnvelope(this.#writer))) this.inputsSent += 1;
+    this.#input.sequence = this.inputsSent;
+    if (this.#client.send("input", seal(Input, this.#input))) this.inputsSent += 1;
     // At a tick of its own, so that they don't all talk at once.
     if ((tick + this.#index * 7) % this.#lineTicks === 0) this.#talk();
   }
@@ -83,26 +87,35 @@ export class Bot {
   }
 
   #talk(): void {
-    beginEnvelope(this.#writer, this.#index, this.linesSent);
-    writeLine(this.#writer, LINES[this.#random.below(LINES.length)]);
-    if (this.#client.send("chat", sealEnvelope(this.#writer))) this.linesSent += 1;
+    const text = LINES[this.#random.below(LINES.length)];
+    const line = { sender: this.#index, sequence: this.linesSent, text, checksum: 0 };
+    if (this.#client.send("chat", seal(Line, line))) this.linesSent += 1;
   }
 
   #stateArrived(bytes: Uint8Array): void {
     const envelope = this.#envelope;
-    if (!openEnvelope(this.#reader, bytes, envelope) || envelope.sender !== SENDER_SERVER) {
+    if (!openEnvelope(bytes, envelope) || envelope.sender !== SENDER_SERVER) {
       this.state.damaged += 1;
       return;
     }
     if (envelope.sequence % LOOK_STATES === 0) {
-      const view = readState(this.#reader);
-      if (view === null) {
+      const state = this.#readState(bytes);
+      if (state === undefined) {
         this.state.damaged += 1;
         return;
       }
-      this.#look(view.players);
+      this.#look(state.players);
     }
     this.#states.take(envelope.sequence);
+  }
+
+  /** Into the objects of the last one, so that looking leaves no garbage. */
+  #readState(bytes: Uint8Array): State | undefined {
+    if (this.#state !== undefined) {
+      return State.decodeInto(bytes, this.#state) ? this.#state : undefined;
+    }
+    this.#state = State.decode(bytes);
+    return this.#state;
   }
 
   /** Turns the gun toward the nearest of the others. */
@@ -119,17 +132,16 @@ export class Bot {
   }
 
   /** A line of another player, of this one (the server tells all), or of the server itself. */
-  #lineArrived(bytes: Uint8Array): void {
-    const envelope = this.#envelope;
-    if (!openEnvelope(this.#reader, bytes, envelope) || readLine(this.#reader) === "") {
+  #lineArrived(line: Line): void {
+    if (!isWhole(Line, line) || line.text === "") {
       this.chat.damaged += 1;
       return;
     }
-    let stream = this.#lines.get(envelope.sender);
+    let stream = this.#lines.get(line.sender);
     if (stream === undefined) {
       stream = new Stream(this.chat);
-      this.#lines.set(envelope.sender, stream);
+      this.#lines.set(line.sender, stream);
     }
-    stream.take(envelope.sequence);
+    stream.take(line.sequence);
   }
 }

@@ -1,28 +1,18 @@
 /**
  * The world: players that move, shoot and collide.
  *
- * Owns: the rules, and the state as bytes.
+ * Owns: the rules, and what of the state everybody may see.
  * Never does: know a peer, a socket or a clock; a step is one tick.
  * Invariants: integers only, so the same seed and the same commands give the same world everywhere.
  * Positions are 0 to SIZE - 1; speeds are units per tick, worked out once from the tick rate.
  */
-import type { ByteReader, ByteWriter } from "../../lib/bytes.js";
 import { Random } from "../../lib/sim/random.js";
-import type { Input } from "./protocol.js";
+import { HEALTH_FULL, type Input, SHOTS_MAX, SIZE, type State } from "./protocol.js";
 
-/** Width and height of the arena, in units. */
-export const SIZE = 65_536;
-/** Bits of a coordinate in the state: 16 units of error, a fiftieth of a player. */
-const COORDINATE_BITS = 12;
-const COORDINATE_SHIFT = 4;
 const PLAYER_RADIUS = 800;
 const PLAYER_UNITS_PER_SECOND = 12_000;
 const SHOT_UNITS_PER_SECOND = 40_000;
 const SHOT_SECONDS = 1;
-/** Shots in flight at most: with 128 players the state still fits one packet. */
-const SHOTS_MAX = 64;
-const HEALTH_FULL = 100;
-const HEALTH_BITS = 7;
 const DAMAGE = 25;
 const RELOAD_SECONDS = 0.5;
 const RESPAWN_SECONDS = 2;
@@ -45,15 +35,14 @@ function clampCoordinate(value: number): number {
   return Math.min(Math.max(value, 0), SIZE - 1);
 }
 
-export interface Player {
-  x: number;
-  y: number;
-  aim: number;
-  health: number;
-}
+export type Player = State["players"][number];
+/** What a player does from now on. */
+export type Command = Pick<Input, "moveX" | "moveY" | "fire" | "aim">;
+/** What everybody sees. */
+export type View = Pick<State, "tick" | "players" | "shots">;
 
 interface Fighter extends Player {
-  readonly input: Input;
+  readonly input: Command;
   /** Ticks until the gun is ready. */
   reload: number;
   /** Ticks until a dead player comes back. */
@@ -96,8 +85,8 @@ export class World {
   }
 
   /** What a player does from now on, until told otherwise. */
-  command(player: number, input: Readonly<Input>): void {
-    Object.assign(this.#fighters[player].input, input);
+  command(player: number, { moveX, moveY, fire, aim }: Readonly<Command>): void {
+    Object.assign(this.#fighters[player].input, { moveX, moveY, fire, aim });
   }
 
   /** One tick. Returns who shot whom dead. */
@@ -182,18 +171,9 @@ export class World {
     return index;
   }
 
-  /** The state as every client gets it, quantised: 5 bytes a player, 3 a shot. */
-  write(writer: ByteWriter): void {
-    writer.u32(this.#tick).u8(this.#fighters.length).u8(this.#shots.length);
-    for (const { x, y, aim, health } of this.#fighters) {
-      writePlace(writer, x, y);
-      writer
-        .bits(aim, 8)
-        .bits(health, HEALTH_BITS)
-        .bool(health > 0);
-    }
-    for (const { x, y } of this.#shots) writePlace(writer, x, y);
-    writer.align();
+  /** The state as every client gets it; fighters and shots have more than is told. */
+  get view(): View {
+    return { tick: this.#tick, players: this.#fighters, shots: this.#shots };
   }
 }
 
@@ -213,34 +193,4 @@ function pushApart(one: Fighter, two: Fighter): void {
   one.y = clampCoordinate(one.y + dy);
   two.x = clampCoordinate(two.x - dx);
   two.y = clampCoordinate(two.y - dy);
-}
-
-function writePlace(writer: ByteWriter, x: number, y: number): void {
-  writer.bits(x >> COORDINATE_SHIFT, COORDINATE_BITS).bits(y >> COORDINATE_SHIFT, COORDINATE_BITS);
-}
-
-/** A state as a client sees it. */
-export interface View {
-  tick: number;
-  players: Player[];
-  shots: { x: number; y: number }[];
-}
-
-/** Reads what {@link World.write} wrote; null for bytes that are no state. */
-export function readState(reader: ByteReader): View | null {
-  const view: View = { tick: reader.u32(), players: [], shots: [] };
-  const playerCount = reader.u8();
-  const shotCount = reader.u8();
-  for (let index = 0; index < playerCount; index++) {
-    const player = { ...readPlace(reader), aim: reader.bits(8), health: reader.bits(HEALTH_BITS) };
-    if (reader.bool() !== player.health > 0) return null;
-    view.players.push(player);
-  }
-  for (let index = 0; index < shotCount; index++) view.shots.push(readPlace(reader));
-  return reader.finish() ? view : null;
-}
-
-function readPlace(reader: ByteReader): { x: number; y: number } {
-  const x = reader.bits(COORDINATE_BITS) << COORDINATE_SHIFT;
-  return { x, y: reader.bits(COORDINATE_BITS) << COORDINATE_SHIFT };
 }

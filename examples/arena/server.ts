@@ -5,19 +5,12 @@
  * sent. This is the file to read for how a game uses netrt.
  * Never does: believe a client more than its input; measure or print.
  */
-import { ByteReader, ByteWriter } from "../../lib/bytes.js";
 import { createServer, type Peer, type Server, type ServerStats } from "../../lib/index.js";
 import { generateKey, mintToken, tokenToBase64 } from "../../lib/token.js";
-import {
-  beginEnvelope,
-  type Envelope,
-  openEnvelope,
-  SENDER_SERVER,
-  sealEnvelope,
-} from "./envelope.js";
+import { isWhole, SENDER_SERVER, type Sealed, seal, sealBytes } from "./envelope.js";
 import { type Kill, World } from "./game.js";
 import type { ArenaOptions } from "./options.js";
-import { type Arena, arena, type Input, readInput, readLine, writeLine } from "./protocol.js";
+import { type Arena, arena, Input, Line, State } from "./protocol.js";
 import { Slip } from "./slip.js";
 import { type Counts, noCounts, Stream } from "./tally.js";
 
@@ -34,10 +27,6 @@ export class ArenaServer {
   readonly #world: World;
   readonly #inputs: Stream[];
   readonly #lines: Stream[];
-  readonly #writer = new ByteWriter();
-  readonly #reader = new ByteReader();
-  readonly #envelope: Envelope = { sender: 0, sequence: 0 };
-  readonly #command: Input = { moveX: 0, moveY: 0, fire: false, aim: 0 };
   #killsTold = 0;
   #playing = false;
 
@@ -48,8 +37,14 @@ export class ArenaServer {
     this.#world = new World(clients, tickRate, seed);
     this.#inputs = Array.from({ length: clients }, () => new Stream(this.input));
     this.#lines = Array.from({ length: clients }, () => new Stream(this.chat));
-    server.channel("input").on("message", (peer, bytes) => this.#inputArrived(peer, bytes));
-    server.channel("chat").on("message", (peer, bytes) => this.#lineArrived(peer, bytes));
+    server.channel("input").on("message", (peer, input) => this.#inputArrived(peer, input));
+    server.channel("chat").on("message", (peer, line) => this.#lineArrived(peer, line));
+    // What is no message never comes as far as a handler.
+    server.on("connect", (peer) => {
+      peer.on("rejected", ({ channel }) => {
+        (channel === "chat" ? this.chat : this.input).damaged += 1;
+      });
+    });
     server.on("tick", (tick) => this.#tick(tick));
   }
 
@@ -115,46 +110,41 @@ export class ArenaServer {
     if (!this.#playing) return;
     this.ticks += 1;
     const kills = this.#world.step();
-    beginEnvelope(this.#writer, SENDER_SERVER, this.statesSent);
-    this.#world.write(this.#writer);
-    if (this.#server.broadcast("state", sealEnvelope(this.#writer))) this.statesSent += 1;
+    const state = { ...this.#world.view, ...envelope(this.statesSent) };
+    if (this.#server.broadcast("state", sealBytes(State, state))) this.statesSent += 1;
     for (const kill of kills) this.#tell(kill);
   }
 
   #tell({ by, whom }: Kill): void {
-    beginEnvelope(this.#writer, SENDER_SERVER, this.#killsTold);
-    writeLine(this.#writer, `player ${by} shot player ${whom}`);
-    if (!this.#server.broadcast("chat", sealEnvelope(this.#writer))) return;
+    const text = `player ${by} shot player ${whom}`;
+    if (!this.#server.broadcast("chat", seal(Line, { text, ...envelope(this.#killsTold) }))) return;
     this.#killsTold += 1;
     this.linesSent += 1;
   }
 
-  /** The client that a message is from, if it says so itself; the token's id is the proof. */
-  #open(peer: Peer<Arena>, bytes: Uint8Array, counts: Counts): number {
-    const index = Number(peer.id);
-    if (openEnvelope(this.#reader, bytes, this.#envelope) && this.#envelope.sender === index) {
-      return index;
-    }
-    counts.damaged += 1;
-    return -1;
-  }
-
-  #inputArrived(peer: Peer<Arena>, bytes: Uint8Array): void {
-    const index = this.#open(peer, bytes, this.input);
-    if (index < 0) return;
-    if (!readInput(this.#reader, this.#command)) this.input.damaged += 1;
-    else if (this.#inputs[index].take(this.#envelope.sequence)) {
-      this.#world.command(index, this.#command);
-    }
+  #inputArrived(peer: Peer<Arena>, input: Input): void {
+    const index = speakerOf(peer, input);
+    if (index < 0 || !isWhole(Input, input)) this.input.damaged += 1;
+    else if (this.#inputs[index].take(input.sequence)) this.#world.command(index, input);
   }
 
   /** Everybody hears everybody, the speaker too: as it came, with the speaker's own numbers. */
-  #lineArrived(peer: Peer<Arena>, bytes: Uint8Array): void {
-    const index = this.#open(peer, bytes, this.chat);
-    if (index < 0) return;
-    if (readLine(this.#reader) === "") this.chat.damaged += 1;
-    else if (this.#lines[index].take(this.#envelope.sequence)) {
-      if (this.#server.broadcast("chat", bytes)) this.linesSent += 1;
+  #lineArrived(peer: Peer<Arena>, line: Line): void {
+    const index = speakerOf(peer, line);
+    if (index < 0 || !isWhole(Line, line)) this.chat.damaged += 1;
+    else if (this.#lines[index].take(line.sequence)) {
+      if (this.#server.broadcast("chat", line)) this.linesSent += 1;
     }
   }
+}
+
+/** The envelope of what the server itself says. */
+function envelope(sequence: number): Sealed {
+  return { sender: SENDER_SERVER, sequence, checksum: 0 };
+}
+
+/** The client that a message is from, -1 if it says otherwise; the token's id is the proof. */
+function speakerOf(peer: Peer<Arena>, message: Sealed): number {
+  const index = Number(peer.id);
+  return message.sender === index ? index : -1;
 }

@@ -102,10 +102,12 @@ describe.each(pairings)("server on $server, client on $client", (pairing) => {
 
   test("64 channels, each with its own messages", async () => {
     const names = numbers(64).map((index) => `channel ${index}`);
-    const policies = names.map((name, index) => [name, index % 2 ? reliable() : realTime()]);
+    const policies = names.map(
+      (name, index) => [name, index % 2 ? reliable() : realTime()] as const,
+    );
     const wide = defineProtocol("wide/1", Object.fromEntries(policies));
     const server = await openServer(wide, pairing.server);
-    const connected = next<[Peer]>(server, "connect");
+    const connected = next<[Peer<typeof wide>]>(server, "connect");
     const client = await openClient(wide, pairing.client, server.address);
     const [peer] = await connected;
     const up = new Map<string, string>();

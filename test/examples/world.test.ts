@@ -3,21 +3,15 @@
  */
 import { describe, expect, test } from "vitest";
 import {
-  beginEnvelope,
   type Envelope,
+  isWhole,
   openEnvelope,
-  sealEnvelope,
+  seal,
+  sealBytes,
 } from "../../examples/arena/envelope.js";
-import { readState, World } from "../../examples/arena/game.js";
-import {
-  type Input,
-  readInput,
-  readLine,
-  writeInput,
-  writeLine,
-} from "../../examples/arena/protocol.js";
+import { World } from "../../examples/arena/game.js";
+import { Input, Line, State } from "../../examples/arena/protocol.js";
 import { deliveredOf, noCounts, Stream } from "../../examples/arena/tally.js";
-import { ByteReader, ByteWriter } from "../../lib/bytes.js";
 import { MESSAGE_BYTES_MAX } from "../../lib/engine/limits.js";
 import { Random } from "../../lib/sim/random.js";
 
@@ -42,51 +36,59 @@ describe("a stream", () => {
 });
 
 describe("an envelope", () => {
-  const reader = new ByteReader();
   const envelope: Envelope = { sender: 0, sequence: 0 };
-  const writer = new ByteWriter();
-  beginEnvelope(writer, 7, 70_000);
-  writeLine(writer, "well played");
-  const message = sealEnvelope(writer).slice();
+  const line = seal(Line, { sender: 7, sequence: 70_000, text: "well played", checksum: 0 });
+  const message = Line.encode(line);
 
-  test("tells who and which, and holds the content", () => {
-    expect(openEnvelope(reader, message, envelope)).toBe(true);
+  test("tells who and which, before the content is read and after", () => {
+    expect(openEnvelope(message, envelope)).toBe(true);
     expect(envelope).toEqual({ sender: 7, sequence: 70_000 });
-    expect(readLine(reader)).toBe("well played");
+    const read = Line.decode(message);
+    expect(read).toEqual({ ...line, text: "well played" });
+    expect(read && isWhole(Line, read)).toBe(true);
+    expect(sealBytes(Line, { ...line, checksum: 0 })).toEqual(message);
   });
 
   test("with any bit flipped, or cut, does not open", () => {
+    const opens = (bytes: Uint8Array): boolean => {
+      const read = Line.decode(bytes);
+      return openEnvelope(bytes, envelope) || (read !== undefined && isWhole(Line, read));
+    };
     for (let bit = 0; bit < message.length * 8; bit++) {
       const damaged = message.slice();
       damaged[bit >> 3] ^= 1 << (bit & 7);
-      expect(openEnvelope(reader, damaged, envelope)).toBe(false);
+      expect(opens(damaged)).toBe(false);
     }
     for (let count = 0; count < message.length; count++) {
-      expect(openEnvelope(reader, message.subarray(0, count), envelope)).toBe(false);
+      expect(opens(message.subarray(0, count))).toBe(false);
     }
   });
 });
 
 test("an input comes back as it was", () => {
-  const writer = new ByteWriter();
-  const read: Input = { moveX: 0, moveY: 0, fire: false, aim: 0 };
   for (const moveX of [-1, 0, 1]) {
     for (const fire of [false, true]) {
-      const input = { moveX, moveY: 0 - moveX, fire, aim: 200 + moveX };
-      writer.reset();
-      writeInput(writer, input);
-      expect(readInput(new ByteReader(writer.finish()), read)).toBe(true);
-      expect(read).toEqual(input);
+      const aim = 200 + moveX;
+      const input = { sender: 1, sequence: 2, moveX, moveY: 0 - moveX, fire, aim, checksum: 0 };
+      const read = Input.decode(Input.encode(seal(Input, input)));
+      expect(read).toEqual({ ...input, moveY: expect.closeTo(-moveX) as number });
     }
   }
-  expect(readInput(new ByteReader(Uint8Array.of(0b11, 0)), read)).toBe(false);
+  const wrong = Input.encode({
+    ...{ sender: 1, sequence: 2, moveX: 1, moveY: 1, fire: false, aim: 0, checksum: 0 },
+  });
+  // 48 and 13 bits, 3 to the border, and 32.
+  expect(wrong).toHaveLength(12);
+  // Of the two bits of `moveX` a fourth value is left.
+  wrong[6] |= 0b11;
+  expect(Input.decode(wrong)).toBeUndefined();
+  expect(Input.rejected).toEqual({ reason: "range", field: "moveX" });
 });
 
 describe("the world", () => {
   function play(players: number, ticks: number, seed: number) {
     const world = new World(players, 128, seed);
     const random = new Random(seed);
-    const writer = new ByteWriter();
     let kills = 0;
     let longest = 0;
     let last = new Uint8Array(0);
@@ -98,9 +100,7 @@ describe("the world", () => {
         aim: random.below(256),
       });
       kills += world.step().length;
-      writer.reset();
-      world.write(writer);
-      last = writer.finish().slice();
+      last = State.encode({ ...world.view, sender: 0, sequence: tick, checksum: 0 });
       longest = Math.max(longest, last.length);
     }
     return { kills, longest, last };
@@ -115,14 +115,14 @@ describe("the world", () => {
   test("has people shot, and comes back from its bytes", () => {
     const { kills, last } = play(32, 4000, 3);
     expect(kills).toBeGreaterThan(0);
-    const view = readState(new ByteReader(last));
-    expect(view?.tick).toBe(4000);
-    expect(view?.players).toHaveLength(32);
-    expect(readState(new ByteReader(last.subarray(0, -1)))).toBeNull();
+    const state = State.decode(last);
+    expect(state?.tick).toBe(4000);
+    expect(state?.players).toHaveLength(32);
+    expect(State.decode(last.subarray(0, -1))).toBeUndefined();
   });
 
   test("of 128 players fits one packet", () => {
-    const envelopeBytes = 10;
-    expect(play(128, 1000, 4).longest + envelopeBytes).toBeLessThanOrEqual(MESSAGE_BYTES_MAX);
+    expect(State.maxBytes).toBeLessThanOrEqual(MESSAGE_BYTES_MAX);
+    expect(play(128, 1000, 4).longest).toBeLessThanOrEqual(State.maxBytes);
   });
 });

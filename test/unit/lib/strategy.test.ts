@@ -187,7 +187,7 @@ describe("every strategy", () => {
   it("makes frozen values, of a type of its own", () => {
     expect(Object.isFrozen(realTime())).toBe(true);
     expect(Object.isFrozen(reliable())).toBe(true);
-    expectTypeOf(reliable).returns.toEqualTypeOf<ReliablePolicy>();
+    expectTypeOf(reliable()).toEqualTypeOf<ReliablePolicy>();
     expectTypeOf(realTime().redundancy).toEqualTypeOf<"low" | "high">();
     // @ts-expect-error: read-only
     expect(() => (reliable().priority = 1)).toThrow(TypeError);
