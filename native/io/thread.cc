@@ -119,6 +119,8 @@ Turned turnTake(Thread& thread) {
   result.nowUs = engine.nowUs;
   result.deadlineUs = engine.deadlineUs;
   if (result.stalled) {
+    // Time stands still for an engine that waits long: its deadlines may be past, and stay so.
+    result.deadlineUs = std::max(result.deadlineUs, engine.nowUs + STALLED_PAUSE_US);
     result.deadlineUs = std::min(result.deadlineUs, engine.nowUs + STALLED_RETRY_US);
   }
   result.peers = engine.host.page[statsHostWord(HOST_PEERS)];
@@ -160,11 +162,13 @@ Rest turnEnd(Thread& thread, const Turned& turned) {
   Rest rest = {};
   rest.untilUs = turned.failed ? WAKER_NEVER : turned.deadlineUs;
   rest.reads = !turned.failed && !turned.stalled;
-  const bool news = order.watch && (unread || order.peersChanged);
-  rest.wake = order.armed && (turned.failed || news);
+  const bool news = !turned.failed && order.watch && (unread || order.peersChanged);
+  // That it failed is told once: who is told and arms again would hear of nothing else any more.
+  rest.wake = order.armed && (news || (turned.failed && !thread.failureTold));
   if (rest.wake) {
     order.armed = false;
     order.peersChanged = false;
+    thread.failureTold = turned.failed;
     thread.peersTold = turned.peers;
   }
   if (order.armed) rest.untilUs = std::min(rest.untilUs, order.deadlineUs);
@@ -228,6 +232,7 @@ Fault threadStart(Thread& thread, Engine& engine, WakeCallback callback, void* c
   thread.order = ThreadOrder();
   thread.failed = false;
   thread.flushing = false;
+  thread.failureTold = false;
   thread.peersTold = engine.host.page[statsHostWord(HOST_PEERS)];
   int error = bellOpen(thread.bell) ? 0 : errno;
   if (error == 0) error = spawnThread(thread.thread, threadRun, &thread);

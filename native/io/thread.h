@@ -1,7 +1,7 @@
 // Owns the I/O thread of an engine: it takes turns by itself, so that datagrams are received,
 // acked, repaired and paced while the owner (JavaScript) is busy. The owner only reads and writes
-// rings. Never knows what it wakes, never waits for the owner, never drops what the owner
-// submitted.
+// rings.
+// Never knows what it wakes, never waits for the owner, never drops what the owner submitted.
 //
 // A round of the thread:
 //   orders    what the owner asked for since: flush, a deadline, a watch, stop
@@ -10,16 +10,20 @@
 //   wake      when the owner watches and there is news: unread records, another number of peers
 //   sleep     ppoll on socket and bell, until the sooner of the engine's and the owner's deadline;
 //             for an owner that reads at its deadlines only, datagrams gather for GATHER_US
+//
 // Two locks. `orderLock` is held for some instructions, around the orders and around the decision
 // to sleep: whoever changes an order under it knows whether the thread sleeps, and for how long,
 // and rings the bell (a system call) only when the thread would not see the order in time by
 // itself. `engineLock` is held for a turn; the owner takes it to connect, and to submit at once
-// when its ring is full, and then the thread waits for the owner. The rings need no lock. The core
-// sees of the submission ring what was admitted (Engine::gate): a tick's messages become visible
-// together with the flush that sends them. While the owner leaves no room for records, the thread
-// doesn't read the socket, but goes on with time and sending. Invariants:
-//  - at most one callback per threadArm, on this thread, with no lock held, for that order's
-//  reason;
+// when its ring is full, and then the thread waits for the owner.
+//
+// The rings need no lock. The core sees of the submission ring what was admitted (Engine::gate): a
+// tick's messages become visible together with the flush that sends them. While the owner leaves no
+// room for records, the thread doesn't read the socket. It goes on with sending, and with time
+// until its peers would seem silent only because nobody listened (SEEN_AGE_MAX_US).
+//
+// Invariants:
+//  - at most one callback per threadArm, on this thread, with no lock held, for that order alone;
 //  - an order is served without another one: no wake is lost, whenever it comes;
 //  - after threadStop returned there is no thread and no callback, and nothing touches the rings,
 //    the pages and the engine any more: their owner may free them;
@@ -43,6 +47,8 @@ namespace netrt {
 // How long the thread waits for room in the completion ring before it looks again, should the owner
 // not tell (µs): it tells when it arms.
 constexpr uint64_t STALLED_RETRY_US = 10000;
+// And how long at least.
+constexpr uint64_t STALLED_PAUSE_US = 1000;
 
 // While the owner reads at its deadlines only (a server's ticks), a datagram may wait so long for
 // others to be taken with it (µs): every system call and every wake-up is shared by them. Its time
@@ -83,6 +89,7 @@ struct Thread {
   std::atomic<bool> failed{false};        // the socket is gone; the page has the errno
   // The thread's.
   bool flushing = false;  // a flush was ordered, and not all that it is about was taken yet
+  bool failureTold = false;
   uint32_t peersTold = 0;
 };
 

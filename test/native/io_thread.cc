@@ -3,278 +3,34 @@
 // TSan this is the proof that what both sides touch is shared as it should be.
 #include <unistd.h>
 
-#include <atomic>
 #include <cstdio>
-#include <cstring>
 #include <memory>
-#include <vector>
 
 #include "check.h"
-#include "core/config.h"
-#include "core/seal.h"
-#include "core/stats.h"
-#include "core/token.h"
 #include "io/thread.h"
-#include "loopback.h"
-
-namespace {
+#include "sides.h"
 
 using namespace netrt;
 using namespace netrt::test;
 
-constexpr uint32_t PATIENCE_MS = 20000;
-constexpr uint32_t PROTOCOL_ID = 77;
-constexpr uint32_t RING_CAPACITY = 1 << 16;
-constexpr uint32_t COMPLETION_CAPACITY = 1 << 18;
-// The words of a policy: ordered, ack and nack, one copy, no expiry to speak of.
-constexpr uint32_t RELIABLE[] = {2, 3, 1, 0, 10000, 1, 1100, 3, 77};
-constexpr uint8_t KEY[KEY_BYTES] = {1, 2, 3};
+namespace {
 
-void configSet(uint32_t* words, uint32_t role) {
-  words[CONFIG_ROLE] = role;
-  words[CONFIG_PROTOCOL_LOW] = PROTOCOL_ID;
-  words[CONFIG_PEERS_MAX] = 1;
-  words[CONFIG_CHANNELS] = 1;
-  words[CONFIG_PAYLOAD_BYTES_MAX] = 1200;
-  words[CONFIG_RATE] = 12500000;
-  words[CONFIG_QUEUE_BYTES_MAX] = 1 << 18;
-  words[CONFIG_QUEUE_MESSAGES_MAX] = 1024;
-  words[CONFIG_CHUNKS] = 4096;
-  words[CONFIG_MESSAGES] = 4096;
-  words[CONFIG_CARRIEDS] = 16384;
-  words[CONFIG_PENDING_MAX] = 64;
-  words[CONFIG_TOKENS_MAX] = 64;
-  if (role == ROLE_SERVER) {
-    words[CONFIG_ADDRESSES] = 1;
-    words[CONFIG_ADDRESSES + 1] = ADDRESS_IPV4;
-    words[CONFIG_ADDRESSES + 3] = 0x7f000001;
-  }
-  std::memcpy(words + CONFIG_POLICIES, RELIABLE, sizeof(RELIABLE));
-}
-
-// A token for the server at this port.
-bool tokenMake(uint16_t port, uint8_t* out) {
-  const Address server = loopbackV4(port);
-  PrivateToken inner;
-  inner.clientId = 5;
-  inner.timeoutSeconds = 5;
-  inner.serverCount = 1;
-  inner.servers[0] = server;
-  inner.clientToServerKey[0] = 9;
-  inner.serverToClientKey[0] = 8;
-  ConnectToken token;
-  token.protocolId = PROTOCOL_ID;
-  token.createTimestamp = clockWallSeconds();
-  token.expireTimestamp = token.createTimestamp + 60;
-  token.timeoutSeconds = inner.timeoutSeconds;
-  token.serverCount = 1;
-  token.servers[0] = server;
-  std::memcpy(token.clientToServerKey, inner.clientToServerKey, KEY_BYTES);
-  std::memcpy(token.serverToClientKey, inner.serverToClientKey, KEY_BYTES);
-  token.nonce[0] = static_cast<uint8_t>(port);
-  uint8_t associated[TOKEN_ASSOCIATED_BYTES];
-  tokenAssociatedData(PROTOCOL_ID, token.expireTimestamp, associated);
-  SealScratch scratch;
-  const bool sealed = sealScratchOpen(scratch) && tokenPrivateWrite(inner, token.privateBytes, 0) &&
-                      sealToken(scratch, KEY, token.nonce, associated, sizeof(associated),
-                                token.privateBytes, 0, TOKEN_PRIVATE_PLAIN_BYTES) > 0;
-  sealScratchClose(scratch);
-  return sealed && tokenPublicWrite(token, out, 0);
-}
-
-// An engine on its thread, and the user of its rings. A wake arms nothing by itself: this side
-// counts it and looks.
-struct Side {
-  std::unique_ptr<Engine> engine{new Engine};
-  Thread thread;
-  std::vector<uint64_t> submissionMemory = std::vector<uint64_t>(ringBytes(RING_CAPACITY) / 8);
-  std::vector<uint64_t> completionMemory =
-      std::vector<uint64_t>(ringBytes(COMPLETION_CAPACITY) / 8);
-  std::vector<uint32_t> page = std::vector<uint32_t>(statsWords(1));
-  std::vector<uint64_t> published = std::vector<uint64_t>(PUBLISHED_WORDS / 2);
-  Ring submission;
-  Ring completion;
-  std::atomic<uint32_t> wakes{0};
-  bool open_ = false;
-  uint32_t peer = 0;
-  uint32_t received = 0;
-  bool ordered = true;
-
-  // Holds the thread within a wake, until it is let go.
-  std::atomic<bool> hold{false};
-
-  static void wake(void* context) {
-    Side& side = *static_cast<Side*>(context);
-    side.wakes++;
-    while (side.hold) usleep(50);
-  }
-
-  ~Side() { close(); }
-
-  void close() {
-    threadStop(thread);
-    if (open_) engineClose(*engine);
-    open_ = false;
-  }
-
-  static uint8_t* bytesOf(std::vector<uint64_t>& memory) {
-    return reinterpret_cast<uint8_t*>(memory.data());
-  }
-
-  bool open(uint32_t role) {
-    uint32_t config[CONFIG_WORDS] = {};
-    const uint8_t entropy[ENTROPY_BYTES] = {static_cast<uint8_t>(role + 1)};
-    configSet(config, role);
-    EngineOptions options = {};
-    options.config = config;
-    options.privateKey = KEY;
-    options.entropy = entropy;
-    options.submission = bytesOf(submissionMemory);
-    options.submissionBytes = submissionMemory.size() * 8;
-    options.completion = bytesOf(completionMemory);
-    options.completionBytes = completionMemory.size() * 8;
-    options.page = page.data();
-    options.published = reinterpret_cast<uint32_t*>(published.data());
-    options.gated = true;
-    options.socket.address = loopbackV4(0);
-    options.socket.receiveBufferBytes = 1 << 20;
-    options.socket.sendBufferBytes = 1 << 20;
-    ringSet(submission, options.submission, options.submissionBytes);
-    ringSet(completion, options.completion, options.completionBytes);
-    if (engineOpen(*engine, options).error != 0) return false;
-    open_ = true;
-    return threadStart(thread, *engine, wake, this).error == 0;
-  }
-
-  uint16_t port() const { return engine->socket.address.port; }
-
-  // One message that holds its number; false when the ring is full.
-  bool push(uint32_t number, uint32_t bytes) {
-    const int32_t word = ringPush(submission, RECORD_SEND, bytes);
-    if (word == NO_ROOM) return false;
-    submission.words[word + 1] = peer;
-    submission.words[word + 2] = 0;
-    submission.words[word + 4] = TTL_DEFAULT;
-    submission.words[word + 5] = 0;
-    std::memcpy(submission.bytes + word * 4 + RECORD_BYTES, &number, sizeof(number));
-    ringPublish(submission);
-    return true;
-  }
-
-  void flush() {
-    engineAdmit(*engine, submission.head);
-    threadFlush(thread);
-  }
-
-  void drain() {
-    for (int32_t word = ringPeek(completion); word != NO_ROOM; word = ringPeek(completion)) {
-      const uint32_t kind = completion.words[word] >> 24;
-      if (kind == RECORD_CONNECT) peer = completion.words[word + 1];
-      if (kind == RECORD_MESSAGE) {
-        uint32_t number = 0;
-        std::memcpy(&number, completion.bytes + word * 4 + RECORD_BYTES, sizeof(number));
-        ordered = ordered && number == received;
-        received++;
-      }
-      ringNext(completion, word);
-    }
-    ringRelease(completion);
-  }
-
-  // A look at the counters, as JavaScript does: aligned words, read while the core writes them. The
-  // core's writes are plain, so a sanitizer is not asked about this one access.
-  __attribute__((no_sanitize("thread"))) uint32_t look(uint32_t counter) const {
-    const volatile uint32_t* words = page.data();
-    return words[statsPeerWord(0) + counter];
-  }
-
-  // Messages that wait or are unacked, once all that was pushed is taken; before that, as many as
-  // can be.
-  uint32_t waiting() const {
-    if (ringRoom(submission) < submission.capacity) return UINT32_MAX;
-    return look(PEER_QUEUED_MESSAGES) - look(PEER_RELEASED_MESSAGES);
-  }
-
-  // Pushes messages while fewer than `most` wait, and flushes them.
-  void send(uint32_t& sent, uint32_t count, uint32_t bytes, uint32_t most) {
-    const uint32_t already = waiting();
-    for (uint32_t left = already < most ? most - already : 0; left > 0 && sent < count; left--) {
-      if (!push(sent, bytes)) break;
-      sent++;
-    }
-    flush();
-  }
-
-  uint32_t unreadBytes() const {
-    return __atomic_load_n(completion.control, __ATOMIC_ACQUIRE) - completion.tail;
-  }
-
-  // The counters of the socket, in the order of lib/native.ts.
-  uint64_t receiveCalls() const { return counter(0); }
-  uint64_t datagrams() const { return counter(2); }
-  uint64_t counter(uint32_t index) const {
-    return __atomic_load_n(&published[PUBLISHED_COUNTERS / 2 + index], __ATOMIC_RELAXED);
-  }
-};
-
-// Reads both until `done`, as two users whose only hints are their wakes; a wake that is lost would
-// be a wait that never ends.
-template <typename Done>
-bool run(Side& left, Side& right, Done done) {
-  uint32_t seen[2] = {left.wakes, right.wakes};
-  Side* sides[2] = {&left, &right};
-  for (Side* side : sides) threadArm(side->thread, WAKER_NEVER, true);
-  for (uint32_t ms = 0; ms < PATIENCE_MS * 10; ms++) {
-    for (uint32_t index = 0; index < 2; index++) {
-      Side& side = *sides[index];
-      if (side.wakes == seen[index]) continue;
-      seen[index] = side.wakes;
-      side.drain();
-      threadArm(side.thread, WAKER_NEVER, true);
-    }
-    if (done()) return true;
-    usleep(100);
-  }
-  return false;
-}
-
-struct Pair {
-  Side server;
-  Side client;
-
-  bool open() {
-    uint8_t token[TOKEN_PUBLIC_BYTES];
-    if (!server.open(ROLE_SERVER) || !client.open(ROLE_CLIENT)) return false;
-    if (!tokenMake(server.port(), token)) return false;
-    threadConnect(client.thread, token);
-    return run(server, client, [this] { return server.peer != 0 && client.peer != 0; });
-  }
-};
-
-std::unique_ptr<Pair> makePair() { return std::unique_ptr<Pair>(new Pair); }
-
-uint32_t random32(uint32_t& state) {
-  state ^= state << 13;
-  state ^= state >> 17;
-  state ^= state << 5;
-  return state;
-}
-
-bool ciphers() {
-  if (sealInit() != nullptr) return true;
-  std::printf("     no ciphers in this build: not run\n");
-  return false;
+// CPU time of the whole process.
+uint64_t workUs() {
+  timespec time;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<uint64_t>(time.tv_sec) * 1000000 + static_cast<uint64_t>(time.tv_nsec) / 1000;
 }
 
 }  // namespace
 
 TEST(threadExchangesWhileTheUserReadsRings) {
-  if (!ciphers()) return;
-  const std::unique_ptr<Pair> pair = makePair();
+  if (!sidesCiphers()) return;
+  const std::unique_ptr<Sides> pair = makeSides();
   NEED(pair->open());
   constexpr uint32_t MESSAGES = 20000;
   uint32_t sent[2] = {0, 0};
-  const bool done = run(pair->server, pair->client, [&] {
+  const bool done = sidesRun(pair->server, pair->client, [&] {
     pair->server.send(sent[0], MESSAGES, 4 + sent[0] % 200, 500);
     pair->client.send(sent[1], MESSAGES, 4 + sent[1] % 200, 500);
     return pair->server.received == MESSAGES && pair->client.received == MESSAGES;
@@ -288,21 +44,21 @@ TEST(threadExchangesWhileTheUserReadsRings) {
 // One message, one flush, one wake at a time: nothing that comes later makes up for one that is
 // lost.
 TEST(threadLosesNoFlushAndNoWake) {
-  if (!ciphers()) return;
-  const std::unique_ptr<Pair> pair = makePair();
+  if (!sidesCiphers()) return;
+  const std::unique_ptr<Sides> pair = makeSides();
   NEED(pair->open());
   Side& server = pair->server;
   uint32_t state = 1;
   for (uint32_t round = 0; round < 2000; round++) {
     NEED(pair->client.push(round, 8));
     pair->client.flush();
-    const uint64_t readUs = clockNowUs() + random32(state) % 100;
+    const uint64_t readUs = clockNowUs() + randomNext(state) % 100;
     while (clockNowUs() < readUs) {
     }
     // Armed after the message came, or before: either way it is told of.
     const uint32_t before = server.wakes;
     threadArm(server.thread, WAKER_NEVER, true);
-    for (uint32_t ms = 0; ms < PATIENCE_MS * 20 && server.wakes == before; ms++) usleep(50);
+    for (uint32_t ms = 0; ms < SIDES_PATIENCE_MS * 20 && server.wakes == before; ms++) usleep(50);
     NEED(server.wakes == before + 1);
     server.drain();
     NEED(server.received == round + 1);
@@ -310,8 +66,8 @@ TEST(threadLosesNoFlushAndNoWake) {
 }
 
 TEST(threadMakesRoomInAFullRing) {
-  if (!ciphers()) return;
-  const std::unique_ptr<Pair> pair = makePair();
+  if (!sidesCiphers()) return;
+  const std::unique_ptr<Sides> pair = makeSides();
   NEED(pair->open());
   Side& client = pair->client;
   uint32_t sent = 0;
@@ -322,13 +78,13 @@ TEST(threadMakesRoomInAFullRing) {
   CHECK(client.push(sent, 64));
   sent++;
   client.flush();
-  CHECK(run(pair->server, client, [&] { return pair->server.received == sent; }));
+  CHECK(sidesRun(pair->server, client, [&] { return pair->server.received == sent; }));
   CHECK(pair->server.ordered);
 }
 
 TEST(threadWaitsForAUserThatDoesNotRead) {
-  if (!ciphers()) return;
-  const std::unique_ptr<Pair> pair = makePair();
+  if (!sidesCiphers()) return;
+  const std::unique_ptr<Sides> pair = makeSides();
   NEED(pair->open());
   Side& server = pair->server;
   Side& client = pair->client;
@@ -339,7 +95,7 @@ TEST(threadWaitsForAUserThatDoesNotRead) {
   const auto full = [&] {
     return server.unreadBytes() > COMPLETION_CAPACITY - COMPLETION_RESERVE_BYTES;
   };
-  for (uint32_t ms = 0; ms < PATIENCE_MS && !full(); ms++) {
+  for (uint32_t ms = 0; ms < SIDES_PATIENCE_MS && !full(); ms++) {
     send();
     sleepMs(1);
   }
@@ -349,13 +105,20 @@ TEST(threadWaitsForAUserThatDoesNotRead) {
   CHECK(server.push(0, 8));
   server.flush();
   // What does not fit waits in the socket or at the client, and the thread rests meanwhile.
+  CHECK(client.push(sent, 1000));
+  sent++;
+  client.flush();
   const uint64_t before = server.receiveCalls();
-  sleepMs(100);
+  sleepMs(SEEN_AGE_MAX_US / 1000);
+  // By now its time stands still, with deadlines that are past.
+  const uint64_t beganUs = workUs();
+  sleepMs(200);
+  CHECK(workUs() - beganUs < 25000);
   CHECK(server.receiveCalls() - before < 5);
   CHECK(server.unreadBytes() <= COMPLETION_CAPACITY);
   // It reads, and all goes on.
   server.drain();
-  CHECK(run(server, client, [&] {
+  CHECK(sidesRun(server, client, [&] {
     send();
     return server.received == MESSAGES && client.received == 1;
   }));
@@ -395,23 +158,23 @@ TEST(threadTellsOfWhatWasThereBefore) {
   sleepMs(20);
   CHECK_EQUAL(side.wakes.load(), 0u);
   threadArm(side.thread, WAKER_NEVER, true);
-  for (uint32_t ms = 0; ms < PATIENCE_MS && side.wakes == 0; ms++) sleepMs(1);
+  for (uint32_t ms = 0; ms < SIDES_PATIENCE_MS && side.wakes == 0; ms++) sleepMs(1);
   CHECK_EQUAL(side.wakes.load(), 1u);
 }
 
 TEST(threadFlushesWhatComesWhileItIsAwake) {
-  if (!ciphers()) return;
-  const std::unique_ptr<Pair> pair = makePair();
+  if (!sidesCiphers()) return;
+  const std::unique_ptr<Sides> pair = makeSides();
   NEED(pair->open());
   Side& client = pair->client;
   const uint32_t before = client.wakes;
   client.hold = true;
   threadArm(client.thread, 0, false);
-  for (uint32_t ms = 0; ms < PATIENCE_MS && client.wakes == before; ms++) sleepMs(1);
+  for (uint32_t ms = 0; ms < SIDES_PATIENCE_MS && client.wakes == before; ms++) sleepMs(1);
   CHECK(client.push(0, 8));
   client.flush();
   client.hold = false;
-  for (uint32_t ms = 0; ms < PATIENCE_MS && client.waiting() == UINT32_MAX; ms++) sleepMs(1);
+  for (uint32_t ms = 0; ms < SIDES_PATIENCE_MS && client.waiting() == UINT32_MAX; ms++) sleepMs(1);
   CHECK(client.waiting() != UINT32_MAX);
   threadStop(client.thread);
   CHECK_EQUAL(client.engine->host.dirtyCount, 0u);
@@ -424,7 +187,7 @@ TEST(threadTakesTheLastOrder) {
   sleepMs(5);
   // Sooner than what it sleeps for: the bell rings.
   threadArm(side.thread, clockNowUs() + 1000, false);
-  for (uint32_t ms = 0; ms < PATIENCE_MS && side.wakes == 0; ms++) sleepMs(1);
+  for (uint32_t ms = 0; ms < SIDES_PATIENCE_MS && side.wakes == 0; ms++) sleepMs(1);
   CHECK_EQUAL(side.wakes.load(), 1u);
   threadArm(side.thread, clockNowUs() + 20000, false);
   threadArm(side.thread, WAKER_NEVER, false);
@@ -466,7 +229,7 @@ TEST(threadTakesDatagramsTogetherForAnOwnerWithTicks) {
   // Each gathering costs two calls at most, the second of which finds nothing.
   const uint64_t gatherings = (clockNowUs() - startUs) / GATHER_US + 4;
   CHECK(side.receiveCalls() - before <= 2 * gatherings);
-  for (uint32_t ms = 0; ms < PATIENCE_MS && side.datagrams() < DATAGRAMS; ms++) sleepMs(1);
+  for (uint32_t ms = 0; ms < SIDES_PATIENCE_MS && side.datagrams() < DATAGRAMS; ms++) sleepMs(1);
   CHECK_EQUAL(side.datagrams(), uint64_t{DATAGRAMS});
 }
 
@@ -479,23 +242,28 @@ TEST(threadSaysThatTheSocketIsGone) {
   NEED(pipe(ends) == 0);
   NEED(dup2(ends[0], side.engine->socket.handle) >= 0);
   threadFlush(side.thread);
-  for (uint32_t ms = 0; ms < PATIENCE_MS && side.wakes == 0; ms++) sleepMs(1);
+  for (uint32_t ms = 0; ms < SIDES_PATIENCE_MS && side.wakes == 0; ms++) sleepMs(1);
   CHECK_EQUAL(side.wakes.load(), 1u);
   CHECK(side.thread.failed.load());
   CHECK_EQUAL(threadSubmit(side.thread), TURNED_FAILED);
   CHECK(reinterpret_cast<const uint32_t*>(side.published.data())[PUBLISHED_ERROR] != 0);
-  // And it rests: nothing but the end is left.
+  // Once; and it rests: nothing but deadlines and the end is left.
   threadArm(side.thread, WAKER_NEVER, true);
+  sleepMs(20);
+  CHECK_EQUAL(side.wakes.load(), 1u);
+  threadArm(side.thread, 0, true);
+  for (uint32_t ms = 0; ms < SIDES_PATIENCE_MS && side.wakes == 1; ms++) sleepMs(1);
+  CHECK_EQUAL(side.wakes.load(), 2u);
   side.close();
   ::close(ends[0]);
   ::close(ends[1]);
 }
 
 TEST(threadStopsAtAnyMoment) {
-  if (!ciphers()) return;
+  if (!sidesCiphers()) return;
   const uint32_t handles = openHandles();
   for (uint32_t round = 0; round < 30; round++) {
-    const std::unique_ptr<Pair> pair = makePair();
+    const std::unique_ptr<Sides> pair = makeSides();
     NEED(pair->open());
     uint32_t sent = 0;
     while (pair->client.push(sent, 100)) sent++;
