@@ -265,7 +265,8 @@ TEST(wakerLosesNoWakeUnderFire) {
   uint32_t orders = 0;
   uint32_t state = 521288629;
   const uint64_t endUs = clockNowUs() + 1000000;
-  while (clockNowUs() < endUs) {
+  // A second, and on a machine that is busy elsewhere as long as it takes for some orders.
+  while (clockNowUs() < endUs || orders <= 100) {
     const uint32_t choice = random32(state) % 4;
     const uint64_t deadlineUs =
         choice == 0 ? clockNowUs() + random32(state) % 100 : clockNowUs() + 5000000;
