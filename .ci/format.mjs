@@ -5,7 +5,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { ROOT } from "./sources.mjs";
 
-const CPP_FOLDERS = ["native", "test/native", "bench"];
+const CPP_FOLDERS = ["native", "test/native", "test/fuzz", "bench"];
 const write = process.argv.includes("--write");
 let failed = false;
 

@@ -5,18 +5,20 @@
  * Never does: deliver out of the order in which the engine handed messages over.
  */
 import { EventEmitter } from "node:events";
-import { NetrtError } from "./errors.js";
-
 /** Events of one channel of one peer. */
 export interface ChannelEvents {
   /** The bytes are a view into the ring: copy what you keep. */
   message: [bytes: Uint8Array];
+  /** A block, whole. The bytes are yours. */
+  block: [bytes: Uint8Array];
 }
 
 /** Events of one channel of a server. */
 export interface ServerChannelEvents<Peer> {
   /** The bytes are a view into the ring: copy what you keep. */
   message: [peer: Peer, bytes: Uint8Array];
+  /** A block, whole. The bytes are yours. */
+  block: [peer: Peer, bytes: Uint8Array];
 }
 
 /** A channel of a server: messages of all its peers. */
@@ -24,8 +26,10 @@ export class ServerChannel<Peer> extends EventEmitter<ServerChannelEvents<Peer>>
 
 /** Messages that an iterator keeps of a channel that only has use for the newest. */
 const KEPT_SEQUENCED = 64;
-/** Messages that an iterator keeps of a channel that promises every one. */
-const KEPT_ORDERED = 65_536;
+/** Messages unread of a channel that promises every one, from which on the peer is asked to wait, */
+const KEPT_PAUSE = 64;
+/** … and down to which it goes on. What is on its way meanwhile comes all the same: 256 more. */
+const KEPT_RESUME = 16;
 
 interface Waiting {
   readonly resolve: (result: IteratorResult<Uint8Array>) => void;
@@ -36,6 +40,8 @@ interface Waiting {
 export class MessageQueue implements AsyncIterableIterator<Uint8Array> {
   readonly #sequenced: boolean;
   readonly #onDone: () => void;
+  readonly #onPause: (paused: boolean) => void;
+  #paused = false;
   #kept: Uint8Array[] = [];
   /** Messages at the front of `#kept` that were read. */
   #taken = 0;
@@ -44,10 +50,20 @@ export class MessageQueue implements AsyncIterableIterator<Uint8Array> {
   #done = false;
   #error: unknown = null;
 
-  /** @param onDone called once, when the queue takes no more */
-  constructor(sequenced: boolean, onDone: () => void) {
+  /**
+   * @param onDone  called once, when the queue takes no more
+   * @param onPause called when it wants no more for now, and again when it does
+   */
+  constructor(sequenced: boolean, onDone: () => void, onPause: (paused: boolean) => void) {
     this.#sequenced = sequenced;
     this.#onDone = onDone;
+    this.#onPause = onPause;
+  }
+
+  #pause(paused: boolean): void {
+    if (this.#sequenced || paused === this.#paused) return;
+    this.#paused = paused;
+    this.#onPause(paused);
   }
 
   push(bytes: Uint8Array): void {
@@ -62,9 +78,8 @@ export class MessageQueue implements AsyncIterableIterator<Uint8Array> {
     const count = this.#kept.length - this.#taken;
     if (this.#sequenced && count > KEPT_SEQUENCED) {
       this.#take();
-    } else if (count > KEPT_ORDERED) {
-      const message = `an iterator left ${KEPT_ORDERED} messages unread`;
-      this.finish(new NetrtError("ERR_NETRT_BACKPRESSURE", message));
+    } else if (count >= KEPT_PAUSE) {
+      this.#pause(true);
     }
   }
 
@@ -73,6 +88,7 @@ export class MessageQueue implements AsyncIterableIterator<Uint8Array> {
     if (this.#done) return;
     this.#done = true;
     this.#error = error;
+    this.#pause(false);
     this.#onDone();
     // The error is thrown once; after it, and for whoever waits behind it, the iterator has ended.
     for (const waiting of this.#waiting.splice(0))
@@ -88,6 +104,7 @@ export class MessageQueue implements AsyncIterableIterator<Uint8Array> {
       this.#kept.splice(0, this.#taken);
       this.#taken = 0;
     }
+    if (this.#kept.length - this.#taken <= KEPT_RESUME) this.#pause(false);
     return value;
   }
 

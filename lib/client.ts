@@ -8,6 +8,7 @@
 import { EventEmitter } from "node:events";
 import { checkSignal, onAbort } from "./abort.js";
 import { parseAddress } from "./address.js";
+import type { Fragment } from "./assembly.js";
 import { type ChannelEvents, MessageQueue } from "./channel.js";
 import type { EngineChoiceOptions } from "./choice.js";
 import {
@@ -17,9 +18,11 @@ import {
   QUEUE_BYTES_DEFAULT,
   socketAddress,
 } from "./configure.js";
+import { type Disconnect, readDisconnect } from "./disconnect.js";
 import { Driver, type DriverEvents } from "./driver.js";
 import { ADDRESS_IPV6, type Address } from "./engine/address.js";
 import { ROLE_CLIENT } from "./engine/config.js";
+import { RECORD_PAUSE } from "./engine/ring.js";
 import {
   CLIENT_CONNECTED,
   CLIENT_DENIED,
@@ -32,7 +35,7 @@ import {
 } from "./engine/state.js";
 import { argumentError, checkOptions, type ErrorCode, NetrtError } from "./errors.js";
 import { insecureKey } from "./insecure.js";
-import { type CloseOptions, type Disconnect, Peer, readDisconnect, readPeer } from "./peer.js";
+import { type CloseOptions, Peer, readPeer } from "./peer.js";
 import { type ChannelName, checkProtocol, type Protocol } from "./protocol.js";
 import { type ChannelStats, type HostStats, readChannelStats, readHostStats } from "./stats.js";
 import { decodeToken, mintToken, tokenFromBase64 } from "./token.js";
@@ -115,6 +118,8 @@ export class Client<P extends Protocol = Protocol> extends Peer<P> {
   readonly #protocol: P;
   readonly #channels = new Map<number, EventEmitter<ChannelEvents>>();
   readonly #queues = new Map<number, Set<MessageQueue>>();
+  /** Iterators of each channel that want no more for now. */
+  readonly #pauses = new Map<number, number>();
   readonly #over: Promise<void>;
   #finish!: () => void;
 
@@ -137,7 +142,11 @@ export class Client<P extends Protocol = Protocol> extends Peer<P> {
   get hostStats(): ClientStats<P> {
     const channels = {} as Record<ChannelName<P>, ChannelStats>;
     for (const [index, name] of this.#protocol.channelNames.entries()) {
-      channels[name as ChannelName<P>] = readChannelStats(this.#host.page, index);
+      channels[name as ChannelName<P>] = readChannelStats(
+        this.#host.page,
+        index,
+        this.#host.assembled,
+      );
     }
     return { ...readHostStats(this.#host), channels };
   }
@@ -159,20 +168,34 @@ export class Client<P extends Protocol = Protocol> extends Peer<P> {
 
   /**
    * The messages of one channel from now on, as copies, for `for await`. Ends when this side closes;
-   * throws when the connection ends otherwise. Of a RealTime channel it keeps the newest 64 unread.
+   * throws when the connection ends otherwise. Of a RealTime channel it keeps the newest 64 unread. On any
+   * other, 64 unread messages make the server wait with more (R-57): some 320 are kept at most.
    *
-   * @throws NetrtError `ERR_NETRT_UNKNOWN_CHANNEL`; while iterating also `ERR_NETRT_BACKPRESSURE` when
-   * 65,536 messages of another channel wait unread
+   * @throws NetrtError `ERR_NETRT_UNKNOWN_CHANNEL`
    */
   messages(name: ChannelName<P>): AsyncIterableIterator<Uint8Array> {
     const index = this.#protocol.channelIndex(name);
     const queues = this.#queues.get(index) ?? new Set<MessageQueue>();
     this.#queues.set(index, queues);
     const sequenced = this.#protocol.channels[name].order === "sequenced";
-    const queue = new MessageQueue(sequenced, () => queues.delete(queue));
+    const queue = new MessageQueue(
+      sequenced,
+      () => queues.delete(queue),
+      (paused) => this.#paused(index, paused),
+    );
     queues.add(queue);
     if (this.disconnected !== null) queue.finish(this.#endError(this.disconnected));
     return queue;
+  }
+
+  /** A channel waits while one of its iterators wants no more. */
+  #paused(channel: number, paused: boolean): void {
+    const count = (this.#pauses.get(channel) ?? 0) + (paused ? 1 : -1);
+    this.#pauses.set(channel, count);
+    const changed = paused ? count === 1 : count === 0;
+    if (changed && this.disconnected === null) {
+      this.#host.wish(RECORD_PAUSE, this.handle, channel, paused);
+    }
   }
 
   /** Sends everything now instead of at the end of the running JavaScript. */
@@ -188,6 +211,11 @@ export class Client<P extends Protocol = Protocol> extends Peer<P> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** @internal */
+  receivedBlock(channel: number, bytes: Uint8Array): void {
+    this.#channels.get(channel)?.emit("block", bytes);
   }
 
   /** @internal */
@@ -274,8 +302,27 @@ class Connecting<P extends Protocol> implements DriverEvents {
     this.#client?.ended(this.#end);
   }
 
-  message(_handle: number, channel: number, bytes: Uint8Array): void {
+  message(_handle: number, channel: number, bytes: Uint8Array, id: number): void {
+    this.#client?.assembleWhole(channel, id);
     this.#client?.received(channel, bytes);
+  }
+
+  fragment(_handle: number, channel: number, fragment: Fragment, block: boolean): void {
+    const client = this.#client;
+    if (client === null) return;
+    if (block) {
+      const bytes = client.assembleBlock(channel, fragment);
+      if (bytes !== null) client.receivedBlock(channel, bytes);
+      return;
+    }
+    const bytes = client.assembleMessage(channel, fragment);
+    if (bytes === null) return;
+    this.#driver.assembled[channel] = (this.#driver.assembled[channel] ?? 0) + 1;
+    client.received(channel, bytes);
+  }
+
+  packet(_handle: number, number: number, acked: boolean, bytes: number): void {
+    this.#client?.verdict(number, acked, bytes);
   }
 
   fate(_handle: number, channel: number, tag: number, fate: number): void {
@@ -295,7 +342,9 @@ class Connecting<P extends Protocol> implements DriverEvents {
     this.#reject(this.#end === null ? stateError(state) : endError(this.#end, this.#protocol));
   }
 
-  turned(): void {}
+  turned(): void {
+    for (const client of this.#driver.busy) (client as Client<P>).turned();
+  }
 }
 
 /** A token from what the user gave, checked as far as a client can. */

@@ -11,11 +11,14 @@ import {
   CONFIG_ADDRESS_WORDS,
   CONFIG_ADDRESSES,
   CONFIG_ADDRESSES_MAX,
+  CONFIG_BYTE_RATE_MAX,
   CONFIG_CARRIEDS,
   CONFIG_CHANNELS,
   CONFIG_CHUNKS,
+  CONFIG_CONGESTION,
   CONFIG_MESSAGES,
   CONFIG_NAME_HASH,
+  CONFIG_PACKET_RATE_MAX,
   CONFIG_PAYLOAD_BYTES_MAX,
   CONFIG_PEERS_MAX,
   CONFIG_PENDING_MAX,
@@ -30,25 +33,31 @@ import {
   CONFIG_TOKENS_MAX,
   CONFIG_WORDS,
 } from "./engine/config.js";
+import { CONGESTION_BINARY, CONGESTION_DELAY, CONGESTION_FIXED } from "./engine/congestion.js";
 import {
   COMPLETION_RESERVE_BYTES,
   PACING_RATE_MAX,
   PACING_RATE_MIN,
   PAYLOAD_BYTES_MAX,
+  PAYLOAD_BYTES_MIN,
   PEERS_MAX,
 } from "./engine/limits.js";
 import { POLICY_WORDS } from "./engine/policy.js";
-import { argumentError, checkInteger } from "./errors.js";
-import { encodePolicy } from "./policy.js";
+import { argumentError, checkInteger, checkOptions } from "./errors.js";
+import { encodePolicy, POLICY_HASHED_WORDS } from "./policy.js";
 import type { Protocol } from "./protocol.js";
 import type { SocketAddress } from "./turn.js";
 
 /** Peers of a server unless it says otherwise. */
 export const PEERS_DEFAULT = 4096;
-/** Bytes per second toward one peer: 10 Mbit/s, far above a game's stream, below a home link's. */
-export const RATE_DEFAULT = 1_250_000;
-/** Bytes of messages that may wait for one peer: a fifth of a second at the default rate. */
-export const QUEUE_BYTES_DEFAULT = 262_144;
+/** Bytes per second toward one peer where nothing else bounds: 10 Mbit/s, below a home link's. */
+export const RATE_FIXED_DEFAULT = 1_250_000;
+/** … and where congestion control finds what the path takes: 1 Gbit/s. */
+export const RATE_DEFAULT = 125_000_000;
+/** Bytes of messages that may wait for one peer: twice what a channel has on its way at most. */
+export const QUEUE_BYTES_DEFAULT = 524_288;
+/** Bytes of blocks that have come in part, of all peers of a server. */
+export const ASSEMBLY_BYTES_DEFAULT = 268_435_456;
 /** Messages that may wait for one peer: bounds what one end can report at once. */
 export const QUEUE_MESSAGES_MAX = 1024;
 /** Bytes asked of the kernel for a socket buffer: 3,000 full datagrams, a tick of 1,000 peers. */
@@ -57,15 +66,40 @@ export const SOCKET_BUFFER_BYTES = 4_194_304;
 /** Options about memory and rates that server and client share. */
 export interface LimitOptions {
   /**
-   * Bytes per second toward one peer, 1,000 to 1,000,000,000. Default 1,250,000 (10 Mbit/s).
-   * What is over it waits in the queue; a newer RealTime message takes the place of a waiting one.
+   * How the rate toward a peer is found. `delay` (default): from queueing delay and loss, so that other
+   * traffic on the path keeps its share (PROTOCOL R-58). `binary`: Glenn Fiedler's good and bad mode, 30
+   * and 10 packets a second (R-59). `fixed`: `sendRate` alone.
+   */
+  readonly congestion?: CongestionMode;
+  /**
+   * Bytes per second toward one peer at most, 1,000 to 1,000,000,000. Default 125,000,000 (1 Gbit/s); with
+   * `congestion: "fixed"` 1,250,000 (10 Mbit/s). What is over the rate waits in the queue; a newer
+   * RealTime message takes the place of a waiting one.
    */
   readonly sendRate?: number;
   /**
-   * Bytes of messages that may wait for one peer, 4,096 to 67,108,864. Default 262,144. `send`
-   * answers false when a message doesn't fit.
+   * Bytes of messages that may wait for one peer, 4,096 to 67,108,864. Default 524,288. `send`
+   * answers false when a message doesn't fit. Blocks take half of it at most.
    */
   readonly queueBytes?: number;
+  /**
+   * What this end takes of the other, told at the beginning (R-60): a client on a thin link dictates
+   * how it is served.
+   */
+  readonly receive?: ReceiveLimits;
+}
+
+/** Modes of congestion control. */
+export type CongestionMode = "delay" | "binary" | "fixed";
+
+/** What one end takes of the other. */
+export interface ReceiveLimits {
+  /** Longest payload, 200 to 1200 bytes. Default 1200. Longer messages come in smaller fragments. */
+  readonly payloadBytes?: number;
+  /** Packets per second, 1 to 65,535. Default: any number. */
+  readonly packetsPerSecond?: number;
+  /** Bytes per second, 1,000 to 1,000,000,000. Default: any number. */
+  readonly bytesPerSecond?: number;
 }
 
 export interface Sizes {
@@ -85,9 +119,9 @@ function powerOfTwo(value: number): number {
 /** Rings and pools for so many peers: memory that is there from the start and never grows. */
 function sizes(config: Uint32Array, peersMax: number, queueBytes: number): Sizes {
   config[CONFIG_CHUNKS] = clamp(peersMax * 16, 8192, 262_144);
-  // A RealTime channel alone keeps up to 32 messages of a peer that falls silent (SEQUENCED_KEPT_MAX):
+  // A RealTime channel alone keeps up to 64 messages of a peer that falls silent (SEQUENCED_KEPT_MAX):
   // with less than that for each, one stall of the link takes the memory of everything Reliable.
-  config[CONFIG_MESSAGES] = Math.min(8192 + peersMax * 64, 262_144);
+  config[CONFIG_MESSAGES] = Math.min(8192 + peersMax * 96, 393_216);
   config[CONFIG_CARRIEDS] = Math.min(16_384 + peersMax * 256, 1_048_576);
   return {
     config,
@@ -112,8 +146,19 @@ function base(role: number, raw: boolean, protocolId: bigint, peersMax: number):
   return config;
 }
 
+const CONGESTION: Record<CongestionMode, number> = {
+  fixed: CONGESTION_FIXED,
+  delay: CONGESTION_DELAY,
+  binary: CONGESTION_BINARY,
+};
+
 function limits(config: Uint32Array, options: LimitOptions): number {
-  const { sendRate = RATE_DEFAULT, queueBytes = QUEUE_BYTES_DEFAULT } = options;
+  const { congestion = "delay", queueBytes = QUEUE_BYTES_DEFAULT } = options;
+  if (!Object.hasOwn(CONGESTION, congestion)) {
+    throw argumentError("congestion", congestion, '"delay", "binary" or "fixed"');
+  }
+  const { sendRate = congestion === "fixed" ? RATE_FIXED_DEFAULT : RATE_DEFAULT } = options;
+  config[CONFIG_CONGESTION] = CONGESTION[congestion];
   config[CONFIG_RATE] = checkInteger("sendRate", sendRate, PACING_RATE_MIN, PACING_RATE_MAX, "B/s");
   config[CONFIG_QUEUE_BYTES_MAX] = checkInteger(
     "queueBytes",
@@ -123,6 +168,31 @@ function limits(config: Uint32Array, options: LimitOptions): number {
     "bytes",
   );
   return queueBytes;
+}
+
+/** A hello's bytes beside its channels, with the acks and control frames that ride with it. */
+const HELLO_ROOM_BYTES = 80;
+
+function receiveLimits(config: Uint32Array, receive: ReceiveLimits = {}): void {
+  const { payloadBytes = PAYLOAD_BYTES_MAX, packetsPerSecond, bytesPerSecond } = receive;
+  // The hello names every channel in one payload.
+  const least = Math.max(PAYLOAD_BYTES_MIN, HELLO_ROOM_BYTES + 4 * config[CONFIG_CHANNELS]);
+  config[CONFIG_PAYLOAD_BYTES_MAX] = checkInteger(
+    "receive.payloadBytes",
+    payloadBytes,
+    least,
+    PAYLOAD_BYTES_MAX,
+    "bytes",
+  );
+  if (packetsPerSecond !== undefined) {
+    const name = "receive.packetsPerSecond";
+    config[CONFIG_PACKET_RATE_MAX] = checkInteger(name, packetsPerSecond, 1, 65_535, "packets/s");
+  }
+  if (bytesPerSecond !== undefined) {
+    const name = "receive.bytesPerSecond";
+    const [least, most] = [PACING_RATE_MIN, PACING_RATE_MAX];
+    config[CONFIG_BYTE_RATE_MAX] = checkInteger(name, bytesPerSecond, least, most, "B/s");
+  }
 }
 
 /** The configuration of a host that speaks a protocol's channels. */
@@ -139,9 +209,12 @@ export function configureProtocol(
   for (const [index, name] of names.entries()) {
     const policy = protocol.channels[name] as Protocol["channels"][string];
     const start = CONFIG_POLICIES + index * POLICY_WORDS;
-    config.set(encodePolicy(policy), start);
+    const words = encodePolicy(policy);
+    config.set(words.subarray(0, POLICY_HASHED_WORDS), start);
     config[start + 8] = protocol.channelHash(index);
+    config[start + 9] = words[8];
   }
+  receiveLimits(config, checkOptions(options.receive ?? {}));
   return sizes(config, peersMax, limits(config, options));
 }
 
@@ -158,7 +231,8 @@ export function configureRaw(
   const config = base(role, true, protocolId, checkInteger("maxClients", peersMax, 1, PEERS_MAX));
   config[CONFIG_CHANNELS] = 1;
   config.set(RAW_POLICY, CONFIG_POLICIES);
-  return sizes(config, peersMax, limits(config, options));
+  // Bare payloads are never acked: nothing tells what the path takes.
+  return sizes(config, peersMax, limits(config, { ...options, congestion: "fixed" }));
 }
 
 // --- addresses ---

@@ -11,18 +11,23 @@
  */
 import { randomFillSync } from "node:crypto";
 import { createHistogram } from "node:perf_hooks";
+import type { Fragment } from "./assembly.js";
 import { chooseEngine, type Wanted } from "./choice.js";
 import type { Sizes } from "./configure.js";
 import { SOCKET_BUFFER_BYTES } from "./configure.js";
 import { CONFIG_PEERS_MAX, ENTROPY_BYTES } from "./engine/config.js";
 import {
+  FRAGMENT_RECORD_BYTES,
   NO_ROOM,
+  RECORD_BLOCK,
   RECORD_BYTES,
   RECORD_CLOSE,
   RECORD_CONNECT,
   RECORD_DISCONNECT,
   RECORD_FATE,
+  RECORD_FRAGMENT,
   RECORD_MESSAGE,
+  RECORD_PACKET,
   RECORD_STATE,
   Ring,
   ringBytes,
@@ -52,6 +57,8 @@ const TICK_PACED_HZ = 30;
 const BLOCKED_RETRY_US = 1000;
 /** How often room for those who wait for it is looked for, where an I/O thread makes it (µs). */
 const RELIEF_US = 1000;
+/** And how often blocks are fed that nothing else reminds us of (µs). */
+const BUSY_US = 10_000;
 /** Without any deadline the driver still looks after so long (µs): an hour. */
 const IDLE_US = 3_600_000_000;
 
@@ -59,7 +66,11 @@ const IDLE_US = 3_600_000_000;
 export interface DriverEvents {
   connected(peer: number, slot: number, payload: Uint8Array): void;
   disconnected(peer: number, reason: number, local: boolean, text: Uint8Array): void;
-  message(peer: number, channel: number, bytes: Uint8Array): void;
+  message(peer: number, channel: number, bytes: Uint8Array, id: number): void;
+  /** A fragment of a message, or of a block. */
+  fragment(peer: number, channel: number, fragment: Fragment, block: boolean): void;
+  /** A packet has its verdict. */
+  packet(peer: number, number: number, acked: boolean, bytes: number): void;
   fate(peer: number, channel: number, tag: number, fate: number): void;
   clientState(state: number): void;
   /** After the events of a turn. */
@@ -93,6 +104,10 @@ export class Driver {
   readonly transportUs = createHistogram();
   readonly engine: Engine;
   readonly waiters = new Set<Waiter>();
+  /** Peers that send or receive blocks: they go on after each turn. */
+  readonly busy = new Set<object>();
+  /** Messages of each channel that were put together from fragments. */
+  readonly assembled: number[] = [];
   readonly #completion = new Ring();
   readonly #events: DriverEvents;
   readonly #paced: boolean;
@@ -100,7 +115,7 @@ export class Driver {
   /** Bytes of the submission ring ever written, and its head then. */
   #submittedBytes = 0;
   #submittedHead: number;
-  #waitingCloses: (() => void)[] = [];
+  #waitingWishes: (() => void)[] = [];
   #draining = false;
   #held = false;
   #flushAsked = false;
@@ -220,7 +235,7 @@ export class Driver {
     const word = this.push(RECORD_CLOSE, text.length);
     if (word === NO_ROOM) {
       // Once the user's own ring is read there is room: an end is never forgotten.
-      this.#waitingCloses.push(() => this.closePeer(peer, reason, text, drain));
+      this.#waitingWishes.push(() => this.closePeer(peer, reason, text, drain));
       return;
     }
     const { words, bytes } = this.submission;
@@ -229,6 +244,21 @@ export class Driver {
     words[word + 4] = reason;
     words[word + 5] = drain ? 1 : 0;
     bytes.set(text, word * 4 + RECORD_BYTES);
+    this.submitted();
+  }
+
+  /** Submits what the user wants to hear from now on: `kind` is RECORD_PAUSE or RECORD_WATCH. */
+  wish(kind: number, peer: number, channel: number, on: boolean): void {
+    const word = this.push(kind, 0);
+    if (word === NO_ROOM) {
+      this.#waitingWishes.push(() => this.wish(kind, peer, channel, on));
+      return;
+    }
+    const { words } = this.submission;
+    words[word + 1] = peer;
+    words[word + 2] = channel;
+    words[word + 4] = 0;
+    words[word + 5] = on ? 1 : 0;
     this.submitted();
   }
 
@@ -323,6 +353,7 @@ export class Driver {
     if (this.schedule !== null) deadlineUs = Math.min(deadlineUs, this.schedule.nextDeadlineUs);
     const threaded = this.#threaded;
     if (threaded && this.waiters.size > 0) deadlineUs = Math.min(deadlineUs, now + RELIEF_US);
+    if (threaded && this.busy.size > 0) deadlineUs = Math.min(deadlineUs, now + BUSY_US);
     // Records that are held back are no news: an I/O thread would tell of them again and again.
     this.engine.arm(deadlineUs, !(threaded && this.#held), flush);
   }
@@ -345,7 +376,7 @@ export class Driver {
     } finally {
       ringRelease(ring);
       this.#draining = false;
-      if (!this.#closed) for (const close of this.#waitingCloses.splice(0)) close();
+      for (const wish of this.#waitingWishes.splice(0)) if (!this.#closed) wish();
     }
   }
 
@@ -364,7 +395,29 @@ export class Driver {
     const end = start + words[word + 3];
     switch (words[word] >>> 24) {
       case RECORD_MESSAGE:
-        this.#events.message(peer, words[word + 2], bytes.subarray(start, end));
+        this.#events.message(peer, words[word + 2], bytes.subarray(start, end), words[word + 4]);
+        break;
+      case RECORD_FRAGMENT:
+      case RECORD_BLOCK:
+        this.#events.fragment(
+          peer,
+          words[word + 2],
+          {
+            key: words[word + 4],
+            index: words[word + 5],
+            total: words[start / 4],
+            body: bytes.subarray(start + FRAGMENT_RECORD_BYTES, end),
+          },
+          words[word] >>> 24 === RECORD_BLOCK,
+        );
+        break;
+      case RECORD_PACKET:
+        this.#events.packet(
+          peer,
+          words[start / 4 + 1] * 2 ** 32 + words[word + 4],
+          words[word + 5] === 1,
+          words[start / 4],
+        );
         break;
       case RECORD_FATE:
         this.#events.fate(peer, words[word + 2], words[word + 4], words[word + 5]);

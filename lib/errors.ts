@@ -61,6 +61,9 @@ export type ErrorCode =
   | "ERR_NETRT_UNKNOWN_CHANNEL"
   /** The message is longer than the channel's `messageBytesMax`. Send less, or split it. */
   | "ERR_NETRT_MESSAGE_TOO_LARGE"
+  /** A block could not be delivered: its channel's time ran out, or the peer left. Send it again once
+   * the link is better. */
+  | "ERR_NETRT_BLOCK"
   /** The server, client or peer was closed before the call, or while it waited. Not a fault when
    * you closed it; otherwise the message has the peer's reason. */
   | "ERR_NETRT_CLOSED"

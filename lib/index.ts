@@ -8,6 +8,8 @@
  */
 import { defaultEngine } from "./choice.js";
 
+export type { BlockProgress } from "./assembly.js";
+export type { BlockOptions } from "./block.js";
 export type { ServerChannel } from "./channel.js";
 export type { EngineChoice, EngineChoiceOptions } from "./choice.js";
 export {
@@ -17,18 +19,16 @@ export {
   connect,
   type InsecureTarget,
 } from "./client.js";
-export type { LimitOptions } from "./configure.js";
+export type { CongestionMode, LimitOptions, ReceiveLimits } from "./configure.js";
+export type { Disconnect, DisconnectReason } from "./disconnect.js";
 export { type ErrorCode, NetrtError } from "./errors.js";
+export type { Fate, Receipt, Undelivered } from "./fate.js";
 export {
   type CloseOptions,
-  type Disconnect,
-  type DisconnectReason,
-  type Fate,
+  type PacketVerdict,
   Peer,
   type PeerEvents,
-  type Receipt,
   type SendOptions,
-  type Undelivered,
 } from "./peer.js";
 export type { ChannelPolicy, Expiry, Order, Redundancy, Repair, Strategy } from "./policy.js";
 export {

@@ -17,6 +17,7 @@ import {
   ownAddresses,
   socketAddress,
 } from "./configure.js";
+import { readDisconnect } from "./disconnect.js";
 import { Driver } from "./driver.js";
 import { ROLE_CLIENT, ROLE_SERVER } from "./engine/config.js";
 import { KEY_BYTES, PAYLOAD_BYTES_MAX } from "./engine/limits.js";
@@ -36,7 +37,7 @@ import {
   REASON_SHUTDOWN,
 } from "./engine/state.js";
 import { argumentError, checkOptions, describeGiven, NetrtError } from "./errors.js";
-import { readDisconnect, readPeer } from "./peer.js";
+import { readPeer } from "./peer.js";
 import { type HostStats, readHostStats } from "./stats.js";
 import { decodeToken, tokenFromBase64 } from "./token.js";
 
@@ -216,6 +217,8 @@ export class NetcodeServer extends EventEmitter<NetcodeServerEvents> {
           this.emit("payload", client, bytes);
           client.emit("payload", bytes);
         },
+        fragment: () => undefined,
+        packet: () => undefined,
         fate: () => undefined,
         clientState: () => undefined,
         turned: () => {
@@ -440,6 +443,8 @@ export async function connectNetcode(
       disconnected: (_handle, reason, local, text) =>
         client?.ended(endOf(readDisconnect(reason, local, text).reason)),
       message: (_handle, _channel, payload) => client?.emit("payload", payload),
+      fragment: () => undefined,
+      packet: () => undefined,
       fate: () => undefined,
       clientState: (state) => {
         if (state <= CLIENT_DISCONNECTED) forgetSignal();

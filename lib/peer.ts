@@ -6,29 +6,25 @@
  * Invariants: after `disconnect` nothing is emitted; a message view is valid during its handler only.
  */
 import { EventEmitter } from "node:events";
+import { checkSignal } from "./abort.js";
 import { formatAddress } from "./address.js";
+import { Assemblies, type Assembly, type BlockProgress, type Fragment } from "./assembly.js";
+import { type BlockOptions, BlockSender, checkBlock } from "./block.js";
 import { QUEUE_MESSAGES_MAX } from "./configure.js";
+import { type Disconnect, encodeReason } from "./disconnect.js";
 import type { Driver } from "./driver.js";
 import {
-  FATE_DELIVERED,
-  FATE_DROPPED,
-  FATE_EXPIRED,
-  FATE_LOST,
-  FATE_SUPERSEDED,
-} from "./engine/channel.js";
-import { CLOSE_TEXT_BYTES_MAX } from "./engine/limits.js";
-import { NO_ROOM, RECORD_BYTES, RECORD_SEND, TTL_DEFAULT } from "./engine/ring.js";
-import {
-  REASON_CLOSED,
-  REASON_DISCONNECTED,
-  REASON_MISMATCH,
-  REASON_SHUTDOWN,
-  REASON_TIMED_OUT,
-  REASON_UNDELIVERED,
-  REASON_VIOLATION,
-} from "./engine/state.js";
+  NO_ROOM,
+  RECORD_BYTES,
+  RECORD_PAUSE,
+  RECORD_SEND,
+  RECORD_WATCH,
+  TTL_DEFAULT,
+} from "./engine/ring.js";
+import { REASON_CLOSED, REASON_VIOLATION } from "./engine/state.js";
 import {
   PEER_HANDLE,
+  PEER_PAYLOAD_BYTES,
   PEER_QUEUED_BYTES,
   PEER_QUEUED_MESSAGES,
   PEER_RELEASED_BYTES,
@@ -37,76 +33,11 @@ import {
   statsWords,
 } from "./engine/stats.js";
 import { argumentError, checkBoolean, checkInteger, checkOptions, NetrtError } from "./errors.js";
+import { FATES, type Receipt, type Undelivered } from "./fate.js";
 import { Pending } from "./pending.js";
 import { EXPIRY_LONG_MS, EXPIRY_MS_MAX } from "./policy.js";
 import type { ChannelName, MessageOf, Protocol } from "./protocol.js";
 import { type PeerStats, readPeerStats } from "./stats.js";
-
-/** Why a connection ended. */
-export type DisconnectReason =
-  /** One side called `close`. */
-  | "closed"
-  /** The server closed with all its peers. */
-  | "shutdown"
-  /** Nothing was heard from the peer for the token's time-out. */
-  | "timedOut"
-  /** The peers define the protocol differently; `text` names the first difference. */
-  | "mismatch"
-  /** The peer broke the protocol; `text` says how. */
-  | "violation"
-  /** The peer left without a reason, as a bare NETCODE peer does. */
-  | "disconnected"
-  /** A message of a Critical channel could not be delivered. */
-  | "undelivered";
-
-const REASONS = new Map<number, DisconnectReason>([
-  [REASON_CLOSED, "closed"],
-  [REASON_SHUTDOWN, "shutdown"],
-  [REASON_TIMED_OUT, "timedOut"],
-  [REASON_MISMATCH, "mismatch"],
-  [REASON_VIOLATION, "violation"],
-  [REASON_DISCONNECTED, "disconnected"],
-  [REASON_UNDELIVERED, "undelivered"],
-]);
-
-/** How a connection ended. */
-export interface Disconnect {
-  readonly reason: DisconnectReason;
-  /** What the closing side said, up to 120 bytes of UTF-8; "" for nothing. */
-  readonly text: string;
-  /** Whether this side ended it. */
-  readonly local: boolean;
-}
-
-/**
- * What became of a message (R-45). `delivered`: a packet with it is known to have arrived. `expired`:
- * its time ran out. `superseded`: a newer one took its place unsent. `lost`: every packet with it
- * counts as lost, which is probable, not certain. `dropped`: no room, or the connection ended.
- */
-export type Fate = "delivered" | "expired" | "superseded" | "lost" | "dropped";
-
-const FATES = new Map<number, Fate>([
-  [FATE_DELIVERED, "delivered"],
-  [FATE_EXPIRED, "expired"],
-  [FATE_SUPERSEDED, "superseded"],
-  [FATE_LOST, "lost"],
-  [FATE_DROPPED, "dropped"],
-]);
-
-/** The fate of a message that was sent with `receipt: true`. */
-export interface Receipt<Name extends string = string> {
-  /** What `send` returned for the message. */
-  readonly receipt: number;
-  readonly channel: Name;
-  readonly fate: Fate;
-}
-
-/** A message that was promised and will not arrive. */
-export interface Undelivered<Name extends string = string> {
-  readonly channel: Name;
-  /** `expired`: its time ran out. `dropped`: no room, or the connection ended. */
-  readonly fate: "expired" | "dropped";
-}
 
 /** Options of one message. */
 export interface SendOptions {
@@ -120,11 +51,21 @@ export interface SendOptions {
   readonly receipt?: boolean;
 }
 
+/** What became of one packet (PROTOCOL R-25): Tribes' delivery notification. */
+export interface PacketVerdict {
+  /** Its number, counted from the connection's first packet. */
+  readonly number: number;
+  /** Acked is definite; lost is probable, and stays the verdict even if an ack comes late. */
+  readonly acked: boolean;
+  /** Its size on the wire without IP and UDP headers. */
+  readonly bytes: number;
+}
+
 /** Options of `close`. */
 export interface CloseOptions {
   /** Told to the peer, at most 120 bytes of UTF-8. */
   readonly reason?: string;
-  /** First send what is queued and wait until it is acked or expired; `send` is over at once. */
+  /** First send what is queued, blocks included, and wait until it is acked or expired; `send` is over at once. */
   readonly drain?: boolean;
 }
 
@@ -138,12 +79,18 @@ export interface PeerEvents<P extends Protocol> {
   undelivered: [message: Undelivered<ChannelName<P>>];
   /** After `send` answered false: there is room again. */
   drain: [];
+  /**
+   * A packet to this peer has its verdict: exactly one each, in the order of numbers. The engine
+   * reports them only while somebody listens.
+   */
+  packet: [verdict: PacketVerdict];
+  /** How far a block of the peer is, after each turn in which more of it came. */
+  progress: [channel: ChannelName<P>, progress: BlockProgress];
   /** The connection is over. Nothing comes after it. */
   disconnect: [end: Disconnect];
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /** Who a connect record tells of: client id, address, user data. */
 export function readPeer(payload: Uint8Array): [id: bigint, address: string, userData: Uint8Array] {
@@ -157,21 +104,6 @@ export function readPeer(payload: Uint8Array): [id: bigint, address: string, use
     d: view.getUint32(28, true),
   });
   return [view.getBigUint64(0, true), address, payload.slice(32)];
-}
-
-/** What an ended connection's record says. */
-export function readDisconnect(reason: number, local: boolean, text: Uint8Array): Disconnect {
-  return { reason: REASONS.get(reason) ?? "closed", text: decoder.decode(text), local };
-}
-
-/** The text of a close, checked. */
-export function encodeReason(reason: unknown): Uint8Array {
-  if (reason === undefined) return new Uint8Array(0);
-  const allowed = `a string of at most ${CLOSE_TEXT_BYTES_MAX} bytes of UTF-8`;
-  if (typeof reason !== "string") throw argumentError("reason", reason, allowed);
-  const bytes = encoder.encode(reason);
-  if (bytes.length > CLOSE_TEXT_BYTES_MAX) throw argumentError("reason", reason, allowed);
-  return bytes;
 }
 
 /** Checks a message's options; the words that the ring carries. */
@@ -223,6 +155,9 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
   readonly #queueBytesMax: number;
   readonly #pending = new Pending();
   #receipts = 0;
+  #blocks: BlockSender | null = null;
+  #assemblies: Assemblies | null = null;
+  #watched = false;
   #end: Disconnect | null = null;
   #closing = false;
   /** The row on the page is another peer's soon. */
@@ -247,6 +182,14 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
     this.id = id;
     this.address = address;
     this.userData = userData;
+    // The engine tells every packet's verdict only to those who listen.
+    const events: EventEmitter = this as EventEmitter;
+    events.on("newListener", (event) => {
+      if (event === "packet" && !this.#watched && this.connected) {
+        this.#watched = true;
+        driver.wish(RECORD_WATCH, handle, 0, true);
+      }
+    });
   }
 
   /** @internal The number by which the engine knows this peer. */
@@ -370,10 +313,63 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
     return wanted ? receipt : true;
   }
 
-  /** 1 to 2^32 - 1, then again: far more than can be without a fate at a time. */
+  /** 1 to 2^31 - 1, then again: far more than can be without a fate at a time. */
   #nextReceipt(): number {
-    this.#receipts = (this.#receipts % 0xffffffff) + 1;
+    this.#receipts = (this.#receipts % 0x7fffffff) + 1;
     return this.#receipts;
+  }
+
+  /**
+   * Sends a block: up to the channel's `blockBytesMax`, on an ordered Reliable or a Critical channel.
+   * It goes out paced, behind everything else, and the channel's messages overtake it. Blocks of one
+   * channel go one after the other.
+   *
+   * @param bytes not copied: leave them as they are until the promise settles
+   * @returns resolves when all of it is known to have arrived
+   * @throws NetrtError (as rejection) `ERR_NETRT_UNKNOWN_CHANNEL`, `ERR_NETRT_MESSAGE_TOO_LARGE`,
+   * `ERR_NETRT_STRATEGY` for a channel that takes no blocks, `ERR_NETRT_BLOCK` when a part of it could
+   * not be delivered, `ERR_NETRT_CLOSED`; the signal's reason when it aborts
+   */
+  async sendBlock(
+    channel: ChannelName<P>,
+    bytes: Uint8Array,
+    options: BlockOptions = {},
+  ): Promise<void> {
+    const index = this.#protocol.channelIndex(channel);
+    checkBlock(this.#protocol, channel, bytes);
+    checkSignal(checkOptions(options).signal);
+    if (!this.connected) throw this.#closedError();
+    this.#blocks ??= new BlockSender(this.#driver, this.#handle, this.#row, this.#queueBytesMax);
+    this.#driver.busy.add(this);
+    await this.#blocks.send(index, bytes, options);
+  }
+
+  /**
+   * Stops the peer from sending more on a channel that repairs, but for what is on its way (up to 256
+   * messages or fragments): for a consumer that can't keep up. Its messages wait at the peer, whose
+   * queue fills. `resume` lets it go on.
+   *
+   * @throws NetrtError `ERR_NETRT_UNKNOWN_CHANNEL`, `ERR_NETRT_STRATEGY` for a RealTime channel, on which
+   * nothing waits
+   */
+  pause(channel: ChannelName<P>): void {
+    this.#wishPause(channel, true);
+  }
+
+  /** Ends a `pause`. */
+  resume(channel: ChannelName<P>): void {
+    this.#wishPause(channel, false);
+  }
+
+  #wishPause(channel: ChannelName<P>, paused: boolean): void {
+    const index = this.#protocol.channelIndex(channel);
+    if (this.#protocol.channels[channel].repair === "none") {
+      throw new NetrtError(
+        "ERR_NETRT_STRATEGY",
+        `channel "${channel}" doesn't repair: what isn't taken in time is superseded, nothing waits`,
+      );
+    }
+    if (this.#end === null) this.#driver.wish(RECORD_PAUSE, this.#handle, index, paused);
   }
 
   #closedError(): NetrtError {
@@ -398,11 +394,69 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
   end(reason: number, text: Uint8Array, drain: boolean): void {
     if (this.#end !== null) return;
     this.#closing = true;
-    this.#driver.closePeer(this.#handle, reason, text, drain);
+    const close = () => this.#driver.closePeer(this.#handle, reason, text, drain);
+    if (drain && this.#blocks?.idle === false) this.#blocks.whenIdle(close);
+    else close();
+  }
+
+  /** @internal A fragment of a message; the message, once it is whole. */
+  assembleMessage(channel: number, fragment: Fragment): Uint8Array | null {
+    const assembly = this.#assembly(channel);
+    const bytes = assembly.message(fragment, this.#payloadBytes);
+    if (assembly.excessive) this.end(REASON_VIOLATION, encoder.encode("fragments"), false);
+    return bytes;
+  }
+
+  /** @internal A fragment of a block; the block, once it is whole. */
+  assembleBlock(channel: number, fragment: Fragment): Uint8Array | null {
+    this.#driver.busy.add(this);
+    return this.#assembly(channel).block(fragment);
+  }
+
+  /** @internal A message came whole. */
+  assembleWhole(channel: number, id: number): void {
+    this.#assemblies?.peek(channel)?.whole(id);
+  }
+
+  /** @internal Bytes of what the peer has sent in part. */
+  get assemblyBytes(): number {
+    return this.#assemblies?.bytes ?? 0;
+  }
+
+  #assembly(channel: number): Assembly {
+    const { channelNames, channels } = this.#protocol;
+    this.#assemblies ??= new Assemblies(channelNames.map((name) => channels[name]));
+    return this.#assemblies.channel(channel);
+  }
+
+  get #payloadBytes(): number {
+    return this.#driver.page[this.#row + PEER_PAYLOAD_BYTES];
+  }
+
+  /** @internal After a turn: blocks go on, and progress is told. */
+  turned(): void {
+    this.#blocks?.pump();
+    if (this.#blocks?.idle !== false && this.assemblyBytes === 0) this.#driver.busy.delete(this);
+    if (this.#assemblies === null) return;
+    for (const [index, name] of this.#protocol.channelNames.entries()) {
+      const progress = this.#assemblies.peek(index)?.takeProgress() ?? null;
+      if (progress !== null) this.emit("progress", name as ChannelName<P>, progress);
+    }
+  }
+
+  /** @internal */
+  verdict(number: number, acked: boolean, bytes: number): void {
+    if (this.listenerCount("packet") > 0) {
+      this.emit("packet", { number, acked, bytes });
+    } else {
+      this.#watched = false;
+      this.#driver.wish(RECORD_WATCH, this.#handle, 0, false);
+    }
   }
 
   /** @internal What became of a message: `tag` is its receipt, or 0. */
   fated(channelIndex: number, tag: number, fateNumber: number): void {
+    if (this.#blocks?.fated(tag, fateNumber)) return;
     const channel = this.#protocol.channelNames[channelIndex] as ChannelName<P>;
     const fate = FATES.get(fateNumber) ?? "dropped";
     if (tag !== 0) this.emit("fate", { receipt: tag, channel, fate });
@@ -428,6 +482,8 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
   /** @internal */
   ended(end: Disconnect): void {
     this.#end = end;
+    this.#driver.busy.delete(this);
+    this.#blocks?.end(this.#closedError());
     this.#lastStats = this.#readStats();
   }
 }

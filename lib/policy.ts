@@ -1,13 +1,11 @@
 /**
  * The delivery policy: how one channel delivers, as data.
  *
- * Owns: the vocabulary of a policy, its limits, what this release's engines can run of it, and the
- * eight words that carry it to them.
+ * Owns: the vocabulary of a policy, its limits, and the nine words that carry it to the engines.
  * Never does: judge what a strategy allows; lib/strategy.ts makes policies and holds them to that.
- * Invariants: a policy is frozen and lawful from the moment it exists. What is lawful but not in
- * this release throws: a channel never silently behaves as something else.
+ * Invariant: a policy is frozen and lawful from the moment it exists.
  */
-import { COPIES_ADAPTIVE, MESSAGE_BYTES_MAX } from "./engine/limits.js";
+import { COPIES_ADAPTIVE } from "./engine/limits.js";
 import {
   EXPIRY_NEVER,
   EXPIRY_SUPERSEDED,
@@ -18,7 +16,6 @@ import {
   REPAIR_NACK,
   REPAIR_NONE,
 } from "./engine/policy.js";
-import { NetrtError } from "./errors.js";
 
 /** `none`: as it comes. `sequenced`: the newest wins. `ordered`: a gap waits until it is filled or
  * has expired. */
@@ -52,9 +49,6 @@ export const REDUNDANCY_LOW_COPIES = 1;
 /** Copies that `high` redundancy sends at most: with 7, a burst of 7 lost packets (55 ms at 128 Hz)
  * loses no message. Fiedler has 2 to 15 inputs a packet as typical. */
 export const REDUNDANCY_HIGH_COPIES = 7;
-/** The longest message that a policy may name, in bytes: 64 KiB, in fragments. What the engines of
- * this release take is `MESSAGE_BYTES_MAX` of their limits, one packet. */
-export const FRAGMENTED_BYTES_MAX = 65_536;
 /** Heaviest channel weight. */
 export const PRIORITY_MAX = 255;
 
@@ -64,6 +58,8 @@ interface PolicyBase {
   readonly priority: number;
   /** Longest message, in bytes. */
   readonly messageBytesMax: number;
+  /** Longest block, in bytes; 0 where the channel takes none. */
+  readonly blockBytesMax: number;
 }
 
 /** What {@link realTime} makes. */
@@ -105,21 +101,6 @@ export interface CriticalPolicy extends PolicyBase {
 /** How one channel delivers: a frozen value, made by one of the four constructors. */
 export type ChannelPolicy = RealTimePolicy | TimeSensitivePolicy | ReliablePolicy | CriticalPolicy;
 
-/**
- * Refuses what the engines of this release do not run: it is said, not approximated.
- *
- * @throws NetrtError `ERR_NETRT_NOT_SUPPORTED`
- */
-export function checkSupported(policy: ChannelPolicy): void {
-  if (policy.messageBytesMax > MESSAGE_BYTES_MAX) {
-    throw new NetrtError(
-      "ERR_NETRT_NOT_SUPPORTED",
-      `messages beyond one packet are not supported yet; messageBytesMax may be up to ` +
-        `${MESSAGE_BYTES_MAX} (bytes), but ${policy.messageBytesMax} was given`,
-    );
-  }
-}
-
 const ORDER_WORD: Record<Order, number> = {
   none: ORDER_NONE,
   sequenced: ORDER_SEQUENCED,
@@ -149,10 +130,12 @@ const STRATEGY_WORD: Record<Strategy, number> = {
   reliable: 3,
   critical: 4,
 };
-const ENCODED_WORDS = 8;
+const ENCODED_WORDS = 9;
+/** Words of a policy that stand before its hash in a host's configuration. */
+export const POLICY_HASHED_WORDS = 8;
 
 /**
- * A policy as the engines take it, which is also what the channel hash covers: eight 32-bit words.
+ * A policy as the engines take it, which is also what the channel hash covers: nine 32-bit words.
  *
  * | word | meaning |
  * | --- | --- |
@@ -164,11 +147,9 @@ const ENCODED_WORDS = 8;
  * | 5 | priority, 1 to 255 |
  * | 6 | longest message in bytes |
  * | 7 | strategy, for statistics: 1 RealTime, 2 TimeSensitive, 3 Reliable, 4 Critical |
- *
- * @throws NetrtError `ERR_NETRT_NOT_SUPPORTED` for what no constructor of this release makes
+ * | 8 | longest block in bytes |
  */
 export function encodePolicy(policy: ChannelPolicy): Uint32Array {
-  checkSupported(policy);
   const { order, repair, redundancy, expiry, priority, messageBytesMax, strategy } = policy;
   const words = new Uint32Array(ENCODED_WORDS);
   words[0] = ORDER_WORD[order];
@@ -179,5 +160,6 @@ export function encodePolicy(policy: ChannelPolicy): Uint32Array {
   words[5] = priority;
   words[6] = messageBytesMax;
   words[7] = STRATEGY_WORD[strategy];
+  words[8] = policy.blockBytesMax;
   return words;
 }

@@ -7,9 +7,11 @@
 import { EventEmitter } from "node:events";
 import { checkSignal, onAbort } from "./abort.js";
 import { parseAddress } from "./address.js";
+import type { Fragment } from "./assembly.js";
 import { ServerChannel } from "./channel.js";
 import type { EngineChoiceOptions } from "./choice.js";
 import {
+  ASSEMBLY_BYTES_DEFAULT,
   boundText,
   configureAddresses,
   configureProtocol,
@@ -20,11 +22,12 @@ import {
   QUEUE_BYTES_DEFAULT,
   socketAddress,
 } from "./configure.js";
+import { type Disconnect, encodeReason, readDisconnect } from "./disconnect.js";
 import { Driver } from "./driver.js";
 import { ROLE_SERVER } from "./engine/config.js";
-import { KEY_BYTES } from "./engine/limits.js";
+import { BLOCK_BYTES_MAX, KEY_BYTES } from "./engine/limits.js";
 import { NO_ROOM, RECORD_BROADCAST, RECORD_BYTES } from "./engine/ring.js";
-import { REASON_SHUTDOWN } from "./engine/state.js";
+import { REASON_RESOURCES, REASON_SHUTDOWN } from "./engine/state.js";
 import {
   argumentError,
   checkBoolean,
@@ -35,16 +38,7 @@ import {
   NetrtError,
 } from "./errors.js";
 import { insecureKey } from "./insecure.js";
-import {
-  checkMessage,
-  type Disconnect,
-  encodeReason,
-  Peer,
-  readDisconnect,
-  readPeer,
-  readTtl,
-  type SendOptions,
-} from "./peer.js";
+import { checkMessage, Peer, readPeer, readTtl, type SendOptions } from "./peer.js";
 import { type ChannelName, checkProtocol, type MessageOf, type Protocol } from "./protocol.js";
 import { type ChannelStats, type HostStats, readChannelStats, readHostStats } from "./stats.js";
 import { type SlipBucket, TICK_RATE_MAX, TICK_RATE_MIN } from "./ticker.js";
@@ -83,6 +77,11 @@ export interface ServerOptions extends LimitOptions, EngineChoiceOptions {
    * Default false.
    */
   readonly reusePort?: boolean;
+  /**
+   * Bytes of blocks that have come in part, of all peers together, 16,777,216 to 2^40. Default
+   * 268,435,456. Beyond it the peer with most of them is closed with the reason `resources`.
+   */
+  readonly assemblyBytes?: number;
   /** Closes the server when it aborts. */
   readonly signal?: AbortSignal;
 }
@@ -147,6 +146,9 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
   readonly #peers = new Map<number, Peer<P>>();
   readonly #channels: ServerChannel<Peer<P>>[];
   readonly #queueBytesMax: number;
+  readonly #assemblyBytesMax: number;
+  /** Peers that have sent a block in part. */
+  readonly #assembling = new Set<Peer<P>>();
   #driver!: Driver;
   #ticks = 0;
   #closing: Promise<void> | null = null;
@@ -154,8 +156,9 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
   #forgetSignal: () => void = () => undefined;
 
   /** @internal Use `createServer`. */
-  constructor(protocol: P, queueBytesMax: number) {
+  constructor(protocol: P, queueBytesMax: number, assemblyBytesMax: number) {
     super();
+    this.#assemblyBytesMax = assemblyBytesMax;
     this.protocol = protocol;
     this.#queueBytesMax = queueBytesMax;
     this.#channels = protocol.channelNames.map(() => new ServerChannel<Peer<P>>());
@@ -182,7 +185,20 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
         connected: (handle, _slot, payload) => this.#connected(handle, payload),
         disconnected: (handle, reason, local, text) =>
           this.#disconnected(handle, readDisconnect(reason, local, text)),
-        message: (handle, channel, bytes) => this.#message(handle, channel, bytes),
+        message: (handle, channel, bytes, id) => {
+          const peer = this.#peers.get(handle);
+          if (peer === undefined) return;
+          peer.assembleWhole(channel, id);
+          this.#message(peer, channel, bytes);
+        },
+        fragment: (handle, channel, fragment, block) => {
+          const peer = this.#peers.get(handle);
+          if (peer === undefined) return;
+          if (block) this.#block(peer, channel, fragment);
+          else this.#fragment(peer, channel, fragment);
+        },
+        packet: (handle, number, acked, bytes) =>
+          this.#peers.get(handle)?.verdict(number, acked, bytes),
         fate: (handle, channel, tag, fate) => this.#peers.get(handle)?.fated(channel, tag, fate),
         clientState: () => undefined,
         turned: () => this.#turned(),
@@ -283,7 +299,7 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
     const { schedule, transportUs, page } = this.#driver;
     const channels = {} as Record<ChannelName<P>, ChannelStats>;
     for (const [index, name] of this.protocol.channelNames.entries()) {
-      channels[name as ChannelName<P>] = readChannelStats(page, index);
+      channels[name as ChannelName<P>] = readChannelStats(page, index, this.#driver.assembled);
     }
     const measured = schedule !== null && schedule.slip.count > 0;
     return {
@@ -367,14 +383,41 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
     const peer = this.#peers.get(handle);
     if (peer === undefined) return;
     this.#peers.delete(handle);
+    this.#assembling.delete(peer);
     peer.ended(end);
     peer.emit("disconnect", end);
     this.emit("disconnect", peer, end);
   }
 
-  #message(handle: number, channel: number, bytes: Uint8Array): void {
-    const peer = this.#peers.get(handle);
-    if (peer === undefined) return;
+  #fragment(peer: Peer<P>, channel: number, fragment: Fragment): void {
+    const bytes = peer.assembleMessage(channel, fragment);
+    if (bytes === null) return;
+    this.#driver.assembled[channel] = (this.#driver.assembled[channel] ?? 0) + 1;
+    this.#message(peer, channel, bytes);
+  }
+
+  #block(peer: Peer<P>, channel: number, fragment: Fragment): void {
+    this.#assembling.add(peer);
+    const bytes = peer.assembleBlock(channel, fragment);
+    if (bytes !== null) this.#channels[channel].emit("block", peer, bytes);
+  }
+
+  /** Ends the peer that holds most, where all together hold more than they may. */
+  #boundAssembly(): void {
+    let total = 0;
+    let greatest: Peer<P> | null = null;
+    for (const peer of this.#assembling) {
+      const { assemblyBytes } = peer;
+      total += assemblyBytes;
+      if (assemblyBytes === 0) this.#assembling.delete(peer);
+      else if (greatest === null || assemblyBytes > greatest.assemblyBytes) greatest = peer;
+    }
+    if (total > this.#assemblyBytesMax) {
+      greatest?.end(REASON_RESOURCES, new TextEncoder().encode("blocks"), false);
+    }
+  }
+
+  #message(peer: Peer<P>, channel: number, bytes: Uint8Array): void {
     this.#channels[channel].emit("message", peer, bytes);
     if (peer.listenerCount("message") > 0) {
       peer.emit("message", this.protocol.channelNames[channel] as ChannelName<P>, bytes);
@@ -387,6 +430,8 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
   }
 
   #turned(): void {
+    if (this.#assembling.size > 0) this.#boundAssembly();
+    for (const peer of this.#driver.busy) (peer as Peer<P>).turned();
     if (this.#whenEmpty !== null && this.#isEmpty()) this.#whenEmpty();
   }
 }
@@ -437,7 +482,9 @@ export async function createServer<P extends Protocol>(
   checkProtocol(protocol);
   const secret = checkSecret(checkOptions(options));
   checkSignal(options.signal);
-  const server = new Server(protocol, options.queueBytes ?? QUEUE_BYTES_DEFAULT);
+  const { queueBytes = QUEUE_BYTES_DEFAULT, assemblyBytes = ASSEMBLY_BYTES_DEFAULT } = options;
+  checkInteger("assemblyBytes", assemblyBytes, BLOCK_BYTES_MAX, 2 ** 40, "bytes");
+  const server = new Server(protocol, queueBytes, assemblyBytes);
   await server.open(options, secret);
   return server;
 }

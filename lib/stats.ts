@@ -14,6 +14,8 @@ import {
   CHANNEL_DROPPED,
   CHANNEL_DUPLICATES,
   CHANNEL_EXPIRED,
+  CHANNEL_FRAGMENTS_RECEIVED,
+  CHANNEL_FRAGMENTS_SENT,
   CHANNEL_LATE,
   CHANNEL_LOST,
   CHANNEL_RECEIVED,
@@ -36,18 +38,23 @@ import {
   PEER_BYTES_RECEIVED,
   PEER_BYTES_SENT,
   PEER_COPY_BYTES,
+  PEER_FLIGHT_BYTES,
   PEER_GAPS,
   PEER_IN_FLIGHT,
   PEER_JITTER_US,
+  PEER_PACKET_RATE,
   PEER_PACKETS_ACKED,
   PEER_PACKETS_LOST,
   PEER_PACKETS_RECEIVED,
   PEER_PACKETS_SENT,
+  PEER_PAYLOAD_BYTES,
+  PEER_QUEUE_DELAY_US,
   PEER_RATE,
   PEER_RESENT,
   PEER_RTT_MINIMUM_US,
   PEER_RTT_US,
   PEER_RTT_VARIANCE_US,
+  PEER_WINDOW_BYTES,
   REJECT_ACK_UNSENT,
   REJECT_ADDRESS,
   REJECT_ADDRESS_CONNECTED,
@@ -144,6 +151,9 @@ export interface ChannelStats {
   readonly resent: number;
   /** Messages delivered to this side. */
   readonly received: number;
+  /** Fragments of messages and blocks that were sent at least once, and delivered to this side. */
+  readonly fragmentsSent: number;
+  readonly fragmentsReceived: number;
   /** Messages that came again and were dropped. */
   readonly duplicates: number;
   /** RealTime messages that came after a newer one and were dropped. */
@@ -187,8 +197,17 @@ export interface PeerStats {
   readonly queueBytes: number;
   /** The same as time at the current send rate, in ms. */
   readonly queueMs: number;
-  /** Bytes per second that may be sent. */
+  /** Bytes per second that may be sent: what congestion control, `sendRate` and the peer leave. */
   readonly sendRate: number;
+  /** Packets per second that may be sent; 0 for any number. */
+  readonly packetRate: number;
+  /** Bytes that may be on their way unacked, and that are (PROTOCOL R-58). */
+  readonly windowBytes: number;
+  readonly flightBytes: number;
+  /** Queueing delay of the last round trip in which at least half the window was used, in ms. */
+  readonly queueDelayMs: number;
+  /** The longest payload that both ends take, in bytes. */
+  readonly payloadBytes: number;
 }
 
 /** Counters of a host: a server, or a client's own end. */
@@ -231,7 +250,12 @@ function ratio(part: number, whole: number): number {
   return whole === 0 ? 0 : part / whole;
 }
 
-export function readChannelStats(page: Uint32Array, channel: number): ChannelStats {
+/** @param assembled messages of each channel that were put together from fragments */
+export function readChannelStats(
+  page: Uint32Array,
+  channel: number,
+  assembled: readonly number[] = [],
+): ChannelStats {
   const read = (counter: number): number => pair(page, statsChannelWord(channel, counter));
   return {
     sent: read(CHANNEL_SENT),
@@ -242,7 +266,9 @@ export function readChannelStats(page: Uint32Array, channel: number): ChannelSta
     dropped: read(CHANNEL_DROPPED),
     copies: read(CHANNEL_COPIES),
     resent: read(CHANNEL_RESENT),
-    received: read(CHANNEL_RECEIVED),
+    received: read(CHANNEL_RECEIVED) + (assembled[channel] ?? 0),
+    fragmentsSent: read(CHANNEL_FRAGMENTS_SENT),
+    fragmentsReceived: read(CHANNEL_FRAGMENTS_RECEIVED),
     duplicates: read(CHANNEL_DUPLICATES),
     late: read(CHANNEL_LATE),
     skipped: read(CHANNEL_SKIPPED),
@@ -278,6 +304,11 @@ export function readPeerStats(page: Uint32Array, slot: number, queueBytes: numbe
     queueBytes,
     queueMs: sendRate === 0 ? 0 : (queueBytes * 1000) / sendRate,
     sendRate,
+    packetRate: read(PEER_PACKET_RATE),
+    windowBytes: read(PEER_WINDOW_BYTES),
+    flightBytes: read(PEER_FLIGHT_BYTES),
+    queueDelayMs: read(PEER_QUEUE_DELAY_US) / 1000,
+    payloadBytes: read(PEER_PAYLOAD_BYTES),
   };
 }
 

@@ -10,15 +10,18 @@
  * The strategies are those of the Rust netrt (its idea list), which took them from Glenn Fiedler's
  * articles and the Tribes networking model; docs/MISSION.md row S1.
  */
-import { COPIES_MAX, MESSAGE_BYTES_MAX } from "./engine/limits.js";
+import {
+  BLOCK_BYTES_MAX,
+  COPIES_MAX,
+  FRAGMENTED_BYTES_MAX,
+  MESSAGE_BYTES_MAX,
+} from "./engine/limits.js";
 import { argumentError, checkInteger, describeGiven, NetrtError } from "./errors.js";
 import {
   type ChannelPolicy,
   type CriticalPolicy,
-  checkSupported,
   EXPIRY_LONG_MS,
   EXPIRY_MS_MAX,
-  FRAGMENTED_BYTES_MAX,
   PRIORITY_MAX,
   type RealTimePolicy,
   type Redundancy,
@@ -30,16 +33,26 @@ import {
 /** Options that all four constructors take. */
 export interface PolicyOptions {
   /**
-   * Weight when a packet has no room for all channels, 1 to 255: the heavier goes first. Default
+   * Weight when a packet has no room for all channels, 1 to 255: the share of what is left once RealTime
+   * state is in, and of that the heavier goes first. Default
    * 128 for RealTime and TimeSensitive, 64 for Reliable and Critical: state that is late is
    * worthless, a chat line is not.
    */
   readonly priority?: number;
   /**
-   * Longest message, in bytes, 1 to 65,536. Default 1,100, what one packet holds; more needs
-   * fragments, which this release does not have.
+   * Longest message, in bytes, 1 to 65,536. Default 1,100, what one packet holds; longer messages go in
+   * fragments, of which one that is lost for good takes the message along. A receiver holds the peer to it.
    */
   readonly messageBytesMax?: number;
+}
+
+/** Options of the channels that take blocks. */
+export interface BlockPolicyOptions {
+  /**
+   * Longest block for `sendBlock`, in bytes, 0 to 16,777,216. Default 0: the channel takes none. A
+   * receiver holds the peer to it.
+   */
+  readonly blockBytesMax?: number;
 }
 
 /** Options of {@link realTime}. */
@@ -67,19 +80,19 @@ export interface TimeSensitiveOptions extends PolicyOptions {
 }
 
 /** Options of {@link reliable}. */
-export interface ReliableOptions extends PolicyOptions {
-  /** Default `ordered`. `none` is lawful and not in this release. */
+export interface ReliableOptions extends PolicyOptions, BlockPolicyOptions {
+  /** Default `ordered`. `none`: as they come, each once. */
   readonly order?: "ordered" | "none";
   /** Always `ack+nack`. */
   readonly repair?: "ack+nack";
-  /** Default `low`. `adaptive` and a number (1 to 15 copies) are lawful and not in this release. */
+  /** Default `low`. A number is 1 to 15 copies; `adaptive` follows the measured loss. */
   readonly redundancy?: "low" | "high" | "adaptive" | number;
   /** Default `long`, 10 s. `short` is 200 ms; a number is milliseconds, 1 to 600,000. */
   readonly expiry?: "short" | "long" | number;
 }
 
 /** Options of {@link critical}. */
-export interface CriticalOptions extends PolicyOptions {
+export interface CriticalOptions extends PolicyOptions, BlockPolicyOptions {
   /** Always `ordered`. */
   readonly order?: "ordered";
   /** Always `ack+nack`. */
@@ -98,7 +111,7 @@ export interface CriticalOptions extends PolicyOptions {
  * inputs.
  *
  * @throws NetrtError `ERR_NETRT_STRATEGY` for an option that RealTime forbids, `ERR_NETRT_ARGUMENT`
- * for one out of range, `ERR_NETRT_NOT_SUPPORTED` for messages beyond one packet
+ * for one out of range
  */
 export function realTime(options: RealTimeOptions = {}): RealTimePolicy {
   return makePolicy("realTime", options) as RealTimePolicy;
@@ -108,11 +121,10 @@ export function realTime(options: RealTimeOptions = {}): RealTimePolicy {
  * Events that count in order for a moment: repaired while they can still arrive in time, skipped
  * at their deadline and never later.
  *
- * Ordered, repaired by nack, redundancy optional, expiry immediate or short. Not in this release:
- * lawful options throw as well.
+ * Ordered, repaired by nack, redundancy optional, expiry immediate or short.
  *
  * @throws NetrtError `ERR_NETRT_STRATEGY` for an option that TimeSensitive forbids,
- * `ERR_NETRT_ARGUMENT` for one out of range, else `ERR_NETRT_NOT_SUPPORTED`
+ * `ERR_NETRT_ARGUMENT` for one out of range
  */
 export function timeSensitive(options: TimeSensitiveOptions = {}): TimeSensitivePolicy {
   return makePolicy("timeSensitive", options) as TimeSensitivePolicy;
@@ -124,7 +136,7 @@ export function timeSensitive(options: TimeSensitiveOptions = {}): TimeSensitive
  * Ordered, repaired by ack and nack, redundancy at least low, expiry long or short.
  *
  * @throws NetrtError `ERR_NETRT_STRATEGY` for an option that Reliable forbids, `ERR_NETRT_ARGUMENT`
- * for one out of range, `ERR_NETRT_NOT_SUPPORTED` for what is lawful and not in this release
+ * for one out of range
  */
 export function reliable(options: ReliableOptions = {}): ReliablePolicy {
   return makePolicy("reliable", options) as ReliablePolicy;
@@ -133,11 +145,10 @@ export function reliable(options: ReliableOptions = {}): ReliablePolicy {
 /**
  * Messages that arrive exactly once and in order, or the connection closes with a reason.
  *
- * Ordered, repaired by ack and nack, redundancy low or high, expiry never or long. Not in this
- * release: lawful options throw as well.
+ * Ordered, repaired by ack and nack, redundancy low or high, expiry never or long.
  *
  * @throws NetrtError `ERR_NETRT_STRATEGY` for an option that Critical forbids, `ERR_NETRT_ARGUMENT`
- * for one out of range, else `ERR_NETRT_NOT_SUPPORTED`
+ * for one out of range
  */
 export function critical(options: CriticalOptions = {}): CriticalPolicy {
   return makePolicy("critical", options) as CriticalPolicy;
@@ -161,7 +172,8 @@ const FIELD_NUMBERS = {
 
 type RuledField = keyof typeof FIELD_WORDS;
 const RULED_FIELDS = ["order", "repair", "redundancy", "expiry"] as const;
-const OPTION_NAMES = new Set<string>([...RULED_FIELDS, "priority", "messageBytesMax"]);
+const SIZE_FIELDS = ["priority", "messageBytesMax", "blockBytesMax"] as const;
+const OPTION_NAMES = new Set<string>([...RULED_FIELDS, ...SIZE_FIELDS]);
 
 interface Rule {
   /** The words allowed; the first is the default. */
@@ -241,8 +253,7 @@ function makePolicy(strategy: Strategy, options: object): ChannelPolicy {
     if (OPTION_NAMES.has(name)) continue;
     throw argumentError(`${strategy}(options)`, name, `one of ${[...OPTION_NAMES].join(", ")}`);
   }
-  const given: { readonly [name in RuledField | "priority" | "messageBytesMax"]?: unknown } =
-    options;
+  const given: { readonly [name in RuledField | (typeof SIZE_FIELDS)[number]]?: unknown } = options;
   const policy = {
     strategy,
     order: ruledValue(strategy, "order", given.order),
@@ -262,8 +273,21 @@ function makePolicy(strategy: Strategy, options: object): ChannelPolicy {
       FRAGMENTED_BYTES_MAX,
       "bytes",
     ),
+    blockBytesMax: checkInteger(
+      `${strategy} blockBytesMax`,
+      withDefault(given.blockBytesMax, 0),
+      0,
+      BLOCK_BYTES_MAX,
+      "bytes",
+    ),
   } as ChannelPolicy;
-  checkSupported(policy);
+  const { repair, order, blockBytesMax } = policy;
+  if (blockBytesMax > 0 && (repair !== "ack+nack" || order !== "ordered")) {
+    throw new NetrtError(
+      "ERR_NETRT_STRATEGY",
+      `blocks go on ordered Reliable and on Critical channels; ${strategy} was given blockBytesMax ${blockBytesMax}`,
+    );
+  }
   return Object.freeze(policy);
 }
 

@@ -6,7 +6,9 @@
 import * as acks from "../lib/engine/acks.js";
 import { Reader, Writer, writeBytes, writerSet, writeU32 } from "../lib/engine/bytes.js";
 import { configRead, HostConfig } from "../lib/engine/config.js";
+import * as congestion from "../lib/engine/congestion.js";
 import * as frame from "../lib/engine/frame.js";
+import { PACING_RATE_MAX } from "../lib/engine/limits.js";
 import * as pacing from "../lib/engine/pacing.js";
 import * as ring from "../lib/engine/ring.js";
 import * as rtt from "../lib/engine/rtt.js";
@@ -22,6 +24,7 @@ import {
   FRAME_WORDS,
   type PacingHandle,
   type RingHandle,
+  type RoadHandle,
   RTT_FIELDS,
   type TableHandle,
   type TimersHandle,
@@ -38,6 +41,12 @@ class End {
 const asRing = (handle: RingHandle) => handle as unknown as ring.Ring;
 const asTimers = (handle: TimersHandle) => handle as unknown as timers.Timers;
 const asTable = (handle: TableHandle) => handle as unknown as table.Table;
+/** A path: what is known of it, and what is made of it. */
+class Road {
+  readonly congestion = new congestion.Congestion();
+  readonly rtt = new rtt.Rtt();
+}
+const asRoad = (handle: RoadHandle) => handle as unknown as Road;
 const asPacing = (handle: PacingHandle) => handle as unknown as pacing.Pacing;
 const asEnd = (handle: EndHandle) => handle as unknown as End;
 
@@ -74,8 +83,45 @@ const machines: Machines = {
     return opened as unknown as PacingHandle;
   },
   pacingReady: (handle, nowUs) => pacing.pacingReady(asPacing(handle), nowUs),
-  pacingSpend: (handle, bytes) => pacing.pacingSpend(asPacing(handle), bytes),
+  pacingSpend: (handle, bytes) => pacing.pacingSpend(asPacing(handle), bytes, 0),
   pacingNextUs: (handle, nowUs) => pacing.pacingNextUs(asPacing(handle), nowUs),
+};
+
+const roads: Pick<EngineProbe, Extract<keyof EngineProbe, `congestion${string}`>> = {
+  congestionOpen(mode, nowUs) {
+    const road = new Road();
+    congestion.congestionReset(road.congestion, mode, nowUs);
+    return road as unknown as RoadHandle;
+  },
+  congestionRtt(handle, latestUs, minimumUs, smoothedUs) {
+    const { congestion: its, rtt: path } = asRoad(handle);
+    Object.assign(path, { latestUs, minimumUs, smoothedUs });
+    congestion.congestionSample(its, path);
+  },
+  congestionSent: (handle, flightBytes) =>
+    congestion.congestionSent(asRoad(handle).congestion, flightBytes),
+  congestionAcked(handle, ackedLatest, nextNumber, acked, lost) {
+    const { congestion: its, rtt: path } = asRoad(handle);
+    congestion.congestionAcked(its, path, ackedLatest, nextNumber, acked, lost);
+  },
+  congestionTimedOut: (handle) => congestion.congestionTimedOut(asRoad(handle).congestion),
+  congestionJudge(handle, nowUs) {
+    const { congestion: its, rtt: path } = asRoad(handle);
+    congestion.congestionJudge(its, path, nowUs);
+  },
+  congestionRead(handle, out) {
+    const { congestion: its, rtt: path } = asRoad(handle);
+    const { windowBytes, starting, penaltyUs } = its;
+    out.set([
+      windowBytes,
+      starting ? 1 : 0,
+      congestion.congestionPacketRate(its),
+      penaltyUs,
+      congestion.congestionRate(its, path, PACING_RATE_MAX),
+      congestion.congestionOpen(its, windowBytes - 1) ? 1 : 0,
+      congestion.congestionOpen(its, windowBytes) ? 1 : 0,
+    ]);
+  },
 };
 
 type Ends = Pick<
@@ -150,7 +196,7 @@ type Frames = Pick<
   EngineProbe,
   | Extract<
       keyof EngineProbe,
-      `${"payload" | "skip" | "nack" | "ping" | "hello" | "close"}${string}`
+      `${"payload" | "fragment" | "block" | "window" | "skip" | "nack" | "ping" | "hello" | "close"}${string}`
     >
   | "messageFrameBytes"
   | "ackHeaderWrite"
@@ -177,7 +223,10 @@ const frames: Frames = {
       if (kind === frame.FRAME_END) return count;
       if (kind === frame.FRAME_INVALID) return -1;
       const { channel, id, offset: start, bytes: size, code, nameHash, channelCount } = read;
+      const { total, index, number, payloadBytesMax, packetRateMax, byteRateMax } = read;
+      const limits = [payloadBytesMax, packetRateMax, byteRateMax];
       const fields = [kind, channel, id, start, size, code, nameHash, channelCount];
+      fields.push(total, index, number, ...limits);
       words.set(fields, ACK_WORDS + count * FRAME_WORDS);
     }
   },
@@ -197,6 +246,18 @@ const frames: Frames = {
     }),
   messageShorten: (out, offset, start, bodyBytes) =>
     write(out, offset, (writer) => frame.messageShorten(writer, start, bodyBytes)),
+  fragmentWrite: (out, offset, channel, id, index, total, body) =>
+    write(out, offset, (writer) => {
+      frame.fragmentHeadWrite(writer, channel, id, index, total);
+      writeBytes(writer, body, 0, body.length);
+    }),
+  blockWrite: (out, offset, channel, id, index, total, body, number) =>
+    write(out, offset, (writer) => {
+      frame.blockHeadWrite(writer, channel, id, number, index, total);
+      writeBytes(writer, body, 0, body.length);
+    }),
+  windowWrite: (out, offset, channel, id) =>
+    write(out, offset, (writer) => frame.windowWrite(writer, channel, id)),
   skipWrite: (out, offset, channel, id) =>
     write(out, offset, (writer) => frame.skipWrite(writer, channel, id)),
   nackWrite: (out, offset, channel, id, bits) =>
@@ -205,9 +266,10 @@ const frames: Frames = {
       writeBytes(writer, bits, 0, bits.length);
     }),
   pingWrite: (out, offset) => write(out, offset, frame.pingWrite),
-  helloWrite: (out, offset, version, nameHash, hashes) =>
+  helloWrite: (out, offset, version, nameHash, hashes, [payloadBytes, packetRate, byteRate]) =>
     write(out, offset, (writer) => {
-      frame.helloWrite(writer, version, nameHash, hashes.length);
+      const { length } = hashes;
+      frame.helloWrite(writer, version, nameHash, length, payloadBytes, packetRate, byteRate);
       for (const hash of hashes) writeU32(writer, hash);
     }),
   closeWrite: (out, offset, reason, text) =>
@@ -232,6 +294,7 @@ function configNumbers(config: HostConfig): number[] {
 
 export const jsEngine: EngineProbe = {
   ...machines,
+  ...roads,
   ...ends,
   ...frames,
   ...jsLine,

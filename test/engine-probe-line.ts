@@ -5,11 +5,14 @@
  */
 import * as channels from "../lib/engine/channel.js";
 import * as delivery from "../lib/engine/delivery.js";
+import { Frame } from "../lib/engine/frame.js";
 import * as gap from "../lib/engine/gap.js";
+import { PAYLOAD_BYTES_MAX } from "../lib/engine/limits.js";
 import * as plans from "../lib/engine/plan.js";
 import { POLICY_WORDS, Policy, policyRead } from "../lib/engine/policy.js";
 import * as queue from "../lib/engine/queue.js";
 import * as repair from "../lib/engine/repair.js";
+import * as rides from "../lib/engine/ride.js";
 import { Ring, ringPublish, ringPush, ringRoom, ringSet } from "../lib/engine/ring.js";
 import { CHANNEL_FIELDS, type EngineProbe, type LineHandle } from "./engine-probe.js";
 
@@ -82,7 +85,7 @@ const queues: Queue = {
     return body === queue.NO_CHUNK ? -1 : body;
   },
   bodyCopy: (line, body, bytes, target, offset) =>
-    queue.bodyCopy(poolOf(line), body, bytes, target, offset),
+    queue.bodyCopy(poolOf(line), body, 0, bytes, target, offset),
   bodyRetain: (line, body) => queue.bodyRetain(poolOf(line), body),
   bodyRelease: (line, body) => queue.bodyRelease(poolOf(line), body),
   messageCreate(line, body) {
@@ -122,9 +125,9 @@ const planning: Plans = {
     for (let index = 0; index < plan.count; index++) {
       const message = plan.messages[index] as queue.Message;
       const { bytes, tag } = message;
-      queue.bodyCopy(outlet.pool, message.body, bytes, bodies, end);
+      queue.bodyCopy(outlet.pool, message.body, message.start, bytes, bodies, end);
       end += bytes;
-      const ride = channels.channelCarried(all[message.channel], outlet, message, lossShare, nowUs);
+      const ride = rides.channelCarried(all[message.channel], outlet, message, lossShare, nowUs);
       const name = asLine(line).nameOf(message);
       out.set([message.channel, message.id, ride, name, bytes, tag], index * 6);
     }
@@ -149,7 +152,8 @@ const machines: Channels = {
     out.set(channelRead(channelOf(line, channel)));
   },
   channelSeek(line, channel, id) {
-    Object.assign(channelOf(line, channel), { nextId: id, expectedId: id });
+    const ids = { nextId: id, expectedId: id, consumedId: id, toldId: id };
+    Object.assign(channelOf(line, channel), ids);
   },
   channelEnqueue(line, channel, peer, source, nowUs, ttlMs, tag) {
     const outlet = outletOf(line);
@@ -157,7 +161,8 @@ const machines: Channels = {
     const body = queue.bodyCreate(outlet.pool, source, 0, bytes);
     if (body === queue.NO_CHUNK) return false;
     const its = channelOf(line, channel);
-    const taken = channels.channelEnqueue(its, outlet, peer, body, bytes, nowUs, ttlMs, tag);
+    const most = PAYLOAD_BYTES_MAX;
+    const taken = channels.channelEnqueue(its, outlet, peer, body, bytes, most, nowUs, ttlMs, tag);
     if (!taken) queue.bodyRelease(outlet.pool, body);
     return taken;
   },
@@ -171,12 +176,23 @@ const machines: Channels = {
     its.skipping = channels.channelSkipId(its);
     return its.skipping;
   },
+  channelConsumed: (line, channel, id16) =>
+    channels.channelConsumed(channelOf(line, channel), id16),
+  channelPause: (line, channel, paused) => channels.channelPause(channelOf(line, channel), paused),
+  channelWindowDue: (line, channel) => channels.channelWindowDue(channelOf(line, channel)),
+  channelWindow(line, channel) {
+    const its = channelOf(line, channel);
+    its.toldId = channels.channelMark(its);
+    return its.toldId;
+  },
+  channelWindowVerdict: (line, channel, id, acked) =>
+    channels.channelWindowVerdict(channelOf(line, channel), id, acked),
   channelSkipVerdict: (line, channel, skipId, acked) =>
     repair.channelSkipVerdict(channelOf(line, channel), skipId, acked),
   channelTrim: (line, channel, peer) =>
-    channels.channelTrim(channelOf(line, channel), outletOf(line), peer),
+    rides.channelTrim(channelOf(line, channel), outletOf(line), peer),
   channelPass: (line, channel, peer) =>
-    channels.channelPass(channelOf(line, channel), outletOf(line), peer),
+    rides.channelPass(channelOf(line, channel), outletOf(line), peer),
   channelVerdict(line, channel, peer, name, acked, nowUs, arrivalUs) {
     const message = asLine(line).message(name);
     const its = channelOf(line, channel);
@@ -193,10 +209,14 @@ const machines: Channels = {
     repair.channelExpire(channelOf(line, channel), outletOf(line), peer, nowUs),
   channelDrop: (line, channel, peer) =>
     repair.channelDrop(channelOf(line, channel), outletOf(line), peer),
-  deliveryReceive(line, channel, peer, id16, source, offset, bytes, holds) {
+  deliveryReceive(line, channel, peer, id16, source, offset, bytes, holds, fragment) {
+    const frame = Object.assign(new Frame(), { id: id16, offset, bytes });
+    if (fragment !== undefined) {
+      const [total, index, block, number, payloadBytes] = fragment;
+      Object.assign(frame, { total, index, block: block !== 0, number, payloadBytes });
+    }
     const its = channelOf(line, channel);
-    const outlet = outletOf(line);
-    return delivery.deliveryReceive(its, outlet, peer, id16, source, offset, bytes, holds);
+    return delivery.deliveryReceive(its, outletOf(line), peer, frame, source, holds);
   },
   deliverySkip: (line, channel, peer, id16) =>
     delivery.deliverySkip(channelOf(line, channel), outletOf(line), peer, id16),

@@ -10,6 +10,7 @@ export type RingHandle = { readonly ringHandle: unique symbol };
 export type TimersHandle = { readonly timersHandle: unique symbol };
 export type TableHandle = { readonly tableHandle: unique symbol };
 export type PacingHandle = { readonly pacingHandle: unique symbol };
+export type RoadHandle = { readonly roadHandle: unique symbol };
 /** One end of a connection, as far as packets go: what it received, what it sent, its RTT. */
 export type EndHandle = { readonly endHandle: unique symbol };
 /** Channels of one connection with what they need: a pool, a plan, the user's ring, the page. */
@@ -61,9 +62,21 @@ export const POOL_FIELDS = ["chunksFree", "messagesFree", "carriedsFree", "chunk
 /** What `carryPlan` answers for each message, in the order of the packet. */
 export const RIDE_FIELDS = ["channel", "id", "ride", "message", "bytes", "tag"] as const;
 
+/** What `congestionRead` answers: the window, whether it doubles, packets a second, the penalty, the
+ * rate, and whether one more byte than a full window may be on its way (below it, at it). */
+export const ROAD_FIELDS = [
+  "windowBytes",
+  "starting",
+  "packetRate",
+  "penaltyUs",
+  "rate",
+  "openBelow",
+  "openAt",
+] as const;
+
 /** Words of an ack header and of a frame as `payloadRead` answers them. */
 export const ACK_WORDS = 5;
-export const FRAME_WORDS = 8;
+export const FRAME_WORDS = 14;
 
 /** The engine half of the core. */
 export interface EngineProbe {
@@ -96,6 +109,23 @@ export interface EngineProbe {
   pacingReady(pacing: PacingHandle, nowUs: number): boolean;
   pacingSpend(pacing: PacingHandle, bytes: number): void;
   pacingNextUs(pacing: PacingHandle, nowUs: number): number;
+
+  // --- congestion ---
+  congestionOpen(mode: number, nowUs: number): RoadHandle;
+  /** A sample of the round-trip time: latest, minimum, smoothed. */
+  congestionRtt(road: RoadHandle, latestUs: number, minimumUs: number, smoothedUs: number): void;
+  congestionSent(road: RoadHandle, flightBytes: number): void;
+  congestionAcked(
+    road: RoadHandle,
+    ackedLatest: number,
+    nextNumber: number,
+    acked: number,
+    lost: number,
+  ): void;
+  congestionTimedOut(road: RoadHandle): void;
+  congestionJudge(road: RoadHandle, nowUs: number): void;
+  /** ROAD_FIELDS. */
+  congestionRead(road: RoadHandle, out: Float64Array): void;
 
   // --- rtt and acks ---
   endOpen(nextNumber: number): EndHandle;
@@ -157,6 +187,26 @@ export interface EngineProbe {
     body: Uint8Array,
   ): number;
   messageShorten(out: Uint8Array, offset: number, start: number, bodyBytes: number): number;
+  fragmentWrite(
+    out: Uint8Array,
+    offset: number,
+    channel: number,
+    id: number,
+    index: number,
+    total: number,
+    body: Uint8Array,
+  ): number;
+  blockWrite(
+    out: Uint8Array,
+    offset: number,
+    channel: number,
+    id: number,
+    index: number,
+    total: number,
+    body: Uint8Array,
+    number: number,
+  ): number;
+  windowWrite(out: Uint8Array, offset: number, channel: number, id: number): number;
   skipWrite(out: Uint8Array, offset: number, channel: number, id: number): number;
   nackWrite(out: Uint8Array, offset: number, channel: number, id: number, bits: Uint8Array): number;
   pingWrite(out: Uint8Array, offset: number): number;
@@ -166,6 +216,8 @@ export interface EngineProbe {
     version: number,
     nameHash: number,
     hashes: Uint32Array,
+    /** The longest payload, packets and bytes a second. */
+    limits: Uint32Array,
   ): number;
   closeWrite(out: Uint8Array, offset: number, reason: number, text: Uint8Array): number;
 
@@ -228,6 +280,12 @@ export interface EngineProbe {
   channelSkipDue(line: LineHandle, channel: number): boolean;
   /** A packet carries the skip that is due; its id. */
   channelSkip(line: LineHandle, channel: number): number;
+  channelConsumed(line: LineHandle, channel: number, id16: number): boolean;
+  channelPause(line: LineHandle, channel: number, paused: boolean): void;
+  channelWindowDue(line: LineHandle, channel: number): boolean;
+  /** The mark that a packet takes along now. */
+  channelWindow(line: LineHandle, channel: number): number;
+  channelWindowVerdict(line: LineHandle, channel: number, id: number, acked: boolean): void;
   channelSkipVerdict(line: LineHandle, channel: number, skipId: number, acked: boolean): void;
   planReset(line: LineHandle, room: number): void;
   planRoom(line: LineHandle): number;
@@ -277,6 +335,8 @@ export interface EngineProbe {
     offset: number,
     bytes: number,
     holds: boolean,
+    /** Of a fragment: total, index, 1 for a block, its number, the longest payload. */
+    fragment?: Uint32Array,
   ): number;
   deliverySkip(line: LineHandle, channel: number, peer: number, id16: number): number;
   deliveryRelease(line: LineHandle, channel: number, peer: number): number;

@@ -132,15 +132,16 @@ type HostHandle = { readonly hostHandle: unique symbol };
 const PROBE_FILE = "build/Release/netrt_probe.node";
 let probe: HostProbe | undefined;
 
-/** Loads the probe; NETRT_PROBE names another build of it, such as one with a sanitizer. */
+/** The probe's file; NETRT_PROBE names another build of it, such as one with a sanitizer. */
+export function hostProbeFile(): string {
+  // From the sources (test) and from what tsc made of them (dist/test) alike.
+  let root = path.resolve(import.meta.dirname, "..");
+  if (!existsSync(path.join(root, "binding.gyp"))) root = path.dirname(root);
+  return path.resolve(root, process.env.NETRT_PROBE ?? PROBE_FILE);
+}
+
 function hostProbe(): HostProbe {
-  if (probe === undefined) {
-    // From the sources (test) and from what tsc made of them (dist/test) alike.
-    let root = path.resolve(import.meta.dirname, "..");
-    if (!existsSync(path.join(root, "binding.gyp"))) root = path.dirname(root);
-    const file = path.resolve(root, process.env.NETRT_PROBE ?? PROBE_FILE);
-    probe = createRequire(import.meta.url)(file) as HostProbe;
-  }
+  probe ??= createRequire(import.meta.url)(hostProbeFile()) as HostProbe;
   return probe;
 }
 

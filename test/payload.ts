@@ -4,12 +4,15 @@
  */
 
 import {
+  FRAME_BLOCK,
   FRAME_CLOSE,
+  FRAME_FRAGMENT,
   FRAME_HELLO,
   FRAME_MESSAGE,
   FRAME_NACK,
   FRAME_PING,
   FRAME_SKIP,
+  FRAME_WINDOW,
 } from "../lib/engine/frame.js";
 import { ACK_WORDS, type EngineProbe, FRAME_WORDS } from "./engine-probe.js";
 
@@ -19,8 +22,29 @@ export interface Ack {
   readonly bits: Uint8Array;
 }
 
+interface HelloValue {
+  readonly kind: "hello";
+  readonly version: number;
+  readonly nameHash: number;
+  readonly hashes: readonly number[];
+  /** What its sender takes: bytes of a payload, packets and bytes a second (0 for any number). */
+  readonly limits: readonly [payloadBytes: number, packetRate: number, byteRate: number];
+}
+
+interface FragmentValue {
+  readonly kind: "fragment";
+  readonly channel: number;
+  readonly id: number;
+  readonly index: number;
+  readonly total: number;
+  readonly body: Uint8Array;
+}
+
 export type FrameValue =
-  | { readonly kind: "hello"; version: number; nameHash: number; hashes: readonly number[] }
+  | HelloValue
+  | { readonly kind: "window"; channel: number; id: number }
+  | FragmentValue
+  | (Omit<FragmentValue, "kind"> & { readonly kind: "block"; number: number })
   | { readonly kind: "skip"; channel: number; id: number }
   | { readonly kind: "close"; reason: number; text: Uint8Array }
   | { readonly kind: "ping" }
@@ -38,6 +62,7 @@ const words = new Uint32Array(ACK_WORDS + FRAMES_MAX * FRAME_WORDS);
 
 function frameValue(bytes: Uint8Array, fields: Uint32Array): FrameValue {
   const [kind, channel, id, offset, size, code, nameHash, channelCount] = fields;
+  const [total, index, number, payloadBytes, packetRate, byteRate] = fields.subarray(8);
   const body = bytes.slice(offset, offset + size);
   switch (kind) {
     case FRAME_HELLO: {
@@ -45,10 +70,17 @@ function frameValue(bytes: Uint8Array, fields: Uint32Array): FrameValue {
       const hashes = Array.from({ length: channelCount }, (_, index) =>
         view.getUint32(offset + 4 * index, true),
       );
-      return { kind: "hello", version: code, nameHash, hashes };
+      const limits = [payloadBytes, packetRate, byteRate] as const;
+      return { kind: "hello", version: code, nameHash, hashes, limits };
     }
     case FRAME_SKIP:
       return { kind: "skip", channel, id };
+    case FRAME_WINDOW:
+      return { kind: "window", channel, id };
+    case FRAME_FRAGMENT:
+      return { kind: "fragment", channel, id, index, total, body };
+    case FRAME_BLOCK:
+      return { kind: "block", channel, id, index, total, body, number };
     case FRAME_CLOSE:
       return { kind: "close", reason: code, text: body };
     case FRAME_PING:
@@ -84,10 +116,21 @@ function writeFrame(
   switch (frame.kind) {
     case "hello": {
       const hashes = Uint32Array.from(frame.hashes);
-      return engine.helloWrite(out, offset, frame.version, frame.nameHash, hashes);
+      const limits = Uint32Array.from(frame.limits);
+      return engine.helloWrite(out, offset, frame.version, frame.nameHash, hashes, limits);
     }
     case "skip":
       return engine.skipWrite(out, offset, frame.channel, frame.id);
+    case "window":
+      return engine.windowWrite(out, offset, frame.channel, frame.id);
+    case "fragment": {
+      const { channel, id, index, total, body } = frame;
+      return engine.fragmentWrite(out, offset, channel, id, index, total, body);
+    }
+    case "block": {
+      const { channel, id, index, total, body, number } = frame;
+      return engine.blockWrite(out, offset, channel, id, index, total, body, number);
+    }
     case "close":
       return engine.closeWrite(out, offset, frame.reason, frame.text);
     case "ping":

@@ -3,6 +3,7 @@
  * Never hides a missing probe: without it the suite fails. NETRT_TEST_TWINS=js leaves C++ out on
  * purpose; NETRT_PROBE names another build of the probe, such as one with a sanitizer.
  */
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import type { EngineProbe } from "./engine-probe.js";
@@ -12,12 +13,13 @@ import { jsProbe } from "./probe-js.js";
 
 const { NETRT_PROBE, NETRT_TEST_TWINS } = process.env;
 
+// From the sources (test) and from what tsc made of them (dist/test) alike.
+const ROOT = [path.dirname(import.meta.dirname), path.resolve(import.meta.dirname, "../..")].find(
+  (folder) => existsSync(path.join(folder, "binding.gyp")),
+) as string;
+
 /** The probe addon that the C++ twin is. */
-export const PROBE_FILE = path.resolve(
-  import.meta.dirname,
-  "..",
-  NETRT_PROBE ?? "build/Release/netrt_probe.node",
-);
+export const PROBE_FILE = path.resolve(ROOT, NETRT_PROBE ?? "build/Release/netrt_probe.node");
 
 function loadProbe(): CoreProbe & EngineProbe {
   return createRequire(import.meta.url)(PROBE_FILE) as CoreProbe & EngineProbe;

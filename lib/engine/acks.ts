@@ -184,6 +184,8 @@ export class Sent {
   late = 0;
   /** Share of packets lost of late, in 65536ths: a moving average over some 32 verdicts. */
   lossShare = 0;
+  /** Bytes of packets that ask for an ack and have none yet, nor count as lost. */
+  flightBytes = 0;
 
   constructor() {
     this.packets = [];
@@ -208,6 +210,7 @@ export function sentReset(sent: Sent, nextNumber: number): void {
   sent.lost = 0;
   sent.late = 0;
   sent.lossShare = 0;
+  sent.flightBytes = 0;
 }
 
 export function sentInFlight(sent: Sent): number {
@@ -262,6 +265,19 @@ export function sentTakeCarried(sent: Sent, number: number): Carried | null {
   return carried;
 }
 
+/** The packet turned out to have something to lose: it asks for an ack. */
+export function sentEliciting(sent: Sent, packet: SentPacket): void {
+  packet.eliciting = true;
+  sent.eliciting += 1;
+  sent.flightBytes += packet.bytes;
+}
+
+function landed(sent: Sent, packet: SentPacket): void {
+  if (packet.eliciting) {
+    sent.flightBytes -= packet.bytes;
+  }
+}
+
 function ackNumber(sent: Sent, received: Received, number: number): boolean {
   const packet = recordOf(sent, number);
   if (number < 0 || packet.number !== number) {
@@ -272,6 +288,7 @@ function ackNumber(sent: Sent, received: Received, number: number): boolean {
     sent.late += 1;
   } else if (packet.state === SENT_UNDECIDED) {
     packet.state = SENT_ACKED;
+    landed(sent, packet);
   } else {
     return false;
   }
@@ -296,7 +313,7 @@ export function acksLowest(
 /**
  * Takes the acks of one packet: `latest` and, for bit i of `bits`, latest - 1 - i (R-21).
  * The caller has made sure that all of it was sent (R-22). An RTT sample is taken when the latest is
- * newly acked, asked for an ack, and the peer told how long it held it (R-28).
+ * newly acked, asked for an ack, and the peer told how long it held it (R-28): then true.
  */
 export function acksReceive(
   sent: Sent,
@@ -308,7 +325,8 @@ export function acksReceive(
   bitsOffset: number,
   bitBytes: number,
   receivedUs: number,
-): void {
+): boolean {
+  let sampled = false;
   if (ackNumber(sent, received, latest)) {
     const packet = recordOf(sent, latest);
     if (packet.eliciting && delay !== ACK_DELAY_UNKNOWN) {
@@ -316,6 +334,7 @@ export function acksReceive(
       const sample = raw - delay * ACK_DELAY_UNIT_US;
       // A peer that claims to have held the packet for longer than it was away is not believed.
       rttSample(rtt, sample > 0 ? sample : raw, receivedUs);
+      sampled = true;
     }
   }
   if (latest > sent.ackedLatest) {
@@ -332,6 +351,7 @@ export function acksReceive(
       }
     }
   }
+  return sampled;
 }
 
 function isLost(sent: Sent, packet: SentPacket, rtt: Rtt, nowUs: number): boolean {
@@ -358,6 +378,7 @@ export function acksVerdict(sent: Sent, rtt: Rtt, nowUs: number): SentPacket | n
       return null;
     }
     packet.state = SENT_LOST;
+    landed(sent, packet);
     sent.lost += 1;
   } else {
     sent.acked += 1;

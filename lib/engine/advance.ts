@@ -3,22 +3,32 @@
 // Owns the order in which they take effect. Never receives or sends.
 // Invariant: verdicts reach the channels in the order of packet numbers (R-25).
 
-import { acksExpire, acksVerdict, SENT_ACKED } from "./acks.js";
+import { acksExpire, acksVerdict, SENT_ACKED, type SentPacket } from "./acks.js";
+import { channelWindowVerdict } from "./channel.js";
+import {
+  congestionAcked,
+  congestionJudge,
+  congestionSample,
+  congestionTimedOut,
+} from "./congestion.js";
 import {
   type Connection,
   connectionNackDelayUs,
+  connectionRates,
   connectionRoom,
   type Shared,
 } from "./connection.js";
 import { deliveryRelease, RECEIVE_HELD } from "./delivery.js";
 import { connectionBroken, connectionClose, connectionDone, connectionDrained } from "./ending.js";
 import { gapExpire, gapUpdate } from "./gap.js";
-import { carriedRelease } from "./queue.js";
+import { CARRIED_SKIP, CARRIED_WINDOW, carriedRelease } from "./queue.js";
 import { channelExpire, channelSkipVerdict, channelVerdict } from "./repair.js";
+import { NO_ROOM, RECORD_PACKET, RECORD_WORDS, ringPush } from "./ring.js";
 import { rttBackOff } from "./rtt.js";
-import { CONNECTION_CLOSING, CONNECTION_FREE, REASON_TIMED_OUT } from "./state.js";
+import { CONNECTION_CLOSING, CONNECTION_FREE, REASON_MISMATCH, REASON_TIMED_OUT } from "./state.js";
 
 const NO_TEXT = new Uint8Array(0);
+const TEXT_HELLO = Uint8Array.from("hello", (c) => c.charCodeAt(0));
 
 /** Hands every verdict that is due to the channels, in the order of packet numbers (R-25). */
 export function connectionVerdicts(connection: Connection, shared: Shared, nowUs: number): void {
@@ -35,19 +45,24 @@ export function connectionVerdicts(connection: Connection, shared: Shared, nowUs
       // What had no room beside it has room now.
       connection.stalledUntilUs = 0;
     }
+    if (connection.watched) {
+      packetReport(connection, shared, packet, acked);
+    }
     let carried = packet.carried;
     packet.carried = null;
     while (carried !== null) {
       const next = carried.next;
       const channel = connection.channels[carried.channel];
-      if (carried.message === null) {
-        channelSkipVerdict(channel, carried.skipId, acked);
+      if (carried.kind === CARRIED_SKIP) {
+        channelSkipVerdict(channel, carried.id, acked);
+      } else if (carried.kind === CARRIED_WINDOW) {
+        channelWindowVerdict(channel, carried.id, acked);
       } else {
         channelVerdict(
           channel,
           shared.outlet,
           connection.handle,
-          carried.message,
+          carried.message!,
           acked,
           nowUs,
           arrivalUs,
@@ -59,6 +74,42 @@ export function connectionVerdicts(connection: Connection, shared: Shared, nowUs
   }
   connectionBroken(connection, shared, nowUs);
   connectionDrained(connection, shared, nowUs);
+}
+
+/** Tells the user what became of a packet: Tribes' notification, one verdict a packet, in order (R-25). */
+function packetReport(
+  connection: Connection,
+  shared: Shared,
+  packet: SentPacket,
+  acked: boolean,
+): void {
+  const { completion } = shared.outlet;
+  const word = ringPush(completion, RECORD_PACKET, 8);
+  if (word !== NO_ROOM) {
+    const { words } = completion;
+    words[word + 1] = connection.handle;
+    words[word + 2] = 0;
+    words[word + 4] = packet.number >>> 0;
+    words[word + 5] = acked ? 1 : 0;
+    words[word + RECORD_WORDS] = packet.bytes;
+    words[word + RECORD_WORDS + 1] = Math.trunc(packet.number / 2 ** 32);
+  }
+}
+
+/** What the acks of a packet say of the path (R-58, R-59). */
+export function connectionCongestion(
+  connection: Connection,
+  sampled: boolean,
+  nowUs: number,
+): void {
+  const { congestion, rtt, sent } = connection;
+  if (sampled) {
+    congestionSample(congestion, rtt);
+  }
+  const { ackedLatest, nextNumber, acked, lost } = sent;
+  congestionAcked(congestion, rtt, ackedLatest, nextNumber, acked, lost);
+  congestionJudge(congestion, rtt, nowUs);
+  connectionRates(connection, nowUs);
 }
 
 /** Does what time asks for: time-outs, losses, expiries, the end of a drain, the end of goodbyes. */
@@ -76,8 +127,14 @@ export function connectionAdvance(connection: Connection, shared: Shared, nowUs:
     connectionClose(connection, shared, REASON_TIMED_OUT, NO_TEXT, 0, 0, nowUs);
     return;
   }
+  if (nowUs >= connection.greetingDueUs) {
+    connectionClose(connection, shared, REASON_MISMATCH, TEXT_HELLO, 0, TEXT_HELLO.length, nowUs);
+    return;
+  }
   if (acksExpire(connection.sent, connection.rtt, nowUs)) {
     rttBackOff(connection.rtt);
+    congestionTimedOut(connection.congestion);
+    connectionRates(connection, nowUs);
   }
   connectionVerdicts(connection, shared, nowUs);
   for (const channel of connection.channels) {

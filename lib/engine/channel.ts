@@ -1,14 +1,17 @@
 // channel: messages of one channel of one connection: order, repair, copies, expiry.
 //
-// Owns the state of a channel, and which of its messages ride in a packet (the way in is delivery's).
+// Owns the state of a channel and its line of messages (what rides is plan's and ride's, the way in
+// delivery's).
 // One machine serves every policy; a strategy is a policy, not a code path. Never knows an address, a
 // packet's number or a clock: time comes in, and what a packet carried comes back with its verdict.
 // Invariants: the send list is in the order of sending, unsent messages are its tail (from `fresh` on);
 // ids are given at the first ride, so what is never sent leaves no gap; an ordered channel never
 // sends an id CHANNEL_WINDOW or more above the lowest that the receiver may still wait for (R-43);
-// a message leaves the list exactly once, with one fate (R-45).
+// a message leaves the list exactly once, with one fate (R-45). A long message stands in the list as
+// its fragments, one behind the other, and leaves it with the first of them that is given up.
 
-import { CHANNEL_ACCEPT, CHANNEL_WINDOW, COPIES_ADAPTIVE, SEQUENCED_KEPT_MAX } from "./limits.js";
+import { fragmentBytes, fragmentCount, fragmentLength, wholeBytesMax } from "./fragment.js";
+import { CHANNEL_ACCEPT, CHANNEL_WINDOW, WINDOW_STEP } from "./limits.js";
 import {
   EXPIRY_NEVER,
   EXPIRY_SUPERSEDED,
@@ -18,6 +21,7 @@ import {
   STRATEGY_CRITICAL,
 } from "./policy.js";
 import {
+  bodyRetain,
   type Message,
   messageCreate,
   messageForgetBody,
@@ -25,13 +29,12 @@ import {
   type Pool,
 } from "./queue.js";
 import { NO_ROOM, RECORD_FATE, type Ring, ringPush, TTL_DEFAULT } from "./ring.js";
+import { sequenceExpand16 } from "./sequence.js";
 import {
   CHANNEL_ACKED,
-  CHANNEL_BYTES_SENT,
   CHANNEL_DROPPED,
   CHANNEL_EXPIRED,
   CHANNEL_LOST,
-  CHANNEL_SENT,
   CHANNEL_SUPERSEDED,
   PEER_RELEASED_BYTES,
   PEER_RELEASED_MESSAGES,
@@ -66,7 +69,11 @@ export class Channel {
   last: Message | null = null;
   /** The first message that was never in a packet; the list behind it is unsent too. */
   fresh: Message | null = null;
+  /** Messages in the list; the fragments of one count as one. */
   listed = 0;
+  /** Fragments of blocks that wait behind everything else (R-56). */
+  blockFirst: Message | null = null;
+  blockLast: Message | null = null;
   /** The place in line of the next message. */
   nextPlace = 0;
   /** Unsent messages with a lower place missed their flush: a newer one supersedes them (R-41). */
@@ -83,6 +90,10 @@ export class Channel {
   holeLast = NO_ID;
   /** The skip that a packet carries now, or NO_ID. */
   skipping = NO_ID;
+  /** The peer's user has consumed everything below this id (R-57). */
+  consumedId = 0;
+  /** Bytes that rode, by the channel's weight: whoever has the least goes first (R-46). */
+  served = 0;
   /** A critical channel gave a message up: the connection must end (R-52). */
   broken = false;
 
@@ -93,7 +104,7 @@ export class Channel {
   passId = 0;
   heldFirst: Message | null = null;
   heldLast: Message | null = null;
-  /** Unordered: the id behind the highest received, and which of the last CHANNEL_ACCEPT came. */
+  /** Unordered, and fragments of sequenced: the id behind the highest received, and which of the last CHANNEL_ACCEPT came. */
   newestId = 0;
   seen = new Uint32Array(CHANNEL_ACCEPT / 32);
   /** The id that everything behind it waits for, and since when (µs); NO_ID for none. */
@@ -101,6 +112,12 @@ export class Channel {
   gapUs = 0;
   /** When what is missing is named next (R-49). */
   nackDueUs = NO_DEADLINE;
+  /** The peer was told that our user has consumed everything below toldId, and knows it of knownId. */
+  toldId = 0;
+  knownId = 0;
+  /** Our user wants no more for now: what came from pausedId on doesn't count as consumed. */
+  paused = false;
+  pausedId = 0;
 
   constructor(policy: Policy) {
     this.policy = policy;
@@ -131,6 +148,14 @@ export function channelReset(channel: Channel): void {
   channel.gapId = NO_ID;
   channel.gapUs = 0;
   channel.nackDueUs = NO_DEADLINE;
+  channel.blockFirst = null;
+  channel.blockLast = null;
+  channel.consumedId = 0;
+  channel.served = 0;
+  channel.toldId = 0;
+  channel.knownId = 0;
+  channel.paused = false;
+  channel.pausedId = 0;
 }
 
 /** Whether what is lost rides again. */
@@ -138,19 +163,28 @@ export function channelRepaired(channel: Channel): boolean {
   return channel.policy.repair !== REPAIR_NONE;
 }
 
-function count(outlet: Outlet, channel: Channel, counter: number, amount: number): void {
+export function channelCount(
+  outlet: Outlet,
+  channel: Channel,
+  counter: number,
+  amount: number,
+): void {
   statsAdd(outlet.page, statsChannelWord(channel.index, counter), amount);
 }
 
 // --- the way out ---
 
-/** Appends a message that holds `body` (its reference passes to the channel). False: no memory (R-48). */
+/**
+ * Appends a message that holds `body`, whose reference passes to the channel: in one piece, or in
+ * fragments of one body where a payload of `payloadBytes` doesn't hold it. False: no memory (R-48).
+ */
 export function channelEnqueue(
   channel: Channel,
   outlet: Outlet,
   peer: number,
   body: number,
   bytes: number,
+  payloadBytes: number,
   nowUs: number,
   ttlMs: number,
   tag: number,
@@ -158,22 +192,60 @@ export function channelEnqueue(
   if (channel.policy.order === ORDER_SEQUENCED) {
     supersede(channel, outlet, peer);
   }
-  const message = messageCreate(outlet.pool);
-  if (message === null) {
+  const { pool } = outlet;
+  const whole = bytes <= wholeBytesMax(payloadBytes);
+  const count = whole ? 1 : fragmentCount(bytes, payloadBytes);
+  if (pool.messagesFree < (whole ? 1 : count + 1)) {
     return false;
   }
-  message.id = channel.nextId;
-  message.place = channel.nextPlace;
-  message.channel = channel.index;
-  message.body = body;
-  message.bytes = bytes;
-  message.tag = tag;
-  message.listed = true;
+  const group = whole ? null : groupCreate(pool, bytes, count, tag);
+  const expiresUs = channelExpiryUs(channel, ttlMs, nowUs);
+  for (let index = 0; index < count; index++) {
+    const message = messageCreate(pool)!;
+    message.body = body;
+    message.tag = tag;
+    message.bytes = bytes;
+    if (group !== null) {
+      message.group = group;
+      message.index = index;
+      message.total = bytes;
+      message.start = index * fragmentBytes(payloadBytes);
+      message.bytes = fragmentLength(bytes, payloadBytes, index);
+    }
+    if (index > 0) {
+      bodyRetain(pool, body);
+    }
+    message.expiresUs = expiresUs;
+    channelAppend(channel, message);
+  }
+  channel.listed += 1;
+  return true;
+}
+
+/** The record of a message in fragments: what its fate is reported from. */
+function groupCreate(pool: Pool, bytes: number, pieces: number, tag: number): Message {
+  const group = messageCreate(pool)!;
+  group.bytes = bytes;
+  group.pieces = pieces;
+  group.tag = tag;
+  return group;
+}
+
+/** When a message of the channel that starts now ends to be of interest (µs), or NO_DEADLINE. */
+export function channelExpiryUs(channel: Channel, ttlMs: number, nowUs: number): number {
   const expiryMs = ttlMs === TTL_DEFAULT ? channel.policy.expiryMs : ttlMs;
   const bounded =
     expiryMs !== EXPIRY_NEVER && (expiryMs !== EXPIRY_SUPERSEDED || channelRepaired(channel));
   // What is of interest for this flush only must see it.
-  message.expiresUs = bounded ? nowUs + Math.max(expiryMs * 1000, 1) : NO_DEADLINE;
+  return bounded ? nowUs + Math.max(expiryMs * 1000, 1) : NO_DEADLINE;
+}
+
+/** Puts an unsent message at the end of the list. */
+export function channelAppend(channel: Channel, message: Message): void {
+  message.id = channel.nextId;
+  message.place = channel.nextPlace;
+  message.channel = channel.index;
+  message.listed = true;
   channel.earliestExpiryUs = Math.min(channel.earliestExpiryUs, message.expiresUs);
   channel.nextPlace += 1;
   message.previous = channel.last;
@@ -186,17 +258,12 @@ export function channelEnqueue(
   if (channel.fresh === null) {
     channel.fresh = message;
   }
-  channel.listed += 1;
-  return true;
 }
 
 /** Drops what was left unsent at the last flush (R-41). */
 function supersede(channel: Channel, outlet: Outlet, peer: number): void {
-  let message = channel.fresh;
-  while (message !== null && message.place < channel.stalePlace) {
-    const next: Message | null = message.next;
-    channelFinish(channel, outlet, peer, message, FATE_SUPERSEDED);
-    message = next;
+  while (channel.fresh !== null && channel.fresh.place < channel.stalePlace) {
+    channelFinish(channel, outlet, peer, channel.fresh, FATE_SUPERSEDED);
   }
 }
 
@@ -205,7 +272,8 @@ export function channelFlushed(channel: Channel): void {
   channel.stalePlace = channel.nextPlace;
 }
 
-function unlink(channel: Channel, message: Message): void {
+/** Takes a message out of the list, and out of what the channel counts of it. */
+export function channelUnlink(channel: Channel, message: Message): void {
   if (channel.fresh === message) {
     channel.fresh = message.next;
   }
@@ -220,7 +288,6 @@ function unlink(channel: Channel, message: Message): void {
     message.next.previous = message.previous;
   }
   message.listed = false;
-  channel.listed -= 1;
   if (message.resend) {
     message.resend = false;
     channel.resends -= 1;
@@ -240,7 +307,11 @@ const FATE_COUNTERS = [
   CHANNEL_DROPPED,
 ];
 
-/** Takes a message out of the list with its fate; the record goes once no packet points at it. */
+/**
+ * Takes a message out of the list with its fate. A fragment that arrived leaves the rest of its
+ * message behind; one that is given up takes the rest along, so a caller that walks the list starts
+ * over.
+ */
 export function channelFinish(
   channel: Channel,
   outlet: Outlet,
@@ -248,13 +319,65 @@ export function channelFinish(
   message: Message,
   fate: number,
 ): void {
-  unlink(channel, message);
+  const { group, tag, bytes } = message;
+  if (group === null) {
+    take(channel, outlet, message, fate);
+    end(channel, outlet, peer, tag, bytes, fate);
+    return;
+  }
+  if (fate === FATE_DELIVERED) {
+    take(channel, outlet, message, fate);
+    group.pieces -= 1;
+    if (group.pieces > 0) {
+      return;
+    }
+  } else {
+    takeGroup(channel, outlet, message, fate);
+  }
+  end(channel, outlet, peer, group.tag, group.bytes, fate);
+  messageRelease(outlet.pool, group);
+}
+
+/** Takes every fragment that is still in the list: they stand next to each other. */
+function takeGroup(channel: Channel, outlet: Outlet, message: Message, fate: number): void {
+  const { group } = message;
+  let piece: Message | null = message;
+  while (piece.previous?.group === group) {
+    piece = piece.previous;
+  }
+  while (piece !== null && piece.group === group) {
+    const next: Message | null = piece.next;
+    take(channel, outlet, piece, fate);
+    piece = next;
+  }
+}
+
+/** The record goes once no packet points at it. */
+function take(channel: Channel, outlet: Outlet, message: Message, fate: number): void {
+  if (fate === FATE_EXPIRED && message.sent && channelRepaired(channel)) {
+    const known = channel.holeFirst !== NO_ID;
+    channel.holeFirst = known ? Math.min(channel.holeFirst, message.id) : message.id;
+    channel.holeLast = Math.max(channel.holeLast, message.id);
+  }
+  channelUnlink(channel, message);
+  message.group = null;
   messageForgetBody(outlet.pool, message);
-  channelReport(outlet, channel, peer, message.tag, message.bytes, fate);
-  channelBreak(channel, fate);
   if (message.inFlight === 0) {
     messageRelease(outlet.pool, message);
   }
+}
+
+function end(
+  channel: Channel,
+  outlet: Outlet,
+  peer: number,
+  tag: number,
+  bytes: number,
+  fate: number,
+): void {
+  channel.listed -= 1;
+  channelReport(outlet, channel, peer, tag, bytes, fate);
+  channelBreak(channel, fate);
 }
 
 /** A critical channel doesn't outlive a message that it could not deliver (R-52). */
@@ -264,7 +387,7 @@ export function channelBreak(channel: Channel, fate: number): void {
 }
 
 /** Counts a message that left the queue, for the user's back-pressure. */
-function released(outlet: Outlet, peer: number, bytes: number): void {
+export function channelReleased(outlet: Outlet, peer: number, bytes: number): void {
   const row = statsPeerWord(peer & 0xffff);
   const page = outlet.page;
   page[row + PEER_RELEASED_BYTES] = (page[row + PEER_RELEASED_BYTES] + bytes) >>> 0;
@@ -280,8 +403,8 @@ export function channelReport(
   bytes: number,
   fate: number,
 ): void {
-  count(outlet, channel, FATE_COUNTERS[fate], 1);
-  released(outlet, peer, bytes);
+  channelCount(outlet, channel, FATE_COUNTERS[fate], 1);
+  channelReleased(outlet, peer, bytes);
   const broken = channelRepaired(channel) && fate !== FATE_DELIVERED;
   if (tag === 0 && !broken) {
     return;
@@ -300,8 +423,14 @@ export function channelWants(channel: Channel, flushing: boolean): boolean {
   return (
     channel.resends > 0 ||
     channelSkipDue(channel) ||
-    (flushing && channel.fresh !== null && channelInWindow(channel, channel.nextId))
+    channelWindowDue(channel) ||
+    (flushing && channelUnsent(channel) && channelInWindow(channel, channel.nextId))
   );
+}
+
+/** Whether anything waits for its first packet. */
+export function channelUnsent(channel: Channel): boolean {
+  return channel.fresh !== null || channel.blockFirst !== null;
 }
 
 /** The first id that still matters to the receiver: the oldest sent and listed, or the next. */
@@ -309,14 +438,14 @@ export function channelSkipId(channel: Channel): number {
   return channel.first?.sent ? channel.first.id : channel.nextId;
 }
 
-/** Whether an id may be on the wire now (R-43). */
+/** Whether an id may be on the wire now: the receiver's window and its user's have room (R-43, R-57). */
 export function channelInWindow(channel: Channel, id: number): boolean {
   if (!channelRepaired(channel)) {
     return true;
   }
   const first = channelSkipId(channel);
   const base = channel.holeFirst === NO_ID ? first : Math.min(first, channel.holeFirst);
-  return id < base + CHANNEL_WINDOW;
+  return id < Math.min(base, channel.consumedId) + CHANNEL_WINDOW;
 }
 
 export function channelSkipDue(channel: Channel): boolean {
@@ -327,84 +456,39 @@ export function channelSkipDue(channel: Channel): boolean {
   );
 }
 
-// --- riding ---
-
-/** What riding in this packet was for a message. */
-export const RIDE_FIRST = 0;
-export const RIDE_RESEND = 1;
-export const RIDE_COPY = 2;
-
-/** Copies for so much loss, in 65536ths: one always, more from 5, 15 and 30 % on (R-40). */
-function adaptiveCopies(lossShare: number): number {
-  let copies = 1;
-  for (const least of [3277, 9830, 19661]) {
-    if (lossShare >= least) {
-      copies += 2;
-    }
-  }
-  return copies;
+/** What our user has consumed: what was handed over, but for what came since it paused (R-57). */
+export function channelMark(channel: Channel): number {
+  return channel.paused ? channel.pausedId : channel.expectedId;
 }
 
-/** A planned message went into a packet; answers which kind of ride it was. */
-export function channelCarried(
-  channel: Channel,
-  outlet: Outlet,
-  message: Message,
-  lossShare: number,
-  nowUs: number,
-): number {
-  message.planned = false;
-  message.inFlight += 1;
-  message.rodeUs = nowUs;
-  if (!message.sent) {
-    message.sent = true;
-    message.id = channel.nextId;
-    channel.nextId += 1;
-    channel.fresh = message.next;
-    const copies = channel.policy.copies;
-    message.copiesLeft = copies === COPIES_ADAPTIVE ? adaptiveCopies(lossShare) : copies;
-    if (message.copiesLeft > 0) {
-      channel.copying += 1;
-    } else if (!channelRepaired(channel)) {
-      messageForgetBody(outlet.pool, message);
-    }
-    count(outlet, channel, CHANNEL_SENT, 1);
-    return RIDE_FIRST;
+/** Our user wants no more of this channel for now, or again (R-57). */
+export function channelPause(channel: Channel, paused: boolean): void {
+  if (paused && !channel.paused) {
+    channel.pausedId = channel.expectedId;
   }
-  if (message.resend) {
-    message.resend = false;
-    channel.resends -= 1;
-    return RIDE_RESEND;
-  }
-  message.copiesLeft -= 1;
-  if (message.copiesLeft === 0) {
-    channel.copying -= 1;
-    if (!channelRepaired(channel)) {
-      messageForgetBody(outlet.pool, message);
-    }
-  }
-  return RIDE_COPY;
+  channel.paused = paused;
 }
 
-/** Bare NETCODE: the oldest unsent message went out, and that is all that is ever known of it. */
-export function channelPass(channel: Channel, outlet: Outlet, peer: number): void {
-  const message = channel.fresh;
-  if (message !== null) {
-    count(outlet, channel, CHANNEL_SENT, 1);
-    count(outlet, channel, CHANNEL_BYTES_SENT, message.bytes);
-    unlink(channel, message);
-    released(outlet, peer, message.bytes);
-    messageRelease(outlet.pool, message);
-  }
+/** Whether the peer is to be told how much our user has consumed (R-57). */
+export function channelWindowDue(channel: Channel): boolean {
+  return channelRepaired(channel) && channelMark(channel) - channel.toldId >= WINDOW_STEP;
 }
 
-/** Keeps the list of a sequenced channel short: the oldest sent message is given up as lost. */
-export function channelTrim(channel: Channel, outlet: Outlet, peer: number): void {
-  while (
-    channel.policy.order === ORDER_SEQUENCED &&
-    channel.listed > SEQUENCED_KEPT_MAX &&
-    channel.first?.sent
-  ) {
-    channelFinish(channel, outlet, peer, channel.first, FATE_LOST);
+/** The peer's user has consumed everything below the id. False: it can't, the id was never sent. */
+export function channelConsumed(channel: Channel, id16: number): boolean {
+  const id = sequenceExpand16(id16, channel.nextId);
+  if (id > channel.nextId || !channelRepaired(channel)) {
+    return false;
+  }
+  channel.consumedId = Math.max(channel.consumedId, id);
+  return true;
+}
+
+/** A packet that told a mark has its verdict. */
+export function channelWindowVerdict(channel: Channel, id: number, acked: boolean): void {
+  if (acked) {
+    channel.knownId = Math.max(channel.knownId, id);
+  } else if (id === channel.toldId) {
+    channel.toldId = channel.knownId;
   }
 }

@@ -35,6 +35,12 @@ export const CONFIG_NAME_HASH = 15;
 export const CONFIG_ADDRESSES = 16;
 export const CONFIG_ADDRESSES_MAX = 8;
 export const CONFIG_ADDRESS_WORDS = 6;
+/** Which congestion control: 0 none, 1 delay, 2 binary. */
+export const CONFIG_CONGESTION = 66;
+/** Packets per second that this side takes, told in its hello; 0 for any number. */
+export const CONFIG_PACKET_RATE_MAX = 67;
+/** Bytes per second that this side takes, told in its hello; 0 for any number. */
+export const CONFIG_BYTE_RATE_MAX = 68;
 export const CONFIG_POLICIES = 72;
 export const CONFIG_WORDS = CONFIG_POLICIES + CHANNELS_MAX * POLICY_WORDS;
 
@@ -60,6 +66,9 @@ export class HostConfig {
   pendingMax = 0;
   tokensMax = 0;
   nameHash = 0;
+  congestion = 0;
+  packetRateMax = 0;
+  byteRateMax = 0;
   addresses: Address[] = [];
   policies: Policy[] = [];
   /** Channels in the order in which they are served: by priority, then as declared. */
@@ -83,6 +92,9 @@ export function configRead(config: HostConfig, words: Uint32Array): void {
   config.pendingMax = words[CONFIG_PENDING_MAX];
   config.tokensMax = words[CONFIG_TOKENS_MAX];
   config.nameHash = words[CONFIG_NAME_HASH];
+  config.congestion = words[CONFIG_CONGESTION];
+  config.packetRateMax = words[CONFIG_PACKET_RATE_MAX];
+  config.byteRateMax = words[CONFIG_BYTE_RATE_MAX];
   for (let index = 0; index < words[CONFIG_ADDRESSES]; index++) {
     const start = CONFIG_ADDRESSES + 1 + index * CONFIG_ADDRESS_WORDS;
     const address = new Address();

@@ -18,20 +18,35 @@ import {
 } from "./acks.js";
 import { Address } from "./address.js";
 import { Reader, Writer } from "./bytes.js";
-import { Channel, channelFlushed, channelReset, channelWants, type Outlet } from "./channel.js";
+import {
+  Channel,
+  channelFlushed,
+  channelReset,
+  channelUnsent,
+  channelWants,
+  type Outlet,
+} from "./channel.js";
 import type { HostConfig } from "./config.js";
+import {
+  Congestion,
+  congestionOpen,
+  congestionPacketRate,
+  congestionRate,
+  congestionReset,
+} from "./congestion.js";
 import { AckHeader, Frame } from "./frame.js";
 import { gapDeadlineUs } from "./gap.js";
 import {
   CLOSE_TEXT_BYTES_MAX,
   COMPLETION_RESERVE_BYTES,
+  GREETING_MAX_US,
   KEEP_ALIVE_US,
   NACK_BITS_BYTES_MAX,
   NACK_DELAY_MAX_US,
   PACKET_ASSOCIATED_BYTES,
   USER_DATA_BYTES,
 } from "./limits.js";
-import { Pacing, pacingNextUs, pacingReady, pacingReset } from "./pacing.js";
+import { Pacing, pacingNextUs, pacingRate, pacingReady, pacingReset } from "./pacing.js";
 import { Plan } from "./plan.js";
 import { ReplayWindow, replayReset } from "./replay.js";
 import { NO_ROOM, RECORD_BYTES, RECORD_CONNECT, ringPush, ringRoom } from "./ring.js";
@@ -46,16 +61,21 @@ import {
 } from "./state.js";
 import {
   PEER_ACKS_LATE,
+  PEER_FLIGHT_BYTES,
   PEER_GAPS,
   PEER_HANDLE,
   PEER_IN_FLIGHT,
   PEER_JITTER_US,
+  PEER_PACKET_RATE,
   PEER_PACKETS_ACKED,
   PEER_PACKETS_LOST,
+  PEER_PAYLOAD_BYTES,
+  PEER_QUEUE_DELAY_US,
   PEER_RATE,
   PEER_RTT_MINIMUM_US,
   PEER_RTT_US,
   PEER_RTT_VARIANCE_US,
+  PEER_WINDOW_BYTES,
   PEER_WORDS,
   statsPeerWord,
 } from "./stats.js";
@@ -97,6 +117,14 @@ export class Connection {
   sent = new Sent();
   rtt = new Rtt();
   pacing = new Pacing();
+  congestion = new Congestion();
+  /** The longest payload that both ends take, once the peer's hello told its. */
+  payloadBytes = 0;
+  /** Bytes and packets a second toward the peer, as both ends allow; 0 packets for any number. */
+  rateMax = 0;
+  packetRateMax = 0;
+  /** The user wants every packet's verdict. */
+  watched = false;
   channels: Channel[] = [];
 
   /** The peer is known to know that it is connected; a client always is. */
@@ -110,6 +138,8 @@ export class Connection {
   /** The user's flush wants everything unsent to go out. */
   flushing = false;
 
+  /** When the peer must have said hello (µs). */
+  greetingDueUs = NO_DEADLINE;
   heardUs = 0;
   timeoutUs = NO_DEADLINE;
   /** When anything last went out, and how long it may then be quiet. */
@@ -174,7 +204,13 @@ export function connectionAssign(
   receivedReset(connection.received);
   sentReset(connection.sent, firstNumber);
   rttReset(connection.rtt);
-  pacingReset(connection.pacing, shared.config.rate, nowUs);
+  congestionReset(connection.congestion, shared.config.congestion, nowUs);
+  connection.payloadBytes = shared.config.payloadBytesMax;
+  connection.rateMax = shared.config.rate;
+  connection.packetRateMax = 0;
+  connection.watched = false;
+  pacingReset(connection.pacing, connection.rateMax, nowUs);
+  connectionRates(connection, nowUs);
   for (const channel of connection.channels) {
     channelReset(channel);
   }
@@ -184,6 +220,7 @@ export function connectionAssign(
   connection.helloInFlight = 0;
   connection.announced = false;
   connection.flushing = false;
+  connection.greetingDueUs = nowUs + Math.min(timeoutUs, GREETING_MAX_US);
   connection.heardUs = nowUs;
   connection.timeoutUs = timeoutUs;
   connection.spokenUs = nowUs;
@@ -205,7 +242,9 @@ export function connectionAssign(
 /** The peer speaks our protocol: tells the user that it is there. */
 export function connectionOpen(connection: Connection, shared: Shared): void {
   connection.state = connectionNext(connection.state, CONNECTION_EVENT_HELLO);
+  connection.greetingDueUs = NO_DEADLINE;
   connection.announced = true;
+  connectionStats(connection, shared.outlet.page);
   const completion = shared.outlet.completion;
   const word = ringPush(completion, RECORD_CONNECT, 32 + USER_DATA_BYTES);
   if (word === NO_ROOM) {
@@ -247,6 +286,7 @@ export function connectionDeadlineUs(connection: Connection, nowUs: number): num
     return 0;
   }
   let deadlineUs = Math.min(
+    connection.greetingDueUs,
     connection.heardUs + connection.timeoutUs,
     acksDeadlineUs(connection.sent, connection.rtt),
   );
@@ -270,14 +310,33 @@ export function connectionDueUs(connection: Connection): number {
   if (!connection.helloAcked && connection.helloInFlight === 0) {
     return 0;
   }
-  const wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
   const ackDueUs = receivedDueUs(connection.received);
   const keepAliveDueUs = connection.spokenUs + connection.keepAliveUs;
-  let dueUs = Math.min(wantsUs, ackDueUs, keepAliveDueUs, connection.copyDueUs);
+  let dueUs = Math.min(ackDueUs, keepAliveDueUs);
+  if (connectionOpenWindow(connection)) {
+    const wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
+    dueUs = Math.min(dueUs, wantsUs, connection.copyDueUs);
+  }
   for (const channel of connection.channels) {
     dueUs = Math.min(dueUs, channel.nackDueUs);
   }
   return dueUs;
+}
+
+/** Whether what asks for an ack may go out: the window has room. */
+export function connectionOpenWindow(connection: Connection): boolean {
+  return congestionOpen(connection.congestion, connection.sent.flightBytes);
+}
+
+/** Brings the pace up to date with the window and with what both ends allow. */
+export function connectionRates(connection: Connection, nowUs: number): void {
+  const { congestion, pacing, rtt, rateMax, packetRateMax } = connection;
+  pacingRate(pacing, congestionRate(congestion, rtt, rateMax), nowUs);
+  const packetRate = congestionPacketRate(congestion);
+  pacing.packetRate =
+    packetRate === 0 || (packetRateMax > 0 && packetRateMax < packetRate)
+      ? packetRateMax
+      : packetRate;
 }
 
 /** Whether a channel has something for a packet now. */
@@ -309,7 +368,7 @@ export function connectionFlushed(connection: Connection): void {
   let left = false;
   for (const channel of connection.channels) {
     channelFlushed(channel);
-    left = left || channel.fresh !== null;
+    left = left || channelUnsent(channel);
   }
   connection.flushing = left;
 }
@@ -327,4 +386,9 @@ export function connectionStats(connection: Connection, page: Uint32Array): void
   page[row + PEER_GAPS] = connection.received.gaps >>> 0;
   page[row + PEER_IN_FLIGHT] = sentInFlight(connection.sent);
   page[row + PEER_RATE] = connection.pacing.rate;
+  page[row + PEER_WINDOW_BYTES] = connection.congestion.windowBytes;
+  page[row + PEER_FLIGHT_BYTES] = connection.sent.flightBytes;
+  page[row + PEER_QUEUE_DELAY_US] = connection.congestion.delayUs;
+  page[row + PEER_PAYLOAD_BYTES] = connection.payloadBytes;
+  page[row + PEER_PACKET_RATE] = connection.pacing.packetRate;
 }

@@ -6,14 +6,27 @@
 // once (R-39); an ordered channel delivers ids in increasing order, and passes a gap only up to passId (R-42).
 
 import type { Channel, Outlet } from "./channel.js";
+import { fragmentCount } from "./fragment.js";
+import type { Frame } from "./frame.js";
 import { CHANNEL_ACCEPT, COMPLETION_END_BYTES } from "./limits.js";
 import { ORDER_NONE, ORDER_SEQUENCED, REPAIR_NONE } from "./policy.js";
 import { bodyCopy, bodyCreate, messageCreate, messageRelease } from "./queue.js";
-import { NO_ROOM, RECORD_BYTES, RECORD_MESSAGE, ringPush, ringRoom } from "./ring.js";
+import {
+  FRAGMENT_RECORD_BYTES,
+  NO_ROOM,
+  RECORD_BLOCK,
+  RECORD_BYTES,
+  RECORD_FRAGMENT,
+  RECORD_MESSAGE,
+  RECORD_WORDS,
+  ringPush,
+  ringRoom,
+} from "./ring.js";
 import { sequenceExpand16 } from "./sequence.js";
 import {
   CHANNEL_BYTES_RECEIVED,
   CHANNEL_DUPLICATES,
+  CHANNEL_FRAGMENTS_RECEIVED,
   CHANNEL_LATE,
   CHANNEL_RECEIVED,
   CHANNEL_SKIPPED,
@@ -29,42 +42,58 @@ export const RECEIVE_HELD = 2;
 /** It came before its turn and nothing more may be held: it was not taken. */
 export const RECEIVE_REFUSED = 3;
 
+/** What a frame and a held message have in common: which part of what it is. */
+interface Piece {
+  readonly total: number;
+  readonly index: number;
+  readonly block: boolean;
+  readonly number: number;
+}
+
 function count(outlet: Outlet, channel: Channel, counter: number, amount: number): void {
   statsAdd(outlet.page, statsChannelWord(channel.index, counter), amount);
 }
 
-/** Reserves the record of a message; answers the byte offset of its payload, or NO_ROOM. */
+/** Reserves the record of a message or a fragment; answers the byte offset of its body, or NO_ROOM. */
 function deliver(
   channel: Channel,
   outlet: Outlet,
   peer: number,
   id: number,
+  piece: Piece,
   bytes: number,
 ): number {
-  const word = ringPush(outlet.completion, RECORD_MESSAGE, bytes);
+  const { total, index } = piece;
+  const head = total === 0 ? 0 : FRAGMENT_RECORD_BYTES;
+  const kind = total === 0 ? RECORD_MESSAGE : piece.block ? RECORD_BLOCK : RECORD_FRAGMENT;
+  const word = ringPush(outlet.completion, kind, head + bytes);
   if (word === NO_ROOM) {
     return NO_ROOM;
   }
   const words = outlet.completion.words;
   words[word + 1] = peer;
   words[word + 2] = channel.index;
-  words[word + 4] = id >>> 0;
-  words[word + 5] = 0;
-  count(outlet, channel, CHANNEL_RECEIVED, 1);
+  words[word + 4] = (kind === RECORD_BLOCK ? piece.number : id - index) >>> 0;
+  words[word + 5] = index;
+  if (total > 0) {
+    words[word + RECORD_WORDS] = total;
+    words[word + RECORD_WORDS + 1] = 0;
+  }
+  count(outlet, channel, total === 0 ? CHANNEL_RECEIVED : CHANNEL_FRAGMENTS_RECEIVED, 1);
   count(outlet, channel, CHANNEL_BYTES_RECEIVED, bytes);
-  return word * 4 + RECORD_BYTES;
+  return word * 4 + RECORD_BYTES + head;
 }
 
-function deliverBytes(
+function deliverFrame(
   channel: Channel,
   outlet: Outlet,
   peer: number,
   id: number,
+  frame: Frame,
   source: Uint8Array,
-  offset: number,
-  bytes: number,
 ): boolean {
-  const place = deliver(channel, outlet, peer, id, bytes);
+  const { offset, bytes } = frame;
+  const place = deliver(channel, outlet, peer, id, frame, bytes);
   if (place === NO_ROOM) {
     return false;
   }
@@ -72,43 +101,105 @@ function deliverBytes(
   return true;
 }
 
+/** Whether a lawful sender sends such a message on the channel (R-38, R-56). */
+function deliveryLawful(channel: Channel, frame: Frame): boolean {
+  const { policy } = channel;
+  if (frame.block) {
+    return frame.total <= policy.blockBytesMax;
+  }
+  return Math.max(frame.total, frame.bytes) <= policy.messageBytesMax;
+}
+
 /** Takes a message from the wire. Where it `holds`, the pool has memory to hold a packet's messages. */
 export function deliveryReceive(
   channel: Channel,
   outlet: Outlet,
   peer: number,
-  id16: number,
+  frame: Frame,
   source: Uint8Array,
-  offset: number,
-  bytes: number,
   holds: boolean,
 ): number {
-  const id = sequenceExpand16(id16, channel.expectedId);
+  if (!deliveryLawful(channel, frame)) {
+    return RECEIVE_VIOLATION;
+  }
+  const id = sequenceExpand16(frame.id, channel.expectedId);
   if (id < channel.expectedId) {
     const late = channel.policy.order === ORDER_SEQUENCED && id !== channel.expectedId - 1;
     count(outlet, channel, late ? CHANNEL_LATE : CHANNEL_DUPLICATES, 1);
     return RECEIVE_OK;
   }
   if (channel.policy.order === ORDER_SEQUENCED) {
-    deliverBytes(channel, outlet, peer, id, source, offset, bytes);
-    channel.expectedId = id + 1;
+    receiveSequenced(channel, outlet, peer, id, frame, source);
     return RECEIVE_OK;
   }
   if (id >= channel.expectedId + CHANNEL_ACCEPT) {
     return RECEIVE_VIOLATION;
   }
   if (channel.policy.order === ORDER_NONE) {
-    receiveUnordered(channel, outlet, peer, id, source, offset, bytes);
+    receiveUnordered(channel, outlet, peer, id, frame, source);
     return RECEIVE_OK;
   }
   const turn =
     id === channel.expectedId && (channel.heldFirst === null || channel.heldFirst.id !== id);
-  if (turn && deliverBytes(channel, outlet, peer, id, source, offset, bytes)) {
+  if (turn && deliverFrame(channel, outlet, peer, id, frame, source)) {
     channel.expectedId = id + 1;
-  } else if (!hold(channel, outlet, id, source, offset, bytes, holds)) {
+  } else if (!hold(channel, outlet, id, frame, source, holds)) {
     return RECEIVE_REFUSED;
   }
   return deliveryRelease(channel, outlet, peer);
+}
+
+/** The newest wins; a message in fragments counts once all of them came (R-39). */
+function receiveSequenced(
+  channel: Channel,
+  outlet: Outlet,
+  peer: number,
+  id: number,
+  frame: Frame,
+  source: Uint8Array,
+): void {
+  if (frame.total === 0) {
+    deliverFrame(channel, outlet, peer, id, frame, source);
+    channel.expectedId = id + 1;
+    return;
+  }
+  const firstId = id - frame.index;
+  if (firstId < channel.expectedId || id < channel.newestId - CHANNEL_ACCEPT) {
+    count(outlet, channel, CHANNEL_LATE, 1);
+    return;
+  }
+  seenAdvance(channel, id);
+  if (deliverySeen(channel, id)) {
+    count(outlet, channel, CHANNEL_DUPLICATES, 1);
+    return;
+  }
+  if (deliverFrame(channel, outlet, peer, id, frame, source)) {
+    setSeen(channel, id, true);
+    const end = firstId + fragmentCount(frame.total, frame.payloadBytes);
+    if (seenWhole(channel, firstId, end)) {
+      channel.expectedId = end;
+    }
+  }
+}
+
+/** Makes an id the newest; what is forgotten by then is CHANNEL_ACCEPT behind it. */
+function seenAdvance(channel: Channel, id: number): void {
+  for (let next = Math.max(channel.newestId, id - CHANNEL_ACCEPT + 1); next <= id; next++) {
+    setSeen(channel, next, false);
+  }
+  channel.newestId = Math.max(channel.newestId, id + 1);
+}
+
+function seenWhole(channel: Channel, firstId: number, end: number): boolean {
+  if (end > channel.newestId || firstId < channel.newestId - CHANNEL_ACCEPT) {
+    return false;
+  }
+  for (let id = firstId; id < end; id++) {
+    if (!deliverySeen(channel, id)) {
+      return false;
+    }
+  }
+  return true;
 }
 
 /** Whether an unordered channel has this id, which lies in its window. */
@@ -130,15 +221,14 @@ function receiveUnordered(
   outlet: Outlet,
   peer: number,
   id: number,
+  frame: Frame,
   source: Uint8Array,
-  offset: number,
-  bytes: number,
 ): void {
   if (deliverySeen(channel, id)) {
     count(outlet, channel, CHANNEL_DUPLICATES, 1);
     return;
   }
-  deliverBytes(channel, outlet, peer, id, source, offset, bytes);
+  deliverFrame(channel, outlet, peer, id, frame, source);
   setSeen(channel, id, true);
   channel.newestId = Math.max(channel.newestId, id + 1);
   passSeen(channel);
@@ -157,9 +247,8 @@ function hold(
   channel: Channel,
   outlet: Outlet,
   id: number,
+  frame: Frame,
   source: Uint8Array,
-  offset: number,
-  bytes: number,
   holds: boolean,
 ): boolean {
   let before = channel.heldLast;
@@ -175,8 +264,12 @@ function hold(
   }
   const message = messageCreate(outlet.pool)!;
   message.id = id;
-  message.bytes = bytes;
-  message.body = bodyCreate(outlet.pool, source, offset, bytes);
+  message.bytes = frame.bytes;
+  message.total = frame.total;
+  message.index = frame.index;
+  message.block = frame.block;
+  message.number = frame.number;
+  message.body = bodyCreate(outlet.pool, source, frame.offset, frame.bytes);
   message.previous = before;
   message.next = before === null ? channel.heldFirst : before.next;
   if (message.next === null) {
@@ -242,11 +335,11 @@ function releaseFirst(channel: Channel, outlet: Outlet, peer: number): boolean {
     return false;
   }
   const message = channel.heldFirst!;
-  const place = deliver(channel, outlet, peer, message.id, message.bytes);
+  const place = deliver(channel, outlet, peer, message.id, message, message.bytes);
   if (place === NO_ROOM) {
     return false;
   }
-  bodyCopy(outlet.pool, message.body, message.bytes, outlet.completion.bytes, place);
+  bodyCopy(outlet.pool, message.body, 0, message.bytes, outlet.completion.bytes, place);
   channel.heldFirst = message.next;
   if (message.next === null) {
     channel.heldLast = null;

@@ -169,7 +169,7 @@ export function connectionDrained(connection: Connection, shared: Shared, nowUs:
     return;
   }
   for (const channel of connection.channels) {
-    if (channel.first !== null || channel.holeFirst !== NO_ID) {
+    if (channel.first !== null || channel.blockFirst !== null || channel.holeFirst !== NO_ID) {
       return;
     }
   }

@@ -21,13 +21,20 @@ import {
   writeU32,
   writeVarint,
 } from "./bytes.js";
+import { fragmentCount, fragmentLength, wholeBytesMax } from "./fragment.js";
 import {
   ACK_BITS_MAX,
+  BLOCK_BYTES_MAX,
+  BLOCK_HEADER_BYTES_MAX,
   CHANNELS_MAX,
   CLOSE_TEXT_BYTES_MAX,
+  FRAGMENT_HEADER_BYTES_MAX,
+  FRAGMENTED_BYTES_MAX,
   MESSAGE_HEADER_BYTES_MAX,
   MESSAGES_PER_PACKET_MAX,
   NACK_BITS_BYTES_MAX,
+  PAYLOAD_BYTES_MAX,
+  PAYLOAD_BYTES_MIN,
 } from "./limits.js";
 
 // --- the ack header (R-21) ---
@@ -43,6 +50,8 @@ export class AckHeader {
   delay = 0;
   bitsOffset = 0;
   bitBytes = 0;
+  /** For the check of a payload: where each kind of control frame stands. */
+  last = new Uint8Array(FRAME_WINDOW + 1);
 }
 
 /** Reads the ack header; false when it isn't canonical or ends early. */
@@ -83,6 +92,9 @@ export const FRAME_SKIP = 2;
 export const FRAME_CLOSE = 3;
 export const FRAME_PING = 4;
 export const FRAME_NACK = 5;
+export const FRAME_FRAGMENT = 6;
+export const FRAME_BLOCK = 7;
+export const FRAME_WINDOW = 8;
 export const FRAME_MESSAGE = 128;
 export const FRAME_INVALID = 255;
 
@@ -93,9 +105,18 @@ const MESSAGE_SIZED = 0xc0;
 const MESSAGE_CHANNEL = 0x3f;
 
 export class Frame {
+  /** The longest payload that both ends take, from which the size of fragments follows. */
+  payloadBytes = PAYLOAD_BYTES_MAX;
   channel = 0;
-  /** Message id, skip's first id that still matters, or nack's first missing id; modulo 65536. */
+  /** Message id, skip's and window's first id that still matters, or nack's first missing id; modulo 65536. */
   id = 0;
+  /** FRAGMENT and BLOCK: bytes of the whole; else 0. */
+  total = 0;
+  /** FRAGMENT and BLOCK: which fragment of the whole. */
+  index = 0;
+  /** BLOCK: the block's number. */
+  block = false;
+  number = 0;
   /** Where the body, the text or the channel hashes start. */
   offset = 0;
   bytes = 0;
@@ -105,11 +126,21 @@ export class Frame {
   nameHash = 0;
   /** HELLO: number of channels. */
   channelCount = 0;
+  /** HELLO: the longest payload that its sender takes. */
+  payloadBytesMax = 0;
+  /** HELLO: packets a second that its sender takes; 0 for any number. */
+  packetRateMax = 0;
+  /** HELLO: bytes a second that its sender takes; 0 for any number. */
+  byteRateMax = 0;
 }
 
 function messageNext(reader: Reader, first: number, frame: Frame): number {
   frame.channel = first & MESSAGE_CHANNEL;
   frame.id = readU16(reader);
+  frame.total = 0;
+  frame.index = 0;
+  frame.block = false;
+  frame.number = 0;
   if (first >= MESSAGE_SIZED) {
     frame.bytes = readVarint(reader);
     frame.offset = reader.offset;
@@ -127,10 +158,22 @@ function helloNext(reader: Reader, frame: Frame): number {
   frame.code = readU8(reader);
   frame.channelCount = readU8(reader);
   frame.nameHash = readU32(reader);
+  frame.payloadBytesMax = readU16(reader);
+  frame.packetRateMax = readU16(reader);
+  frame.byteRateMax = readU32(reader);
   frame.offset = reader.offset;
   readSkip(reader, 4 * frame.channelCount);
-  const lawful = frame.channelCount >= 1 && frame.channelCount <= CHANNELS_MAX;
-  return reader.failed || !lawful ? FRAME_INVALID : FRAME_HELLO;
+  const lawful =
+    frame.channelCount >= 1 &&
+    frame.channelCount <= CHANNELS_MAX &&
+    frame.payloadBytesMax >= PAYLOAD_BYTES_MIN &&
+    frame.payloadBytesMax <= PAYLOAD_BYTES_MAX;
+  if (reader.failed || !lawful) {
+    return FRAME_INVALID;
+  }
+  // What follows in the payload was cut to a size that its sender knows both ends to take.
+  frame.payloadBytes = Math.min(frame.payloadBytes, frame.payloadBytesMax);
+  return FRAME_HELLO;
 }
 
 function closeNext(reader: Reader, frame: Frame): number {
@@ -154,6 +197,39 @@ function nackNext(reader: Reader, frame: Frame): number {
   return frame.bytes > 0 && reader.bytes[reader.offset - 1] === 0 ? FRAME_INVALID : FRAME_NACK;
 }
 
+/** A fragment's length isn't on the wire: it follows from its index and the whole. */
+function fragmentNext(reader: Reader, frame: Frame, block: boolean): number {
+  frame.channel = readU8(reader);
+  frame.id = readU16(reader);
+  frame.block = block;
+  frame.number = block ? readU16(reader) : 0;
+  frame.index = readVarint(reader);
+  frame.total = readVarint(reader);
+  const least = block ? 1 : wholeBytesMax(frame.payloadBytes) + 1;
+  const most = block ? BLOCK_BYTES_MAX : FRAGMENTED_BYTES_MAX;
+  if (reader.failed || frame.total < least || frame.total > most) {
+    return FRAME_INVALID;
+  }
+  // Behind the last fragment of a block an empty one says that the rest won't come.
+  const end = fragmentCount(frame.total, frame.payloadBytes) + (block ? 1 : 0);
+  if (frame.index >= end) {
+    return FRAME_INVALID;
+  }
+  frame.bytes = fragmentLength(frame.total, frame.payloadBytes, frame.index);
+  frame.offset = reader.offset;
+  readSkip(reader, frame.bytes);
+  if (reader.failed || frame.channel >= CHANNELS_MAX) {
+    return FRAME_INVALID;
+  }
+  return block ? FRAME_BLOCK : FRAME_FRAGMENT;
+}
+
+function markNext(reader: Reader, frame: Frame, kind: number): number {
+  frame.channel = readU8(reader);
+  frame.id = readU16(reader);
+  return reader.failed || frame.channel >= CHANNELS_MAX ? FRAME_INVALID : kind;
+}
+
 /** Reads the next frame. FRAME_END at the end, FRAME_INVALID for anything that isn't canonical. */
 export function frameNext(reader: Reader, frame: Frame): number {
   if (reader.offset === reader.end) {
@@ -167,9 +243,11 @@ export function frameNext(reader: Reader, frame: Frame): number {
     case FRAME_HELLO:
       return helloNext(reader, frame);
     case FRAME_SKIP:
-      frame.channel = readU8(reader);
-      frame.id = readU16(reader);
-      return reader.failed || frame.channel >= CHANNELS_MAX ? FRAME_INVALID : FRAME_SKIP;
+    case FRAME_WINDOW:
+      return markNext(reader, frame, first);
+    case FRAME_FRAGMENT:
+    case FRAME_BLOCK:
+      return fragmentNext(reader, frame, first === FRAME_BLOCK);
     case FRAME_CLOSE:
       return closeNext(reader, frame);
     case FRAME_PING:
@@ -199,6 +277,9 @@ export function payloadCheck(
     return false;
   }
   let messages = 0;
+  // Of the kinds below FRAME_MESSAGE: 1 + the last channel, or 1 for those of the whole connection.
+  const { last } = header;
+  last.fill(0);
   for (;;) {
     const kind = frameNext(reader, frame);
     if (kind === FRAME_END) {
@@ -207,15 +288,22 @@ export function payloadCheck(
     if (kind === FRAME_INVALID) {
       return false;
     }
-    if (kind === FRAME_MESSAGE) {
+    if (kind === FRAME_MESSAGE || kind === FRAME_FRAGMENT || kind === FRAME_BLOCK) {
       messages += 1;
       if (messages > MESSAGES_PER_PACKET_MAX) {
         return false;
       }
     }
-    const named = kind === FRAME_MESSAGE || kind === FRAME_SKIP || kind === FRAME_NACK;
+    const named = kind !== FRAME_HELLO && kind !== FRAME_CLOSE && kind !== FRAME_PING;
     if (named && frame.channel >= channelCount) {
       return false;
+    }
+    if (kind < FRAME_FRAGMENT || kind === FRAME_WINDOW) {
+      const place = named ? frame.channel + 1 : 1;
+      if (place <= last[kind]) {
+        return false;
+      }
+      last[kind] = place;
     }
   }
 }
@@ -247,6 +335,50 @@ export function messageShorten(writer: Writer, start: number, bodyBytes: number)
   writer.offset = start + 3 + bodyBytes;
 }
 
+/** The bytes that a fragment takes in a payload at most. */
+export function fragmentFrameBytes(block: boolean, bodyBytes: number): number {
+  return (block ? BLOCK_HEADER_BYTES_MAX : FRAGMENT_HEADER_BYTES_MAX) + bodyBytes;
+}
+
+/** Writes the head of a fragment of a message; the body follows. */
+export function fragmentHeadWrite(
+  writer: Writer,
+  channel: number,
+  id: number,
+  index: number,
+  total: number,
+): void {
+  writeU8(writer, FRAME_FRAGMENT);
+  writeU8(writer, channel);
+  writeU16(writer, id & 0xffff);
+  writeVarint(writer, index);
+  writeVarint(writer, total);
+}
+
+/** Writes the head of a fragment of a block; the body follows. */
+export function blockHeadWrite(
+  writer: Writer,
+  channel: number,
+  id: number,
+  number: number,
+  index: number,
+  total: number,
+): void {
+  writeU8(writer, FRAME_BLOCK);
+  writeU8(writer, channel);
+  writeU16(writer, id & 0xffff);
+  writeU16(writer, number);
+  writeVarint(writer, index);
+  writeVarint(writer, total);
+}
+
+/** Writes what a channel's user has consumed: everything below the id. */
+export function windowWrite(writer: Writer, channel: number, id: number): void {
+  writeU8(writer, FRAME_WINDOW);
+  writeU8(writer, channel);
+  writeU16(writer, id & 0xffff);
+}
+
 export function skipWrite(writer: Writer, channel: number, id: number): void {
   writeU8(writer, FRAME_SKIP);
   writeU8(writer, channel);
@@ -271,11 +403,17 @@ export function helloWrite(
   version: number,
   nameHash: number,
   channelCount: number,
+  payloadBytesMax: number,
+  packetRateMax: number,
+  byteRateMax: number,
 ): void {
   writeU8(writer, FRAME_HELLO);
   writeU8(writer, version);
   writeU8(writer, channelCount);
   writeU32(writer, nameHash);
+  writeU16(writer, payloadBytesMax);
+  writeU16(writer, packetRateMax);
+  writeU32(writer, byteRateMax);
 }
 
 export function closeWrite(

@@ -114,6 +114,38 @@ export const PACING_BURST_PACKETS = 8;
 export const PACING_RATE_MIN = 1000;
 /** Bytes per second that a peer's rate can be set to at most: keeps the budget within 53 bits. */
 export const PACING_RATE_MAX = 1000000000;
+/** Bytes that may be on their way unacked at first: what 27 full packets hold, as QUIC stacks have it. */
+export const CONGESTION_WINDOW_INITIAL = 32768;
+/** … and at least: two full packets, so that one loss is noticed by the other's ack. */
+export const CONGESTION_WINDOW_MIN = 2450;
+/** … and at most: IN_FLIGHT_MAX full packets. */
+export const CONGESTION_WINDOW_MAX = 313600;
+/** Losses alone make the window no smaller than this: four packets. */
+export const CONGESTION_LOSS_FLOOR = 4900;
+/** Bytes by which the window grows in a round trip: one full packet. */
+export const CONGESTION_STEP = 1225;
+/** Queueing delay above the minimum RTT from which on a path counts as congested (µs). */
+export const CONGESTION_TARGET_US = 12500;
+/** Share of packets lost in a round trip, in 65536ths, from which on loss counts as congestion: 10 %. */
+export const CONGESTION_LOSS_SHARE = 6554;
+/** Packets that a round trip's share of loss is drawn from at least. */
+export const CONGESTION_LOSS_PACKETS = 8;
+/** Round trips without a queue after which the window grows by an eighth each. */
+export const CONGESTION_CLEAR_ROUNDS = 4;
+/** Packets a second in Fiedler's binary mode: good, */
+export const BINARY_GOOD_HZ = 30;
+/** … and bad. */
+export const BINARY_BAD_HZ = 10;
+/** The RTT above which conditions are bad, where it is twice the minimum as well (µs). */
+export const BINARY_RTT_US = 250000;
+/** How long conditions must be good before the mode is (µs): at first, */
+export const BINARY_PENALTY_US = 4000000;
+/** … at least, */
+export const BINARY_PENALTY_MIN_US = 1000000;
+/** … and at most. */
+export const BINARY_PENALTY_MAX_US = 60000000;
+/** Good for so long halves the penalty; bad again within it doubles it (µs). */
+export const BINARY_PERIOD_US = 10000000;
 /** Silence after which a fresh peer gets a keep-alive (NETCODE: 10 Hz). */
 export const KEEP_ALIVE_US = 100000;
 /** The same toward a peer that has been quiet for long: every keep-alive doubles up to here. */
@@ -130,7 +162,11 @@ export const REQUEST_INTERVAL_US = 100000;
 // ---- Frames ----
 
 /** Version of the protocol inside the payloads; both ends must have the same. */
-export const NETRT_VERSION = 1;
+export const NETRT_VERSION = 2;
+/** Bytes of a payload that a peer may ask for at least (Tribes: 200 B packets over a modem). */
+export const PAYLOAD_BYTES_MIN = 200;
+/** A peer that is connected says hello within its time-out, and within this (µs) at the latest. */
+export const GREETING_MAX_US = 10000000;
 /** Channels of a protocol: six bits of a message frame. */
 export const CHANNELS_MAX = 64;
 /** Bytes of the text that a close carries. */
@@ -141,6 +177,24 @@ export const ACK_HEADER_BYTES_MAX = 37;
 export const MESSAGE_HEADER_BYTES_MAX = 5;
 /** Bytes of a message that fits one packet, with room for acks and a skip beside it. */
 export const MESSAGE_BYTES_MAX = 1100;
+/** Bytes of a payload that the longest whole message leaves to acks, its head and a skip. */
+export const MESSAGE_ROOM_BYTES = 100;
+/** Bytes of a message in fragments at most: 64 KiB, RDP's and UDP's own bound. */
+export const FRAGMENTED_BYTES_MAX = 65536;
+/** Bytes of a block at most: 16 MiB, a level or a replay, within a varint. */
+export const BLOCK_BYTES_MAX = 16777216;
+/** Bytes of a fragment in a full payload: four pieces of message memory, none of them begun in vain. */
+export const FRAGMENT_BYTES_MAX = 1024;
+/** Fragments of smaller payloads are a multiple of this. */
+export const FRAGMENT_UNIT_BYTES = 64;
+/** Bytes of a payload that a fragment leaves to acks, its head and control frames. */
+export const FRAGMENT_ROOM_BYTES = 72;
+/** Bytes of a fragment's head: type, channel, id, index, total. */
+export const FRAGMENT_HEADER_BYTES_MAX = 9;
+/** Bytes of the head of a block's fragment: the same with longer index and total, and the block's number. */
+export const BLOCK_HEADER_BYTES_MAX = 13;
+/** Bytes of a skip and of a window frame: type, channel, id. */
+export const SKIP_BYTES = 4;
 /** Messages that one packet carries: bounds the record of what it carried. */
 export const MESSAGES_PER_PACKET_MAX = 64;
 
@@ -151,7 +205,9 @@ export const CHANNEL_WINDOW = 256;
 /** Ids that a receiver accepts from its next one on: twice the window, right edge excluded (RFC 1151). */
 export const CHANNEL_ACCEPT = 512;
 /** Sent messages of a sequenced channel that are kept for copies and verdicts. */
-export const SEQUENCED_KEPT_MAX = 32;
+export const SEQUENCED_KEPT_MAX = 64;
+/** A receiver tells what was consumed whenever it is so many messages more: a quarter of the window. */
+export const WINDOW_STEP = 64;
 /** The number of copies that says: as many as the measured loss asks for. */
 export const COPIES_ADAPTIVE = 255;
 /** Extra copies of one message at most. */

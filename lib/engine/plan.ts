@@ -4,16 +4,23 @@
 // but for its mark; the ranks among channels and kinds are transmit's (R-46).
 // Invariant: the messages chosen fit into the room that was given, with their frames' heads.
 
-import { type Channel, channelInWindow } from "./channel.js";
-import { messageFrameBytes } from "./frame.js";
-import { LOSSES_ALONE, MESSAGES_PER_PACKET_MAX } from "./limits.js";
+import { blockMove } from "./block.js";
+import { type Channel, channelInWindow, channelUnsent } from "./channel.js";
+import { fragmentFrameBytes, messageFrameBytes } from "./frame.js";
+import { CHANNELS_MAX, LOSSES_ALONE, MESSAGES_PER_PACKET_MAX } from "./limits.js";
+import { ORDER_SEQUENCED } from "./policy.js";
 import type { Message } from "./queue.js";
+
+/** A byte of a channel of weight 1, in the unit of shares: a multiple of every usual weight. */
+const SHARE_UNIT = 256;
 
 /** The messages chosen for the packet under construction, and the room that they leave. */
 export class Plan {
   messages: (Message | null)[] = new Array<Message | null>(MESSAGES_PER_PACKET_MAX).fill(null);
   count = 0;
   room = 0;
+  /** Channels that have unsent messages, by their share (R-46). */
+  order: number[] = new Array<number>(CHANNELS_MAX).fill(0);
 }
 
 export function planReset(plan: Plan, room: number): void {
@@ -21,13 +28,24 @@ export function planReset(plan: Plan, room: number): void {
   plan.room = room;
 }
 
+function frameBytes(message: Message): number {
+  return message.total === 0
+    ? messageFrameBytes(message.bytes)
+    : fragmentFrameBytes(message.block, message.bytes);
+}
+
+function planFits(plan: Plan, message: Message): boolean {
+  return frameBytes(message) <= plan.room && plan.count < MESSAGES_PER_PACKET_MAX;
+}
+
 /** Takes a message into the plan if it fits, at the place that its channel and id give it. */
-function planAdd(plan: Plan, message: Message): boolean {
-  const bytes = messageFrameBytes(message.bytes);
-  if (bytes > plan.room || plan.count === MESSAGES_PER_PACKET_MAX) {
+function planAdd(plan: Plan, channel: Channel, message: Message): boolean {
+  const bytes = frameBytes(message);
+  if (!planFits(plan, message)) {
     return false;
   }
   plan.room -= bytes;
+  channel.served += Math.trunc((bytes * SHARE_UNIT) / channel.policy.priority);
   message.planned = true;
   let index = plan.count;
   while (index > 0 && planBefore(message, plan.messages[index - 1]!)) {
@@ -49,9 +67,28 @@ function planBefore(message: Message, other: Message): boolean {
 export function channelPlanFresh(channel: Channel, plan: Plan): void {
   let id = channel.nextId;
   for (let message = channel.fresh; message !== null; message = message.next) {
-    if (!channelInWindow(channel, id) || !planAdd(plan, message)) {
+    if (!channelInWindow(channel, id) || !planAdd(plan, channel, message)) {
       return;
     }
+    id += 1;
+  }
+}
+
+/** Plans waiting pieces of blocks, once everything else of the channel that is unsent is planned. */
+export function channelPlanBlocks(channel: Channel, plan: Plan): void {
+  let id = channel.nextId;
+  for (let message = channel.fresh; message !== null; message = message.next) {
+    if (!message.planned) {
+      return;
+    }
+    id += 1;
+  }
+  while (
+    channel.blockFirst !== null &&
+    channelInWindow(channel, id) &&
+    planFits(plan, channel.blockFirst)
+  ) {
+    planAdd(plan, channel, blockMove(channel));
     id += 1;
   }
 }
@@ -62,7 +99,7 @@ export function channelPlanResends(channel: Channel, plan: Plan): void {
   for (let message = channel.first; left > 0 && message !== null; message = message.next) {
     if (message.resend) {
       left -= 1;
-      if (!message.planned && !planAdd(plan, message)) {
+      if (!message.planned && !planAdd(plan, channel, message)) {
         return;
       }
     }
@@ -83,7 +120,7 @@ export function channelStuck(channel: Channel): boolean {
 export function channelPlanHead(channel: Channel, plan: Plan): void {
   const first = channel.first;
   if (first?.resend && !first.planned) {
-    planAdd(plan, first);
+    planAdd(plan, channel, first);
   }
 }
 
@@ -94,9 +131,38 @@ export function channelPlanCopies(channel: Channel, plan: Plan): void {
   for (; left > 0 && message !== null; message = message.previous) {
     if (message.copiesLeft > 0) {
       left -= 1;
-      if (!message.planned && !planAdd(plan, message)) {
+      if (!message.planned && !planAdd(plan, channel, message)) {
         return;
       }
     }
   }
+}
+
+/**
+ * Sorts the channels that have unsent messages, but for sequenced ones, by what they had of the
+ * connection so far: start-time fair queueing (Goyal, Vin and Cheng, 1996). Who had nothing to send
+ * meanwhile takes no more than its share now. Answers how many there are.
+ */
+export function planShares(plan: Plan, channels: Channel[], channelOrder: number[]): number {
+  let count = 0;
+  for (const index of channelOrder) {
+    const channel = channels[index];
+    if (channel.policy.order === ORDER_SEQUENCED || !channelUnsent(channel)) {
+      continue;
+    }
+    let place = count;
+    while (place > 0 && channels[plan.order[place - 1]].served > channel.served) {
+      plan.order[place] = plan.order[place - 1];
+      place -= 1;
+    }
+    plan.order[place] = index;
+    count += 1;
+  }
+  if (count > 0) {
+    const least = channels[plan.order[0]].served;
+    for (const channel of channels) {
+      channel.served = Math.max(channel.served, least);
+    }
+  }
+  return count;
 }

@@ -36,6 +36,8 @@ export class Policy {
   priority = 1;
   messageBytesMax = CHUNK_BYTES;
   strategy = 0;
+  /** Bytes of the longest block; 0 where the channel takes none. */
+  blockBytesMax = 0;
   /** Name and policy as one number: both ends must agree. */
   hash = 0;
 }
@@ -50,4 +52,5 @@ export function policyRead(policy: Policy, words: Uint32Array, start: number): v
   policy.messageBytesMax = words[start + 6];
   policy.strategy = words[start + 7];
   policy.hash = words[start + 8];
+  policy.blockBytesMax = words[start + 9];
 }

@@ -21,7 +21,20 @@ export class Message {
   place = 0;
   channel = 0;
   body = NO_CHUNK;
+  /** Where its bytes start in the body: fragments of a message share one. */
+  start = 0;
   bytes = 0;
+  /** A fragment: bytes of the whole message or block; else 0. */
+  total = 0;
+  /** A fragment: which of the whole. */
+  index = 0;
+  /** A fragment of a block, and the block's number modulo 65536. */
+  block = false;
+  number = 0;
+  /** A fragment of a message: the record of the whole. */
+  group: Message | null = null;
+  /** The record of a whole: fragments without a fate. */
+  pieces = 0;
   /** Undecided packets that carry it. */
   inFlight = 0;
   copiesLeft = 0;
@@ -41,12 +54,21 @@ export class Message {
   planned = false;
 }
 
-/** That a packet carried a message, or (message null) a channel's skip. The Tribes transmission record. */
+/** A packet carried a message, */
+export const CARRIED_MESSAGE = 0;
+/** … or a channel's skip, */
+export const CARRIED_SKIP = 1;
+/** … or what a channel's user has consumed. */
+export const CARRIED_WINDOW = 2;
+
+/** What a packet carried. The Tribes transmission record. */
 export class Carried {
   next: Carried | null = null;
+  kind = CARRIED_MESSAGE;
   message: Message | null = null;
   channel = 0;
-  skipId = 0;
+  /** The id of a skip or of a consumed mark. */
+  id = 0;
 }
 
 export class Pool {
@@ -104,20 +126,27 @@ export function bodyCreate(pool: Pool, source: Uint8Array, offset: number, bytes
   return first;
 }
 
-/** Copies a body out. */
+/** Copies so many bytes of a body out, from `start` on. */
 export function bodyCopy(
   pool: Pool,
   body: number,
+  start: number,
   bytes: number,
   target: Uint8Array,
   offset: number,
 ): void {
   let chunk = body;
-  for (let done = 0; done < bytes; done += CHUNK_BYTES) {
-    const size = Math.min(bytes - done, CHUNK_BYTES);
-    const start = chunk * CHUNK_BYTES;
-    target.set(pool.chunks.subarray(start, start + size), offset + done);
+  let skip = start;
+  for (; skip >= CHUNK_BYTES; skip -= CHUNK_BYTES) {
     chunk = pool.chunkNext[chunk];
+  }
+  for (let done = 0; done < bytes; ) {
+    const size = Math.min(bytes - done, CHUNK_BYTES - skip);
+    const from = chunk * CHUNK_BYTES + skip;
+    target.set(pool.chunks.subarray(from, from + size), offset + done);
+    chunk = pool.chunkNext[chunk];
+    done += size;
+    skip = 0;
   }
 }
 
@@ -156,6 +185,13 @@ export function messageCreate(pool: Pool): Message | null {
   message.next = null;
   message.previous = null;
   message.body = NO_CHUNK;
+  message.start = 0;
+  message.total = 0;
+  message.index = 0;
+  message.block = false;
+  message.number = 0;
+  message.group = null;
+  message.pieces = 0;
   message.inFlight = 0;
   message.copiesLeft = 0;
   message.losses = 0;
@@ -194,6 +230,7 @@ export function carriedCreate(pool: Pool): Carried | null {
   }
   pool.carriedFree = carried.next;
   carried.next = null;
+  carried.kind = CARRIED_MESSAGE;
   carried.message = null;
   return carried;
 }

@@ -6,13 +6,14 @@
 // a packet of which something could not be held is not acked, so its messages ride again.
 
 import { acksLowest, acksReceive, receivedAdd } from "./acks.js";
-import { connectionRelease, connectionVerdicts } from "./advance.js";
+import { connectionCongestion, connectionRelease, connectionVerdicts } from "./advance.js";
 import { type Reader, readerSet, readU32 } from "./bytes.js";
-import type { Channel } from "./channel.js";
+import { type Channel, channelConsumed } from "./channel.js";
 import {
   type Connection,
   connectionNackDelayUs,
   connectionOpen,
+  connectionRates,
   type Shared,
 } from "./connection.js";
 import {
@@ -37,6 +38,7 @@ import {
   FRAME_NACK,
   FRAME_PING,
   FRAME_SKIP,
+  FRAME_WINDOW,
   type Frame,
   frameNext,
   payloadCheck,
@@ -47,6 +49,7 @@ import {
   HOLD_RESERVE_PART,
   MESSAGES_PER_PACKET_MAX,
   NETRT_VERSION,
+  PACING_RATE_MIN,
 } from "./limits.js";
 import { PACKET_DISCONNECT, PACKET_KEEP_ALIVE } from "./packet.js";
 import { channelNacked } from "./repair.js";
@@ -179,11 +182,13 @@ function payloadReceive(
   const { reader, ackHeader, frame } = shared;
   const end = offset + bodyBytes;
   const channelCount = shared.config.channelCount;
+  frame.payloadBytes = connection.payloadBytes;
   if (!payloadCheck(reader, ackHeader, frame, bytes, offset, end, channelCount)) {
     return violate(connection, shared, TEXT_PAYLOAD, REJECT_PAYLOAD, nowUs);
   }
   readerSet(reader, bytes, offset, end);
   ackHeaderRead(reader, ackHeader);
+  frame.payloadBytes = connection.payloadBytes;
   const sent = connection.sent;
   let latest = 0;
   if (ackHeader.present) {
@@ -196,7 +201,7 @@ function payloadReceive(
   }
   const eliciting = reader.offset < end;
   if (ackHeader.present) {
-    acksReceive(
+    const sampled = acksReceive(
       sent,
       connection.received,
       connection.rtt,
@@ -208,6 +213,7 @@ function payloadReceive(
       receivedUs,
     );
     connectionVerdicts(connection, shared, nowUs);
+    connectionCongestion(connection, sampled, nowUs);
   }
   // What finds its place takes effect even when something of the packet does not: acks, skips and
   // messages in their turn release the memory that is missing, and ends that refused them to each
@@ -279,22 +285,22 @@ function channelFrame(
     return true;
   }
   const channel = connection.channels[frame.channel];
-  const outlet = shared.outlet;
-  const result =
-    kind === FRAME_NACK
-      ? nackReceive(connection, shared, channel, reader, frame, nowUs)
-      : kind === FRAME_SKIP
-        ? deliverySkip(channel, outlet, connection.handle, frame.id)
-        : deliveryReceive(
-            channel,
-            outlet,
-            connection.handle,
-            frame.id,
-            reader.bytes,
-            frame.offset,
-            frame.bytes,
-            holds,
-          );
+  const { outlet } = shared;
+  const { handle } = connection;
+  let result = RECEIVE_OK;
+  switch (kind) {
+    case FRAME_NACK:
+      result = nackReceive(connection, shared, channel, reader, frame, nowUs);
+      break;
+    case FRAME_SKIP:
+      result = deliverySkip(channel, outlet, handle, frame.id);
+      break;
+    case FRAME_WINDOW:
+      result = channelConsumed(channel, frame.id) ? RECEIVE_OK : RECEIVE_VIOLATION;
+      break;
+    default:
+      result = deliveryReceive(channel, outlet, handle, frame, reader.bytes, holds);
+  }
   gapUpdate(channel, nowUs, connectionNackDelayUs(connection));
   connection.heldUp = connection.heldUp || result === RECEIVE_HELD;
   if (result === RECEIVE_VIOLATION) {
@@ -339,12 +345,23 @@ function helloReceive(
   }
   const difference = helloDifference(shared, reader, frame);
   if (difference === "") {
+    limitsReceive(connection, frame, nowUs);
     connectionOpen(connection, shared);
     return;
   }
   statsAdd(shared.outlet.page, statsHostWord(HOST_MISMATCHES), 1);
   const text = encode(difference);
   connectionClose(connection, shared, REASON_MISMATCH, text, 0, text.length, nowUs);
+}
+
+/** What the peer takes bounds what it gets: a client may dictate rate and size. */
+function limitsReceive(connection: Connection, frame: Frame, nowUs: number): void {
+  connection.payloadBytes = frame.payloadBytes;
+  if (frame.byteRateMax > 0) {
+    connection.rateMax = Math.min(connection.rateMax, Math.max(frame.byteRateMax, PACING_RATE_MIN));
+  }
+  connection.packetRateMax = frame.packetRateMax;
+  connectionRates(connection, nowUs);
 }
 
 function helloDifference(shared: Shared, reader: Reader, frame: Frame): string {

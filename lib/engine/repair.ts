@@ -4,6 +4,7 @@
 // Invariants: a message is marked to ride again only while it is listed; what is given up after it
 // was sent leaves a hole that the receiver is told of.
 
+import { blockDrop } from "./block.js";
 import {
   type Channel,
   channelFinish,
@@ -50,7 +51,7 @@ export function channelVerdict(
     return;
   }
   if (message.expiresUs <= nowUs) {
-    expire(channel, outlet, peer, message);
+    channelFinish(channel, outlet, peer, message, FATE_EXPIRED);
   } else if ((channel.policy.repair & REPAIR_ACK) !== 0) {
     message.losses = Math.min(message.losses + 1, 255);
     resend(channel, outlet, peer, message, arrivalUs);
@@ -59,20 +60,22 @@ export function channelVerdict(
   }
 }
 
-/** The message rides again if it still arrives in time; else its time is over now. */
+/** The message rides again if it still arrives in time; else its time is over now: false. */
 function resend(
   channel: Channel,
   outlet: Outlet,
   peer: number,
   message: Message,
   arrivalUs: number,
-): void {
+): boolean {
   if (arrivalUs <= message.expiresUs) {
     message.resend = true;
     channel.resends += 1;
   } else if (message.inFlight === 0 && message.copiesLeft === 0) {
-    expire(channel, outlet, peer, message);
+    channelFinish(channel, outlet, peer, message, FATE_EXPIRED);
+    return false;
   }
+  return true;
 }
 
 /**
@@ -97,14 +100,17 @@ export function channelNacked(
   const arrivalUs = nowUs + Math.trunc(roundTripUs / 2);
   let message = channel.first;
   while (message?.sent) {
-    const next: Message | null = message.next;
+    const grouped: boolean = message.group !== null;
+    let next: Message | null = message.next;
     const index = message.id - firstId - 1;
     const named =
       index < 0
         ? index === -1
         : index < bytes * 8 && (bits[offset + (index >>> 3)] & (1 << (index & 7))) !== 0;
     if (named && !message.resend && nowUs >= message.rodeUs + roundTripUs) {
-      resend(channel, outlet, peer, message, arrivalUs);
+      if (!resend(channel, outlet, peer, message, arrivalUs) && grouped) {
+        next = channel.first;
+      }
     }
     message = next;
   }
@@ -135,15 +141,6 @@ export function channelForget(outlet: Outlet, message: Message): void {
 
 // --- expiry (R-44) ---
 
-function expire(channel: Channel, outlet: Outlet, peer: number, message: Message): void {
-  if (message.sent && channelRepaired(channel)) {
-    const known = channel.holeFirst !== NO_ID;
-    channel.holeFirst = known ? Math.min(channel.holeFirst, message.id) : message.id;
-    channel.holeLast = Math.max(channel.holeLast, message.id);
-  }
-  channelFinish(channel, outlet, peer, message, FATE_EXPIRED);
-}
-
 /**
  * Ends what is past its time. A message that a packet still carries waits for the verdict: it may
  * have arrived, and then it is delivered, not expired.
@@ -155,11 +152,14 @@ export function channelExpire(channel: Channel, outlet: Outlet, peer: number, no
   let earliestUs = NO_DEADLINE;
   let message = channel.first;
   while (message !== null) {
-    const next: Message | null = message.next;
+    let next: Message | null = message.next;
     if (message.expiresUs > nowUs) {
       earliestUs = Math.min(earliestUs, message.expiresUs);
     } else if (message.inFlight === 0) {
-      expire(channel, outlet, peer, message);
+      // The rest of a message in fragments goes with the first of them.
+      const grouped = message.group !== null;
+      channelFinish(channel, outlet, peer, message, FATE_EXPIRED);
+      next = grouped ? channel.first : next;
     }
     message = next;
   }
@@ -171,4 +171,5 @@ export function channelDrop(channel: Channel, outlet: Outlet, peer: number): voi
   while (channel.first !== null) {
     channelFinish(channel, outlet, peer, channel.first, FATE_DROPPED);
   }
+  blockDrop(channel, outlet, peer);
 }

@@ -30,12 +30,28 @@ export const RECORD_MESSAGE = 3;
 export const RECORD_FATE = 4;
 /** Completion: a client changed its NETCODE state (word 4, as a signed number). */
 export const RECORD_STATE = 5;
+/** Completion: a fragment (word 4 the id of the first, word 5 its index; payload: total 4 B, zero 4 B, its bytes). */
+export const RECORD_FRAGMENT = 6;
+/** Completion: a fragment of a block (word 4 the block's number; else as RECORD_FRAGMENT; behind the last: no bytes, given up). */
+export const RECORD_BLOCK = 7;
+/** Completion: a packet's verdict (word 4 its number modulo 2^32, word 5 1 for acked; payload: bytes 4 B, its number's high word 4 B). */
+export const RECORD_PACKET = 8;
 /** Submission: a message to one peer (word 4 time to live in ms or TTL_DEFAULT, word 5 tag). */
 export const RECORD_SEND = 16;
 /** Submission: the same message to every connected peer (fields as RECORD_SEND). */
 export const RECORD_BROADCAST = 17;
 /** Submission: close a peer (word 4 reason, word 5 1 to drain first; payload: text in UTF-8). */
 export const RECORD_CLOSE = 18;
+
+/** Submission: a fragment of a block (word 4 the block's number, word 5 tag; payload: total 4 B, index 4 B, its bytes). */
+export const RECORD_SEND_BLOCK = 19;
+/** Submission: the user takes no more of a channel for now (word 5 1), or again (0). */
+export const RECORD_PAUSE = 20;
+/** Submission: the user wants every packet's verdict (word 5 1), or no more (0). */
+export const RECORD_WATCH = 21;
+
+/** Bytes before the body in the payload of a fragment's record. */
+export const FRAGMENT_RECORD_BYTES = 8;
 
 /** word 4 of RECORD_SEND: the expiry that the channel's policy says. */
 export const TTL_DEFAULT = 0xffffffff;

@@ -235,7 +235,6 @@ export function slotSettle(host: Host, connection: Connection, nowUs: number): v
 export function slotWork(host: Host, connection: Connection): void {
   if (!connection.inWork) {
     connection.inWork = true;
-    timersSet(host.timers, connection.slot, NO_DEADLINE);
     host.work[(host.workFirst + host.workCount) % host.work.length] = connection.slot;
     host.workCount += 1;
   }

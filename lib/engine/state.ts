@@ -113,3 +113,5 @@ export const REASON_VIOLATION = 5;
 export const REASON_DISCONNECTED = 6;
 /** A message of a critical channel could not be delivered. */
 export const REASON_UNDELIVERED = 7;
+/** The host ran out of memory for what the peer sends. */
+export const REASON_RESOURCES = 8;

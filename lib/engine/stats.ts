@@ -64,6 +64,8 @@ export const CHANNEL_COPIES = 10;
 export const CHANNEL_RESENT = 11;
 export const CHANNEL_BYTES_SENT = 12;
 export const CHANNEL_BYTES_RECEIVED = 13;
+export const CHANNEL_FRAGMENTS_SENT = 14;
+export const CHANNEL_FRAGMENTS_RECEIVED = 15;
 export const CHANNEL_COUNTERS = 16;
 
 // --- a peer's row (words) ---
@@ -96,7 +98,16 @@ export const PEER_RATE = 21;
 export const PEER_QUEUED_BYTES = 22;
 /** Messages that ever came into the send queue, modulo 2^32. */
 export const PEER_QUEUED_MESSAGES = 23;
-export const PEER_WORDS = 24;
+/** Bytes that may be on their way unacked, and are. */
+export const PEER_WINDOW_BYTES = 24;
+export const PEER_FLIGHT_BYTES = 25;
+/** Queueing delay of the last round trip that counted, µs. */
+export const PEER_QUEUE_DELAY_US = 26;
+/** The longest payload that both ends take. */
+export const PEER_PAYLOAD_BYTES = 27;
+/** Packets a second that may go out; 0 for any number. */
+export const PEER_PACKET_RATE = 28;
+export const PEER_WORDS = 32;
 
 const REJECT_WORD = 2 * HOST_COUNTERS;
 const CHANNEL_WORD = REJECT_WORD + 2 * REJECT_REASONS;

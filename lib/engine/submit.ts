@@ -4,23 +4,42 @@
 // Invariant: every message that is taken from the ring is queued or reported dropped; so what
 // has no room to be reported in the user's ring is not taken.
 
-import { channelBreak, channelEnqueue, channelReport, FATE_DROPPED } from "./channel.js";
+import { blockEnqueue } from "./block.js";
+import {
+  channelBreak,
+  channelEnqueue,
+  channelPause,
+  channelReport,
+  FATE_DROPPED,
+} from "./channel.js";
 import type { Connection } from "./connection.js";
 import { connectionBroken, connectionClose, connectionDrain } from "./ending.js";
-import { COMPLETION_RESERVE_BYTES } from "./limits.js";
+import { fragmentLength } from "./fragment.js";
+import {
+  CHUNK_BYTES,
+  COMPLETION_RESERVE_BYTES,
+  HOLD_RESERVE_PART,
+  MESSAGE_ROOM_BYTES,
+  PAYLOAD_BYTES_MAX,
+} from "./limits.js";
 import { bodyCreate, bodyRelease, bodyRetain, NO_CHUNK } from "./queue.js";
 import {
+  FRAGMENT_RECORD_BYTES,
   NO_ROOM,
   RECORD_BROADCAST,
   RECORD_BYTES,
   RECORD_CLOSE,
+  RECORD_PAUSE,
   RECORD_SEND,
+  RECORD_SEND_BLOCK,
+  RECORD_WATCH,
+  RECORD_WORDS,
   ringNext,
   ringPeek,
   ringRelease,
   ringRoom,
 } from "./ring.js";
-import { type Host, hostCount, hostFind, slotSettle } from "./slots.js";
+import { type Host, hostCount, hostFind, slotSettle, slotWork } from "./slots.js";
 import { CONNECTION_OPEN } from "./state.js";
 import {
   HOST_MESSAGES_REFUSED,
@@ -46,8 +65,12 @@ export function hostSubmit(host: Host, nowUs: number): void {
       submitSend(host, word, nowUs);
     } else if (kind === RECORD_BROADCAST) {
       submitBroadcast(host, word, nowUs);
+    } else if (kind === RECORD_SEND_BLOCK) {
+      submitBlock(host, word);
     } else if (kind === RECORD_CLOSE) {
       submitClose(host, word, nowUs);
+    } else if (kind === RECORD_PAUSE || kind === RECORD_WATCH) {
+      submitWish(host, word, kind);
     }
     ringNext(ring, word);
   }
@@ -98,6 +121,46 @@ function submitBroadcast(host: Host, word: number, nowUs: number): void {
   }
 }
 
+/** Counts a message into the peer's queue; whether the queue had room for it. */
+function queueTake(host: Host, connection: Connection, bytes: number): boolean {
+  const row = statsPeerWord(connection.slot);
+  const { queueBytesMax, queueMessagesMax } = host.config;
+  const page = host.page;
+  const waiting = (page[row + PEER_QUEUED_BYTES] - page[row + PEER_RELEASED_BYTES]) >>> 0;
+  const count = (page[row + PEER_QUEUED_MESSAGES] - page[row + PEER_RELEASED_MESSAGES]) >>> 0;
+  page[row + PEER_QUEUED_BYTES] = (page[row + PEER_QUEUED_BYTES] + bytes) >>> 0;
+  page[row + PEER_QUEUED_MESSAGES] = (page[row + PEER_QUEUED_MESSAGES] + 1) >>> 0;
+  return (
+    waiting <= queueBytesMax - bytes && count < queueMessagesMax && shareLeft(host, waiting, count)
+  );
+}
+
+/**
+ * Where the last part of the memory is begun, who holds more than an equal share gets no more of it:
+ * peers that ack nothing once left none to the others (test/hostile).
+ */
+function shareLeft(host: Host, waiting: number, count: number): boolean {
+  const { chunkCount, messageCount } = host.config;
+  const { chunksFree, messagesFree } = host.outlet.pool;
+  const scarce =
+    messagesFree < Math.trunc(messageCount / HOLD_RESERVE_PART) ||
+    chunksFree < Math.trunc(chunkCount / HOLD_RESERVE_PART);
+  const peers = host.open.length;
+  return (
+    !scarce ||
+    (count * peers < messageCount && Math.trunc(waiting / CHUNK_BYTES) * peers < chunkCount)
+  );
+}
+
+/** The next flush serves this connection. */
+function dirty(host: Host, connection: Connection): void {
+  if (!connection.inDirty) {
+    connection.inDirty = true;
+    host.dirty[host.dirtyCount] = connection.slot;
+    host.dirtyCount += 1;
+  }
+}
+
 /** Queues a message, or reports it dropped: there is a fate for everything. */
 function enqueue(
   host: Host,
@@ -109,30 +172,20 @@ function enqueue(
 ): void {
   const words = host.submission.words;
   const channel = connection.channels[words[word + 2] & 0xff];
-  const row = statsPeerWord(connection.slot);
-  const limits = host.config;
-  const page = host.page;
-  const waiting = (page[row + PEER_QUEUED_BYTES] - page[row + PEER_RELEASED_BYTES]) >>> 0;
-  const count = (page[row + PEER_QUEUED_MESSAGES] - page[row + PEER_RELEASED_MESSAGES]) >>> 0;
-  const room =
-    bytes <= channel.policy.messageBytesMax &&
-    waiting <= limits.queueBytesMax - bytes &&
-    count < limits.queueMessagesMax;
-  page[row + PEER_QUEUED_BYTES] = (page[row + PEER_QUEUED_BYTES] + bytes) >>> 0;
-  page[row + PEER_QUEUED_MESSAGES] = (page[row + PEER_QUEUED_MESSAGES] + 1) >>> 0;
+  const room = queueTake(host, connection, bytes) && bytes <= channel.policy.messageBytesMax;
+  // Bare payloads are as long as a payload.
+  const payloadBytes = host.config.raw
+    ? PAYLOAD_BYTES_MAX + MESSAGE_ROOM_BYTES
+    : connection.payloadBytes;
   const ttlMs = words[word + 4];
   const tag = words[word + 5];
   const handle = connection.handle;
   if (
     body !== NO_CHUNK &&
     room &&
-    channelEnqueue(channel, host.outlet, handle, body, bytes, nowUs, ttlMs, tag)
+    channelEnqueue(channel, host.outlet, handle, body, bytes, payloadBytes, nowUs, ttlMs, tag)
   ) {
-    if (!connection.inDirty) {
-      connection.inDirty = true;
-      host.dirty[host.dirtyCount] = connection.slot;
-      host.dirtyCount += 1;
-    }
+    dirty(host, connection);
     return;
   }
   if (body !== NO_CHUNK) {
@@ -143,6 +196,58 @@ function enqueue(
   if (channel.broken) {
     connectionBroken(connection, host.shared, nowUs);
     slotSettle(host, connection, nowUs);
+  }
+}
+
+/** A piece of a block. The user's side keeps within the queue; what doesn't fit is dropped. */
+function submitBlock(host: Host, word: number): void {
+  const words = host.submission.words;
+  const connection = hostFind(host, words[word + 1]);
+  const channel = connection?.channels[words[word + 2] & 0xff];
+  if (!connection || !channel || connection.state !== CONNECTION_OPEN) {
+    hostCount(host, HOST_MESSAGES_REFUSED, 1);
+    return;
+  }
+  const start = word * 4 + RECORD_BYTES + FRAGMENT_RECORD_BYTES;
+  const bytes = words[word + 3] - FRAGMENT_RECORD_BYTES;
+  const total = words[word + RECORD_WORDS];
+  const index = words[word + RECORD_WORDS + 1];
+  const tag = words[word + 5];
+  const { pool } = host.outlet;
+  const room = queueTake(host, connection, bytes);
+  const lawful =
+    total >= 1 &&
+    total <= channel.policy.blockBytesMax &&
+    bytes === fragmentLength(total, connection.payloadBytes, index) &&
+    room;
+  const body = lawful ? bodyCreate(pool, host.submission.bytes, start, bytes) : NO_CHUNK;
+  const number = words[word + 4] & 0xffff;
+  if (
+    body !== NO_CHUNK &&
+    blockEnqueue(channel, host.outlet, body, bytes, number, index, total, tag)
+  ) {
+    dirty(host, connection);
+    return;
+  }
+  if (body !== NO_CHUNK) {
+    bodyRelease(pool, body);
+  }
+  channelReport(host.outlet, channel, connection.handle, tag, bytes, FATE_DROPPED);
+}
+
+/** What the user wants to hear: no more of a channel for now, or what becomes of packets. */
+function submitWish(host: Host, word: number, kind: number): void {
+  const words = host.submission.words;
+  const connection = hostFind(host, words[word + 1]);
+  const channel = connection?.channels[words[word + 2] & 0xff];
+  if (!connection || !channel) {
+    return;
+  }
+  if (kind === RECORD_WATCH) {
+    connection.watched = words[word + 5] === 1;
+  } else {
+    channelPause(channel, words[word + 5] === 1);
+    slotWork(host, connection);
   }
 }
 

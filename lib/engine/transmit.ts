@@ -1,9 +1,8 @@
 // transmit: the packet that a connection sends now, from what wants to go out to the sealed bytes.
 //
-// Owns the choice of frames and their order. Never sends, never sends the same bytes twice: whatever
-// rides again rides in a new packet under a new number.
-// Order of service: acks, hello, skips, newest real-time messages, copies that room is made
-// for, what was lost, what is new, and copies in the room that is left.
+// Owns the acks and control frames of a packet, and its seal; the messages are fill's. Never sends,
+// never sends the same bytes twice: whatever rides again rides in a new packet under a new number
+// . Order of service: acks, hello, skips, marks, nacks, messages.
 
 import {
   receivedBitByte,
@@ -11,45 +10,46 @@ import {
   receivedDelay,
   type SentPacket,
   sentAdd,
+  sentEliciting,
   sentInFlight,
   sentUnrecorded,
 } from "./acks.js";
 import { writeBytes, writerSet, writeU8, writeU32 } from "./bytes.js";
 import {
-  channelCarried,
-  channelPass,
+  type Channel,
+  channelMark,
   channelSkipDue,
   channelSkipId,
-  channelTrim,
-  RIDE_COPY,
-  RIDE_FIRST,
-  RIDE_RESEND,
+  channelWindowDue,
 } from "./channel.js";
-import { type Connection, connectionReady, connectionWants, type Shared } from "./connection.js";
+import { congestionSent } from "./congestion.js";
+import {
+  type Connection,
+  connectionOpenWindow,
+  connectionReady,
+  connectionWants,
+  type Shared,
+} from "./connection.js";
+import { messagesFill } from "./fill.js";
 import {
   ackHeaderWrite,
   closeWrite,
   helloWrite,
-  messageHeadWrite,
-  messageShorten,
   nackWrite,
   pingWrite,
   skipWrite,
+  windowWrite,
 } from "./frame.js";
 import { gapMissing } from "./gap.js";
 import {
-  CHANNELS_MAX,
-  COPY_DELAY_LONE_US,
-  COPY_DELAY_MAX_US,
-  COPY_DELAY_MIN_US,
   FAREWELL_INTERVAL_US,
   KEEP_ALIVE_BODY_BYTES,
   KEEP_ALIVE_IDLE_US,
   KEEP_ALIVE_US,
-  MESSAGES_PER_PACKET_MAX,
   NACK_BYTES_MAX,
   NACK_REPEAT_MIN_US,
   NETRT_VERSION,
+  SKIP_BYTES,
   STALL_RETRY_US,
   UNASKED_MAX,
 } from "./limits.js";
@@ -61,32 +61,12 @@ import {
   packetAssociatedData,
   packetHeaderWrite,
 } from "./packet.js";
-import {
-  channelPlanCopies,
-  channelPlanFresh,
-  channelPlanHead,
-  channelPlanResends,
-  channelStuck,
-  planReset,
-} from "./plan.js";
-import { ORDER_SEQUENCED } from "./policy.js";
-import { bodyCopy, carriedCreate, type Message } from "./queue.js";
+import { bodyCopy, CARRIED_SKIP, CARRIED_WINDOW, carriedCreate } from "./queue.js";
+import { channelPass } from "./ride.js";
 import { rttReorderUs } from "./rtt.js";
 import { sealPacket } from "./seal.js";
 import { CONNECTION_CLOSING, CONNECTION_FREE } from "./state.js";
-import {
-  CHANNEL_BYTES_SENT,
-  CHANNEL_COPIES,
-  CHANNEL_RESENT,
-  PEER_BYTES_SENT,
-  PEER_COPY_BYTES,
-  PEER_PACKETS_SENT,
-  PEER_RESENT,
-  statsAdd,
-  statsChannelWord,
-  statsPeerWord,
-} from "./stats.js";
-import { NO_DEADLINE } from "./timers.js";
+import { PEER_BYTES_SENT, PEER_PACKETS_SENT, statsAdd, statsPeerWord } from "./stats.js";
 
 /**
  * Writes the packet that this connection wants to send now, sealed; its bytes, or 0 for nothing.
@@ -151,7 +131,7 @@ function seal(
   const row = statsPeerWord(connection.slot);
   page[row + PEER_PACKETS_SENT] = (page[row + PEER_PACKETS_SENT] + 1) >>> 0;
   statsAdd(page, row + PEER_BYTES_SENT, bytes);
-  pacingSpend(connection.pacing, bytes);
+  pacingSpend(connection.pacing, bytes, nowUs);
   connection.spokenUs = nowUs;
   return bytes;
 }
@@ -223,7 +203,7 @@ function rawTransmit(
   const number = sentUnrecorded(connection.sent);
   const headerBytes = headerWrite(PACKET_PAYLOAD, number, out, offset);
   const bodyBytes = message.bytes;
-  bodyCopy(shared.outlet.pool, message.body, bodyBytes, out, offset + headerBytes);
+  bodyCopy(shared.outlet.pool, message.body, 0, bodyBytes, out, offset + headerBytes);
   channelPass(channel, shared.outlet, connection.handle);
   return seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
 }
@@ -240,17 +220,20 @@ function payloadTransmit(
   const number = connection.sent.nextNumber;
   const headerBytes = headerWrite(PACKET_PAYLOAD, number, out, offset);
   const start = offset + headerBytes;
-  const end = start + shared.config.payloadBytesMax;
+  const end = start + connection.payloadBytes;
   writerSet(shared.writer, out, start, end);
   ackWrite(connection, shared, nowUs);
   const acksEnd = shared.writer.offset;
   const packet = sentAdd(connection.sent, nowUs, 0, false);
   packet.reported = connection.received.latest;
   helloAdd(connection, shared, packet);
-  skipsAdd(connection, shared, packet);
+  marksAdd(connection, shared, packet);
   nacksAdd(connection, shared, nowUs);
-  messagesAdd(connection, shared, packet, nowUs);
-  if (packet.carried === null && connectionWants(connection)) {
+  const open = connectionOpenWindow(connection);
+  if (open) {
+    messagesFill(connection, shared, packet, nowUs);
+  }
+  if (open && packet.carried === null && connectionWants(connection)) {
     // A message that does not fit beside a hello, or a pool that is empty: packets without it would
     // follow each other as fast as the budget allows (test/lockstep).
     connection.stalledUntilUs = nowUs + STALL_RETRY_US;
@@ -260,8 +243,8 @@ function payloadTransmit(
   const bytes = seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
   packet.bytes = bytes;
   if (shared.writer.offset > acksEnd) {
-    packet.eliciting = true;
-    connection.sent.eliciting += 1;
+    sentEliciting(connection.sent, packet);
+    congestionSent(connection.congestion, connection.sent.flightBytes);
   }
   return bytes;
 }
@@ -289,7 +272,15 @@ function helloAdd(connection: Connection, shared: Shared, packet: SentPacket): v
     return;
   }
   const config = shared.config;
-  helloWrite(shared.writer, NETRT_VERSION, config.nameHash, config.channelCount);
+  helloWrite(
+    shared.writer,
+    NETRT_VERSION,
+    config.nameHash,
+    config.channelCount,
+    config.payloadBytesMax,
+    config.packetRateMax,
+    config.byteRateMax,
+  );
   for (let channel = 0; channel < config.channelCount; channel++) {
     writeU32(shared.writer, config.policies[channel].hash);
   }
@@ -297,22 +288,37 @@ function helloAdd(connection: Connection, shared: Shared, packet: SentPacket): v
   connection.helloInFlight += 1;
 }
 
-function skipsAdd(connection: Connection, shared: Shared, packet: SentPacket): void {
+/** Skips, then what our user has consumed. */
+function marksAdd(connection: Connection, shared: Shared, packet: SentPacket): void {
   for (const channel of connection.channels) {
-    if (!channelSkipDue(channel)) {
-      continue;
+    if (channelSkipDue(channel) && markCarry(shared, packet, channel, CARRIED_SKIP)) {
+      channel.skipping = channelSkipId(channel);
+      skipWrite(shared.writer, channel.index, channel.skipping);
     }
-    const carried = carriedCreate(shared.outlet.pool);
-    if (carried === null) {
-      return;
-    }
-    carried.channel = channel.index;
-    carried.skipId = channelSkipId(channel);
-    carried.next = packet.carried;
-    packet.carried = carried;
-    channel.skipping = carried.skipId;
-    skipWrite(shared.writer, channel.index, carried.skipId);
   }
+  for (const channel of connection.channels) {
+    if (channelWindowDue(channel) && markCarry(shared, packet, channel, CARRIED_WINDOW)) {
+      channel.toldId = channelMark(channel);
+      windowWrite(shared.writer, channel.index, channel.toldId);
+    }
+  }
+}
+
+/** Notes that the packet carries a channel's id; false when there is no room or no record for it. */
+function markCarry(shared: Shared, packet: SentPacket, channel: Channel, kind: number): boolean {
+  if (shared.writer.end - shared.writer.offset < SKIP_BYTES) {
+    return false;
+  }
+  const carried = carriedCreate(shared.outlet.pool);
+  if (carried === null) {
+    return false;
+  }
+  carried.kind = kind;
+  carried.channel = channel.index;
+  carried.id = kind === CARRIED_SKIP ? channelSkipId(channel) : channelMark(channel);
+  carried.next = packet.carried;
+  packet.carried = carried;
+  return true;
 }
 
 /** Names what is missing. A nack that is lost is followed by the next. */
@@ -328,149 +334,6 @@ function nacksAdd(connection: Connection, shared: Shared, nowUs: number): void {
     const repeatUs = Math.max(rttReorderUs(connection.rtt), NACK_REPEAT_MIN_US);
     channel.nackDueUs = nowUs + repeatUs;
   }
-}
-
-/** Chooses messages by rank, then writes them by channel and age, oldest first. */
-function messagesAdd(
-  connection: Connection,
-  shared: Shared,
-  packet: SentPacket,
-  nowUs: number,
-): void {
-  const plan = shared.plan;
-  planReset(plan, shared.writer.end - shared.writer.offset);
-  if (shared.outlet.pool.carriedsFree < MESSAGES_PER_PACKET_MAX + CHANNELS_MAX) {
-    copiesSchedule(connection, false, nowUs);
-    return;
-  }
-  const channels = connection.channels;
-  const order = shared.config.channelOrder;
-  for (const index of order) {
-    if (channels[index].policy.order === ORDER_SEQUENCED) {
-      channelPlanFresh(channels[index], plan);
-    }
-  }
-  if (channels.some(channelStuck)) {
-    for (const index of order) {
-      channelPlanHead(channels[index], plan);
-    }
-  } else {
-    ranksPlan(connection, shared);
-  }
-  planWrite(connection, shared, packet, nowUs);
-}
-
-/** What rides in the room that the newest real-time messages leave. */
-function ranksPlan(connection: Connection, shared: Shared): void {
-  const plan = shared.plan;
-  const channels = connection.channels;
-  const order = shared.config.channelOrder;
-  for (const index of order) {
-    if (channels[index].policy.copiesForced) {
-      channelPlanCopies(channels[index], plan);
-    }
-  }
-  for (const index of order) {
-    channelPlanResends(channels[index], plan);
-  }
-  for (const index of order) {
-    if (channels[index].policy.order !== ORDER_SEQUENCED) {
-      channelPlanFresh(channels[index], plan);
-    }
-  }
-  for (const index of order) {
-    channelPlanCopies(channels[index], plan);
-  }
-}
-
-function planWrite(
-  connection: Connection,
-  shared: Shared,
-  packet: SentPacket,
-  nowUs: number,
-): void {
-  const plan = shared.plan;
-  const writer = shared.writer;
-  let last = 0;
-  let lastBytes = 0;
-  let first = false;
-  for (let index = 0; index < plan.count; index++) {
-    const message = plan.messages[index] as Message;
-    plan.messages[index] = null;
-    last = writer.offset;
-    lastBytes = message.bytes;
-    first = messageAdd(connection, shared, packet, message, nowUs) || first;
-  }
-  if (plan.count > 0) {
-    messageShorten(writer, last, lastBytes);
-  }
-  copiesSchedule(connection, first, nowUs);
-  if (first) {
-    for (const channel of connection.channels) {
-      channelTrim(channel, shared.outlet, connection.handle);
-    }
-  }
-}
-
-/** Writes one message into the payload; true when it rides for the first time. */
-function messageAdd(
-  connection: Connection,
-  shared: Shared,
-  packet: SentPacket,
-  message: Message,
-  nowUs: number,
-): boolean {
-  const outlet = shared.outlet;
-  const writer = shared.writer;
-  const channel = connection.channels[message.channel];
-  const bytes = message.bytes;
-  const body = message.body;
-  const carried = carriedCreate(outlet.pool);
-  if (carried === null) {
-    return false;
-  }
-  carried.message = message;
-  carried.channel = channel.index;
-  carried.next = packet.carried;
-  packet.carried = carried;
-  const id = message.sent ? message.id : channel.nextId;
-  messageHeadWrite(writer, channel.index, id, bytes);
-  bodyCopy(outlet.pool, body, bytes, writer.bytes, writer.offset);
-  writer.offset += bytes;
-  const ride = channelCarried(channel, outlet, message, connection.sent.lossShare, nowUs);
-  statsAdd(outlet.page, statsChannelWord(channel.index, CHANNEL_BYTES_SENT), bytes);
-  const row = statsPeerWord(connection.slot);
-  if (ride === RIDE_RESEND) {
-    statsAdd(outlet.page, statsChannelWord(channel.index, CHANNEL_RESENT), 1);
-    outlet.page[row + PEER_RESENT] = (outlet.page[row + PEER_RESENT] + 1) >>> 0;
-  } else if (ride === RIDE_COPY) {
-    statsAdd(outlet.page, statsChannelWord(channel.index, CHANNEL_COPIES), 1);
-    statsAdd(outlet.page, row + PEER_COPY_BYTES, bytes);
-  }
-  return ride === RIDE_FIRST;
-}
-
-/** A copy that finds no packet to ride in gets one of its own, a little later than the next is due. */
-function copiesSchedule(connection: Connection, first: boolean, nowUs: number): void {
-  if (first) {
-    connection.streamIntervalUs =
-      connection.streamUs === 0 ? NO_DEADLINE : nowUs - connection.streamUs;
-    connection.streamUs = nowUs;
-  }
-  let copying = 0;
-  for (const channel of connection.channels) {
-    copying += channel.copying;
-  }
-  if (copying === 0) {
-    connection.copyDueUs = NO_DEADLINE;
-    return;
-  }
-  const interval = connection.streamIntervalUs;
-  const steady = interval <= COPY_DELAY_MAX_US;
-  const delay = steady
-    ? Math.min(Math.max(interval + Math.trunc(interval / 2), COPY_DELAY_MIN_US), COPY_DELAY_MAX_US)
-    : COPY_DELAY_LONE_US;
-  connection.copyDueUs = nowUs + delay;
 }
 
 /** Idle: a ping, which the peer acks. Busy: the next silence may be short again. */

@@ -1,6 +1,7 @@
 #include "addon/check.h"
 
 #include "core/config.h"
+#include "core/congestion.h"
 #include "core/policy.h"
 
 namespace netrt {
@@ -13,9 +14,6 @@ constexpr uint32_t POOL_MAX = 1u << 24;
 constexpr uint32_t TOKENS_KEPT_MAX = 1u << 22;
 constexpr uint32_t QUEUE_BYTES_MAX = 1u << 30;
 constexpr uint32_t PRIORITY_MAX = 255;
-// What a payload holds besides the longest message: acks, a skip, the message's own header.
-constexpr uint32_t OVERHEAD_BYTES = PAYLOAD_BYTES_MAX - MESSAGE_BYTES_MAX;
-
 constexpr uint32_t RING_CAPACITY_MAX = 1u << 30;
 // Positions and records are laid out by multiples of this.
 constexpr uintptr_t RING_ALIGNMENT = 8;
@@ -35,8 +33,9 @@ bool poolsFit(const uint32_t* words) {
 bool policyFits(const uint32_t* words, uint32_t messageBytesMost) {
   return within(words[0], ORDER_NONE, ORDER_ORDERED) &&
          within(words[1], REPAIR_NONE, REPAIR_NACK | REPAIR_ACK) &&
-         within(words[2], 0, COPIES_MAX) && within(words[3], 0, 1) &&
-         within(words[5], 1, PRIORITY_MAX) && within(words[6], 1, messageBytesMost);
+         (within(words[2], 0, COPIES_MAX) || words[2] == COPIES_ADAPTIVE) &&
+         within(words[3], 0, 1) && within(words[5], 1, PRIORITY_MAX) &&
+         within(words[6], 1, messageBytesMost) && within(words[9], 0, BLOCK_BYTES_MAX);
 }
 
 bool policiesFit(const uint32_t* words) {
@@ -44,7 +43,7 @@ bool policiesFit(const uint32_t* words) {
   const uint32_t payload = words[CONFIG_PAYLOAD_BYTES_MAX];
   for (uint32_t channel = 0; channel < words[CONFIG_CHANNELS]; channel++) {
     const uint32_t* policy = words + CONFIG_POLICIES + channel * POLICY_WORDS;
-    if (!policyFits(policy, raw ? payload : payload - OVERHEAD_BYTES)) return false;
+    if (!policyFits(policy, raw ? payload : FRAGMENTED_BYTES_MAX)) return false;
   }
   return true;
 }
@@ -65,7 +64,8 @@ bool recordFits(const uint32_t* record, uint32_t left) {
   const uint32_t kind = record[0] >> 24;
   if (size < 8 || size % 8 != 0 || size > left) return false;
   if (kind == RECORD_PAD) return true;
-  return within(kind, RECORD_SEND, RECORD_CLOSE) && size >= RECORD_BYTES &&
+  if (kind == RECORD_SEND_BLOCK && record[3] < FRAGMENT_RECORD_BYTES) return false;
+  return within(kind, RECORD_SEND, RECORD_WATCH) && size >= RECORD_BYTES &&
          record[3] <= size - RECORD_BYTES;
 }
 
@@ -76,8 +76,12 @@ const char* checkConfig(const uint32_t* words) {
   if (words[CONFIG_RAW] > 1) return "config: raw";
   if (!within(words[CONFIG_PEERS_MAX], 1, PEERS_MAX)) return "config: peersMax";
   if (!within(words[CONFIG_CHANNELS], 1, CHANNELS_MAX)) return "config: channels";
-  if (!within(words[CONFIG_PAYLOAD_BYTES_MAX], OVERHEAD_BYTES + 1, PAYLOAD_BYTES_MAX)) {
+  if (!within(words[CONFIG_PAYLOAD_BYTES_MAX], PAYLOAD_BYTES_MIN, PAYLOAD_BYTES_MAX)) {
     return "config: payloadBytesMax";
+  }
+  if (words[CONFIG_CONGESTION] > CONGESTION_BINARY || words[CONFIG_PACKET_RATE_MAX] > UINT16_MAX ||
+      words[CONFIG_BYTE_RATE_MAX] > PACING_RATE_MAX) {
+    return "config: congestion";
   }
   if (!within(words[CONFIG_RATE], PACING_RATE_MIN, PACING_RATE_MAX)) return "config: rate";
   if (!within(words[CONFIG_QUEUE_BYTES_MAX], 1, QUEUE_BYTES_MAX) ||

@@ -7,8 +7,10 @@ namespace {
 Napi::Object init(Napi::Env, Napi::Object exports) {
   netrt::probeCodecInit(exports);
   netrt::probeEngineInit(exports);
+  netrt::probeFrameInit(exports);
   netrt::probeLineInit(exports);
   netrt::probeHostInit(exports);
+  netrt::probeBenchInit(exports);
   return exports;
 }
 

@@ -65,11 +65,17 @@ void probeCodecInit(Napi::Object exports);
 // The functions of the engine half: rings to frames.
 void probeEngineInit(Napi::Object exports);
 
+// … of frames,
+void probeFrameInit(Napi::Object exports);
+
 // The channels of one connection.
 void probeLineInit(Napi::Object exports);
 
 // The sans-IO verbs of a whole host.
 void probeHostInit(Napi::Object exports);
+
+// Loops over single pieces of the core, timed.
+void probeBenchInit(Napi::Object exports);
 
 }  // namespace netrt
 

@@ -1,11 +1,11 @@
 // Owns the probe of the engine half of the core, less its channels: rings, timers, tables, budgets,
-// acks, frames, states, counters. test/engine-probe.ts names the same calls and says what their
+// acks, states, counters. test/engine-probe.ts names the same calls and says what their
 // arguments are. Never keeps anything between calls but the machines that the test's handles own.
 #include "addon/probe.h"
 #include "core/acks.h"
 #include "core/bytes.h"
 #include "core/config.h"
-#include "core/frame.h"
+#include "core/congestion.h"
 #include "core/pacing.h"
 #include "core/ring.h"
 #include "core/rtt.h"
@@ -126,9 +126,56 @@ void pacingInit(Napi::Object exports) {
     return Boolean::New(info.Env(), pacingReady(pacingIn(info), probeTime(info, 1)));
   });
   probeExport(exports, "pacingSpend",
-              [](const Info& info) { pacingSpend(pacingIn(info), probeU32(info, 1)); });
+              [](const Info& info) { pacingSpend(pacingIn(info), probeU32(info, 1), 0); });
   probeExport(exports, "pacingNextUs", [](const Info& info) -> Value {
     return number(info, pacingNextUs(pacingIn(info), probeTime(info, 1)));
+  });
+}
+
+// ---- Congestion ----
+
+struct Road {
+  Congestion congestion;
+  Rtt rtt;
+};
+
+Road& roadIn(const Info& info) { return probeMachine<Road>(info); }
+
+void congestionInit(Napi::Object exports) {
+  probeExport(exports, "congestionOpen", [](const Info& info) -> Value {
+    Road* road = new Road();
+    congestionReset(road->congestion, probeU32(info, 0), probeTime(info, 1));
+    return probeHandle(info, road);
+  });
+  probeExport(exports, "congestionRtt", [](const Info& info) {
+    Rtt& rtt = roadIn(info).rtt;
+    rtt.latestUs = probeU32(info, 1);
+    rtt.minimumUs = probeU32(info, 2);
+    rtt.smoothedUs = probeU32(info, 3);
+    congestionSample(roadIn(info).congestion, rtt);
+  });
+  probeExport(exports, "congestionSent",
+              [](const Info& info) { congestionSent(roadIn(info).congestion, probeU32(info, 1)); });
+  probeExport(exports, "congestionAcked", [](const Info& info) {
+    Road& road = roadIn(info);
+    congestionAcked(road.congestion, road.rtt, probeU32(info, 1), probeU32(info, 2),
+                    probeU32(info, 3), probeU32(info, 4));
+  });
+  probeExport(exports, "congestionTimedOut",
+              [](const Info& info) { congestionTimedOut(roadIn(info).congestion); });
+  probeExport(exports, "congestionJudge", [](const Info& info) {
+    congestionJudge(roadIn(info).congestion, roadIn(info).rtt, probeTime(info, 1));
+  });
+  probeExport(exports, "congestionRead", [](const Info& info) {
+    const Road& road = roadIn(info);
+    double* out = probeDoubles(info, 1);
+    out[0] = road.congestion.windowBytes;
+    out[1] = road.congestion.starting ? 1 : 0;
+    out[2] = congestionPacketRate(road.congestion);
+    out[3] = static_cast<double>(road.congestion.penaltyUs);
+    out[4] = congestionRate(road.congestion, road.rtt, PACING_RATE_MAX);
+    out[5] = congestionOpen(road.congestion, road.congestion.windowBytes - 1) ? 1 : 0;
+    out[6] = congestionOpen(road.congestion, road.congestion.windowBytes) ? 1 : 0;
   });
 }
 
@@ -269,121 +316,6 @@ void acksInit(Napi::Object exports) {
   probeExport(exports, "acksRead", acksRead);
 }
 
-// ---- Frame ----
-
-// A writer over (out, offset): the first two arguments of every call that writes.
-Writer writerIn(const Info& info) {
-  Writer writer;
-  writerSet(writer, probeBytes(info, 0), probeU32(info, 1), probeLength(info, 0));
-  return writer;
-}
-
-Value writerOut(const Info& info, const Writer& writer) {
-  return number(info, writer.failed ? -1.0 : static_cast<double>(writer.offset));
-}
-
-Value payloadRead(const Info& info) {
-  constexpr uint32_t ACK_FIELDS = 5;
-  constexpr uint32_t FRAME_FIELDS = 8;
-  Reader reader;
-  readerSet(reader, probeBytes(info, 0), probeU32(info, 1), probeU32(info, 2));
-  uint32_t* words = probeWords(info, 3);
-  AckHeader header;
-  if (!ackHeaderRead(reader, header)) return number(info, -1);
-  words[0] = header.present ? 1 : 0;
-  words[1] = header.latest;
-  words[2] = header.delay;
-  words[3] = static_cast<uint32_t>(header.bitsOffset);
-  words[4] = header.bitBytes;
-  Frame frame;
-  for (uint32_t count = 0;; count++) {
-    const uint8_t kind = frameNext(reader, frame);
-    if (kind == FRAME_END) return number(info, count);
-    if (kind == FRAME_INVALID) return number(info, -1);
-    uint32_t* out = words + ACK_FIELDS + count * FRAME_FIELDS;
-    out[0] = kind;
-    out[1] = frame.channel;
-    out[2] = frame.id;
-    out[3] = static_cast<uint32_t>(frame.offset);
-    out[4] = frame.bytes;
-    out[5] = frame.code;
-    out[6] = frame.nameHash;
-    out[7] = frame.channelCount;
-  }
-}
-
-Value ackWrite(const Info& info) {
-  Writer writer = writerIn(info);
-  AckHeader header;
-  header.present = info[2].ToBoolean();
-  header.latest = static_cast<uint16_t>(probeU32(info, 3));
-  header.delay = static_cast<uint16_t>(probeU32(info, 4));
-  header.bitBytes = static_cast<uint32_t>(probeLength(info, 5));
-  ackHeaderWrite(writer, header);
-  if (header.present) writeBytes(writer, probeBytes(info, 5), 0, header.bitBytes);
-  return writerOut(info, writer);
-}
-
-Value helloOut(const Info& info) {
-  Writer writer = writerIn(info);
-  const uint32_t count = static_cast<uint32_t>(probeLength(info, 4));
-  helloWrite(writer, static_cast<uint8_t>(probeU32(info, 2)), probeU32(info, 3), count);
-  for (uint32_t index = 0; index < count; index++) writeU32(writer, probeWords(info, 4)[index]);
-  return writerOut(info, writer);
-}
-
-void frameInit(Napi::Object exports) {
-  probeExport(exports, "payloadCheck", [](const Info& info) -> Value {
-    Reader reader;
-    AckHeader header;
-    Frame frame;
-    return Boolean::New(info.Env(),
-                        payloadCheck(reader, header, frame, probeBytes(info, 0), probeU32(info, 1),
-                                     probeU32(info, 2), probeU32(info, 3)));
-  });
-  probeExport(exports, "payloadRead", payloadRead);
-  probeExport(exports, "messageFrameBytes", [](const Info& info) -> Value {
-    return number(info, messageFrameBytes(probeU32(info, 0)));
-  });
-  probeExport(exports, "ackHeaderWrite", ackWrite);
-  probeExport(exports, "messageWrite", [](const Info& info) -> Value {
-    Writer writer = writerIn(info);
-    const uint32_t bytes = static_cast<uint32_t>(probeLength(info, 4));
-    messageHeadWrite(writer, probeU32(info, 2), info[3].As<Number>().Int64Value(), bytes);
-    writeBytes(writer, probeBytes(info, 4), 0, bytes);
-    return writerOut(info, writer);
-  });
-  probeExport(exports, "messageShorten", [](const Info& info) -> Value {
-    Writer writer = writerIn(info);
-    messageShorten(writer, probeU32(info, 2), probeU32(info, 3));
-    return writerOut(info, writer);
-  });
-  probeExport(exports, "skipWrite", [](const Info& info) -> Value {
-    Writer writer = writerIn(info);
-    skipWrite(writer, probeU32(info, 2), info[3].As<Number>().Int64Value());
-    return writerOut(info, writer);
-  });
-  probeExport(exports, "nackWrite", [](const Info& info) -> Value {
-    Writer writer = writerIn(info);
-    const uint32_t bytes = static_cast<uint32_t>(probeLength(info, 4));
-    nackWrite(writer, probeU32(info, 2), info[3].As<Number>().Int64Value(), bytes);
-    writeBytes(writer, probeBytes(info, 4), 0, bytes);
-    return writerOut(info, writer);
-  });
-  probeExport(exports, "pingWrite", [](const Info& info) -> Value {
-    Writer writer = writerIn(info);
-    pingWrite(writer);
-    return writerOut(info, writer);
-  });
-  probeExport(exports, "helloWrite", helloOut);
-  probeExport(exports, "closeWrite", [](const Info& info) -> Value {
-    Writer writer = writerIn(info);
-    closeWrite(writer, static_cast<uint8_t>(probeU32(info, 2)), probeBytes(info, 3),
-               probeLength(info, 3));
-    return writerOut(info, writer);
-  });
-}
-
 // ---- State, stats, config ----
 
 // Everything that was read, in the order of the struct, 64-bit numbers as low and high half.
@@ -392,12 +324,26 @@ Value configOut(const Info& info) {
   configRead(config, probeWords(info, 0));
   double* out = probeDoubles(info, 1);
   size_t count = 0;
-  for (const uint32_t word :
-       {config.role, uint32_t{config.raw}, static_cast<uint32_t>(config.protocolId),
-        static_cast<uint32_t>(config.protocolId >> 32), config.peersMax, config.channelCount,
-        config.payloadBytesMax, config.rate, config.queueBytesMax, config.queueMessagesMax,
-        config.chunkCount, config.messageCount, config.carriedCount, config.pendingMax,
-        config.tokensMax, config.nameHash, config.addressCount}) {
+  for (const uint32_t word : {config.role,
+                              uint32_t{config.raw},
+                              static_cast<uint32_t>(config.protocolId),
+                              static_cast<uint32_t>(config.protocolId >> 32),
+                              config.peersMax,
+                              config.channelCount,
+                              config.payloadBytesMax,
+                              config.rate,
+                              config.queueBytesMax,
+                              config.queueMessagesMax,
+                              config.chunkCount,
+                              config.messageCount,
+                              config.carriedCount,
+                              config.pendingMax,
+                              config.tokensMax,
+                              config.nameHash,
+                              config.congestion,
+                              config.packetRateMax,
+                              config.byteRateMax,
+                              config.addressCount}) {
     out[count++] = word;
   }
   for (uint32_t index = 0; index < config.addressCount; index++) {
@@ -414,7 +360,8 @@ Value configOut(const Info& info) {
     const Policy& policy = config.policies[channel];
     for (const uint32_t word :
          {policy.order, policy.repair, policy.copies, uint32_t{policy.copiesForced},
-          policy.expiryMs, policy.priority, policy.messageBytesMax, policy.strategy, policy.hash}) {
+          policy.expiryMs, policy.priority, policy.messageBytesMax, policy.strategy,
+          policy.blockBytesMax, policy.hash}) {
       out[count++] = word;
     }
   }
@@ -461,11 +408,11 @@ void probeEngineInit(Napi::Object exports) {
   timersInit(exports);
   tableInit(exports);
   pacingInit(exports);
+  congestionInit(exports);
   rttInit(exports);
   receivedInit(exports);
   sentInit(exports);
   acksInit(exports);
-  frameInit(exports);
   stateInit(exports);
   statsInit(exports);
 }

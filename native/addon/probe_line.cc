@@ -10,6 +10,7 @@
 #include "core/policy.h"
 #include "core/queue.h"
 #include "core/repair.h"
+#include "core/ride.h"
 
 namespace netrt {
 
@@ -113,7 +114,7 @@ void queueInit(Napi::Object exports) {
     return number(info, body == NO_CHUNK ? -1.0 : body);
   });
   probeExport(exports, "bodyCopy", [](const Info& info) {
-    bodyCopy(poolIn(info), probeU32(info, 1), probeU32(info, 2), probeBytes(info, 3),
+    bodyCopy(poolIn(info), probeU32(info, 1), 0, probeU32(info, 2), probeBytes(info, 3),
              probeU32(info, 4));
   });
   probeExport(exports, "bodyRetain",
@@ -161,8 +162,9 @@ Value enqueue(const Info& info) {
   const uint32_t bytes = static_cast<uint32_t>(probeLength(info, 3));
   const uint32_t body = bodyCreate(outlet.pool, probeBytes(info, 3), 0, bytes);
   if (body == NO_CHUNK) return Boolean::New(info.Env(), false);
-  const bool taken = channelEnqueue(channelIn(info), outlet, probeU32(info, 2), body, bytes,
-                                    probeTime(info, 4), probeU32(info, 5), probeU32(info, 6));
+  const bool taken =
+      channelEnqueue(channelIn(info), outlet, probeU32(info, 2), body, bytes, PAYLOAD_BYTES_MAX,
+                     probeTime(info, 4), probeU32(info, 5), probeU32(info, 6));
   if (!taken) bodyRelease(outlet.pool, body);
   return Boolean::New(info.Env(), taken);
 }
@@ -173,6 +175,8 @@ void channelInit(Napi::Object exports) {
     Channel& channel = channelIn(info);
     channel.nextId = info[2].As<Number>().Int64Value();
     channel.expectedId = channel.nextId;
+    channel.consumedId = channel.nextId;
+    channel.toldId = channel.nextId;
   });
   probeExport(exports, "channelEnqueue", enqueue);
   probeExport(exports, "channelFlushed", [](const Info& info) { channelFlushed(channelIn(info)); });
@@ -190,6 +194,23 @@ void channelInit(Napi::Object exports) {
     Channel& channel = channelIn(info);
     channel.skipping = channelSkipId(channel);
     return number(info, channel.skipping);
+  });
+  probeExport(exports, "channelConsumed", [](const Info& info) -> Value {
+    return Boolean::New(info.Env(),
+                        channelConsumed(channelIn(info), static_cast<uint16_t>(probeU32(info, 2))));
+  });
+  probeExport(exports, "channelPause",
+              [](const Info& info) { channelPause(channelIn(info), info[2].ToBoolean()); });
+  probeExport(exports, "channelWindowDue", [](const Info& info) -> Value {
+    return Boolean::New(info.Env(), channelWindowDue(channelIn(info)));
+  });
+  probeExport(exports, "channelWindow", [](const Info& info) -> Value {
+    Channel& channel = channelIn(info);
+    channel.toldId = channelMark(channel);
+    return number(info, channel.toldId);
+  });
+  probeExport(exports, "channelWindowVerdict", [](const Info& info) {
+    channelWindowVerdict(channelIn(info), info[2].As<Number>().Int64Value(), info[3].ToBoolean());
   });
   probeExport(exports, "channelSkipVerdict", [](const Info& info) {
     channelSkipVerdict(channelIn(info), info[2].As<Number>().Int64Value(), info[3].ToBoolean());
@@ -232,7 +253,7 @@ Value carryPlan(const Info& info) {
     Message& message = *line.plan.messages[index];
     const uint32_t bytes = message.bytes;
     const uint32_t tag = message.tag;
-    bodyCopy(line.outlet.pool, message.body, bytes, bodies, 0);
+    bodyCopy(line.outlet.pool, message.body, message.start, bytes, bodies, 0);
     bodies += bytes;
     const uint32_t ride = channelCarried(line.channels[message.channel], line.outlet, message,
                                          probeU32(info, 3), probeTime(info, 4));
@@ -268,13 +289,27 @@ void planInit(Napi::Object exports) {
 
 // ---- Delivery ----
 
+// A message of so many bytes, or the fragment that five words tell of: total, index, block, number
+// and the longest payload.
+Value deliveryIn(const Info& info) {
+  Frame frame;
+  frame.id = static_cast<uint16_t>(probeU32(info, 3));
+  frame.offset = probeU32(info, 5);
+  frame.bytes = probeU32(info, 6);
+  if (info[8].IsTypedArray()) {
+    const uint32_t* words = probeWords(info, 8);
+    frame.total = words[0];
+    frame.index = words[1];
+    frame.block = words[2] != 0;
+    frame.number = static_cast<uint16_t>(words[3]);
+    frame.payloadBytes = words[4];
+  }
+  return number(info, deliveryReceive(channelIn(info), lineIn(info).outlet, probeU32(info, 2),
+                                      frame, probeBytes(info, 4), info[7].ToBoolean()));
+}
+
 void deliveryInit(Napi::Object exports) {
-  probeExport(exports, "deliveryReceive", [](const Info& info) -> Value {
-    return number(info,
-                  deliveryReceive(channelIn(info), lineIn(info).outlet, probeU32(info, 2),
-                                  static_cast<uint16_t>(probeU32(info, 3)), probeBytes(info, 4),
-                                  probeU32(info, 5), probeU32(info, 6), info[7].ToBoolean()));
-  });
+  probeExport(exports, "deliveryReceive", deliveryIn);
   probeExport(exports, "deliverySkip", [](const Info& info) -> Value {
     return number(info, deliverySkip(channelIn(info), lineIn(info).outlet, probeU32(info, 2),
                                      static_cast<uint16_t>(probeU32(info, 3))));

@@ -116,6 +116,10 @@ SentPacket* recordOf(const Sent& sent, int64_t number) {
   return sent.packets + (static_cast<uint64_t>(number) & (SENT_PACKETS - 1));
 }
 
+void landed(Sent& sent, const SentPacket& packet) {
+  if (packet.eliciting) sent.flightBytes -= static_cast<uint32_t>(packet.bytes);
+}
+
 bool ackNumber(Sent& sent, Received& received, int64_t number) {
   if (number < 0) return false;
   SentPacket* packet = recordOf(sent, number);
@@ -125,6 +129,7 @@ bool ackNumber(Sent& sent, Received& received, int64_t number) {
     sent.late += 1;
   } else if (packet->state == SENT_UNDECIDED) {
     packet->state = SENT_ACKED;
+    landed(sent, *packet);
   } else {
     return false;
   }
@@ -132,12 +137,13 @@ bool ackNumber(Sent& sent, Received& received, int64_t number) {
   return true;
 }
 
-void sampleRtt(Rtt& rtt, const SentPacket& packet, uint32_t delay, uint64_t receivedUs) {
-  if (!packet.eliciting || delay == ACK_DELAY_UNKNOWN) return;
+bool sampleRtt(Rtt& rtt, const SentPacket& packet, uint32_t delay, uint64_t receivedUs) {
+  if (!packet.eliciting || delay == ACK_DELAY_UNKNOWN) return false;
   const int64_t raw = static_cast<int64_t>(receivedUs) - static_cast<int64_t>(packet.sentUs);
   const int64_t sample = raw - static_cast<int64_t>(delay) * ACK_DELAY_UNIT_US;
   // A peer that claims to have held the packet for longer than it was away is not believed.
   rttSample(rtt, sample > 0 ? sample : raw, receivedUs);
+  return true;
 }
 
 bool isLost(const Sent& sent, const SentPacket& packet, const Rtt& rtt, uint64_t nowUs) {
@@ -196,6 +202,12 @@ SentPacket* sentAdd(Sent& sent, uint64_t nowUs, uint32_t bytes, bool eliciting) 
   return packet;
 }
 
+void sentEliciting(Sent& sent, SentPacket& packet) {
+  packet.eliciting = 1;
+  sent.eliciting += 1;
+  sent.flightBytes += static_cast<uint32_t>(packet.bytes);
+}
+
 int64_t sentUnrecorded(Sent& sent) {
   const int64_t number = sent.nextNumber;
   sent.nextNumber += 1;
@@ -222,9 +234,10 @@ int64_t acksLowest(int64_t latest, const uint8_t* bits, size_t bitsOffset, uint3
   return latest - 1 - index;
 }
 
-void acksReceive(Sent& sent, Received& received, Rtt& rtt, int64_t latest, uint32_t delay,
+bool acksReceive(Sent& sent, Received& received, Rtt& rtt, int64_t latest, uint32_t delay,
                  const uint8_t* bits, size_t bitsOffset, uint32_t bitBytes, uint64_t receivedUs) {
-  if (ackNumber(sent, received, latest)) sampleRtt(rtt, *recordOf(sent, latest), delay, receivedUs);
+  const bool sampled = ackNumber(sent, received, latest) &&
+                       sampleRtt(rtt, *recordOf(sent, latest), delay, receivedUs);
   if (latest > sent.ackedLatest) sent.ackedLatest = latest;
   for (uint32_t index = 0; index < bitBytes; index++) {
     const uint32_t byte = bits[bitsOffset + index];
@@ -233,6 +246,7 @@ void acksReceive(Sent& sent, Received& received, Rtt& rtt, int64_t latest, uint3
       if ((byte & (1u << bit)) != 0) ackNumber(sent, received, latest - 1 - (index * 8 + bit));
     }
   }
+  return sampled;
 }
 
 SentPacket* acksVerdict(Sent& sent, const Rtt& rtt, uint64_t nowUs) {
@@ -241,6 +255,7 @@ SentPacket* acksVerdict(Sent& sent, const Rtt& rtt, uint64_t nowUs) {
   if (packet->state == SENT_UNDECIDED) {
     if (!isLost(sent, *packet, rtt, nowUs)) return nullptr;
     packet->state = SENT_LOST;
+    landed(sent, *packet);
     sent.lost += 1;
   } else {
     sent.acked += 1;

@@ -101,6 +101,8 @@ struct Sent {
   uint32_t late = 0;
   // Share of packets lost of late, in 65536ths: a moving average over some 32 verdicts.
   int32_t lossShare = 0;
+  // Bytes of packets that ask for an ack and have none yet, nor count as lost.
+  uint32_t flightBytes = 0;
 };
 
 // Takes memory for SENT_PACKETS records, which stays the caller's. sentReset comes before use: here
@@ -119,6 +121,9 @@ bool sentReady(const Sent& sent);
 // The record for the next packet number, which it takes. Only while sentReady.
 SentPacket* sentAdd(Sent& sent, uint64_t nowUs, uint32_t bytes, bool eliciting);
 
+// The packet turned out to have something to lose: it asks for an ack.
+void sentEliciting(Sent& sent, SentPacket& packet);
+
 // Takes a number for a packet that is never acked: a goodbye, a bare NETCODE packet.
 int64_t sentUnrecorded(Sent& sent);
 
@@ -131,8 +136,8 @@ int64_t acksLowest(int64_t latest, const uint8_t* bits, size_t bitsOffset, uint3
 
 // Takes the acks of one packet: `latest` and, for bit i of `bits`, latest - 1 - i.
 // The caller has made sure that all of it was sent. An RTT sample is taken when the latest
-// is newly acked, asked for an ack, and the peer told how long it held it.
-void acksReceive(Sent& sent, Received& received, Rtt& rtt, int64_t latest, uint32_t delay,
+// is newly acked, asked for an ack, and the peer told how long it held it: then true.
+bool acksReceive(Sent& sent, Received& received, Rtt& rtt, int64_t latest, uint32_t delay,
                  const uint8_t* bits, size_t bitsOffset, uint32_t bitBytes, uint64_t receivedUs);
 
 // The next packet that has its verdict now, in the order of numbers, or null.

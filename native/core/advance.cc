@@ -11,6 +11,24 @@ namespace netrt {
 namespace {
 
 constexpr uint8_t NO_TEXT[1] = {};
+constexpr uint8_t TEXT_HELLO[] = {'h', 'e', 'l', 'l', 'o'};
+
+// Tells the user what became of a packet: Tribes' notification, one verdict a packet, in order
+//
+void packetReport(const Connection& connection, Shared& shared, const SentPacket& packet,
+                  bool acked) {
+  Ring& completion = shared.outlet->completion;
+  const int32_t word = ringPush(completion, RECORD_PACKET, 8);
+  if (word == NO_ROOM) return;
+  const uint64_t number = static_cast<uint64_t>(packet.number);
+  uint32_t* words = completion.words + word;
+  words[1] = connection.handle;
+  words[2] = 0;
+  words[4] = static_cast<uint32_t>(number);
+  words[5] = acked ? 1 : 0;
+  words[RECORD_WORDS] = static_cast<uint32_t>(packet.bytes);
+  words[RECORD_WORDS + 1] = static_cast<uint32_t>(number >> 32);
+}
 
 }  // namespace
 
@@ -27,13 +45,16 @@ void connectionVerdicts(Connection& connection, Shared& shared, uint64_t nowUs) 
       // What had no room beside it has room now.
       connection.stalledUntilUs = 0;
     }
+    if (connection.watched) packetReport(connection, shared, *packet, acked);
     Carried* carried = packet->carried;
     packet->carried = nullptr;
     while (carried != nullptr) {
       Carried* next = carried->next;
       Channel& channel = connection.channels[carried->channel];
-      if (carried->message == nullptr) {
-        channelSkipVerdict(channel, carried->skipId, acked);
+      if (carried->kind == CARRIED_SKIP) {
+        channelSkipVerdict(channel, carried->id, acked);
+      } else if (carried->kind == CARRIED_WINDOW) {
+        channelWindowVerdict(channel, carried->id, acked);
       } else {
         channelVerdict(channel, outlet, connection.handle, *carried->message, acked, nowUs,
                        arrivalUs);
@@ -44,6 +65,16 @@ void connectionVerdicts(Connection& connection, Shared& shared, uint64_t nowUs) 
   }
   connectionBroken(connection, shared, nowUs);
   connectionDrained(connection, shared, nowUs);
+}
+
+void connectionCongestion(Connection& connection, bool sampled, uint64_t nowUs) {
+  Congestion& congestion = connection.congestion;
+  const Sent& sent = connection.sent;
+  if (sampled) congestionSample(congestion, connection.rtt);
+  congestionAcked(congestion, connection.rtt, sent.ackedLatest, sent.nextNumber, sent.acked,
+                  sent.lost);
+  congestionJudge(congestion, connection.rtt, nowUs);
+  connectionRates(connection, nowUs);
 }
 
 void connectionAdvance(Connection& connection, Shared& shared, uint64_t nowUs) {
@@ -58,7 +89,15 @@ void connectionAdvance(Connection& connection, Shared& shared, uint64_t nowUs) {
     connectionClose(connection, shared, REASON_TIMED_OUT, NO_TEXT, 0, 0, nowUs);
     return;
   }
-  if (acksExpire(connection.sent, connection.rtt, nowUs)) rttBackOff(connection.rtt);
+  if (nowUs >= connection.greetingDueUs) {
+    connectionClose(connection, shared, REASON_MISMATCH, TEXT_HELLO, 0, sizeof TEXT_HELLO, nowUs);
+    return;
+  }
+  if (acksExpire(connection.sent, connection.rtt, nowUs)) {
+    rttBackOff(connection.rtt);
+    congestionTimedOut(connection.congestion);
+    connectionRates(connection, nowUs);
+  }
   connectionVerdicts(connection, shared, nowUs);
   for (uint32_t index = 0; index < connection.channelCount; index++) {
     channelExpire(connection.channels[index], *shared.outlet, connection.handle, nowUs);

@@ -13,6 +13,9 @@ namespace netrt {
 // Hands every verdict that is due to the channels, in the order of packet numbers.
 void connectionVerdicts(Connection& connection, Shared& shared, uint64_t nowUs);
 
+// What the acks of a packet say of the path.
+void connectionCongestion(Connection& connection, bool sampled, uint64_t nowUs);
+
 // Does what time asks for: time-outs, losses, expiries, the end of a drain, the end of goodbyes.
 void connectionAdvance(Connection& connection, Shared& shared, uint64_t nowUs);
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "core/fragment.h"
+#include "core/sequence.h"
 #include "core/stats.h"
 
 namespace netrt {
@@ -38,61 +40,98 @@ void channelReset(Channel& channel) {
   channel.gapId = NO_ID;
   channel.gapUs = 0;
   channel.nackDueUs = NO_DEADLINE;
+  channel.blockFirst = nullptr;
+  channel.blockLast = nullptr;
+  channel.consumedId = 0;
+  channel.served = 0;
+  channel.toldId = 0;
+  channel.knownId = 0;
+  channel.paused = false;
+  channel.pausedId = 0;
 }
 
-namespace {
-
-void count(Outlet& outlet, const Channel& channel, uint32_t counter, uint32_t amount) {
+void channelCount(Outlet& outlet, const Channel& channel, uint32_t counter, uint32_t amount) {
   statsAdd(outlet.page, statsChannelWord(channel.index, counter), amount);
 }
-
-}  // namespace
 
 bool channelRepaired(const Channel& channel) { return channel.policy->repair != REPAIR_NONE; }
 
 // ---- The way out ----
 
+namespace {
+
+// The record of a message in fragments: what its fate is reported from.
+Message* groupCreate(Pool& pool, uint32_t bytes, uint32_t pieces, uint32_t tag) {
+  Message* group = messageCreate(pool);
+  group->bytes = bytes;
+  group->pieces = pieces;
+  group->tag = tag;
+  return group;
+}
+
+}  // namespace
+
 bool channelEnqueue(Channel& channel, Outlet& outlet, uint32_t peer, uint32_t body, uint32_t bytes,
-                    uint64_t nowUs, uint32_t ttlMs, uint32_t tag) {
+                    uint32_t payloadBytes, uint64_t nowUs, uint32_t ttlMs, uint32_t tag) {
   if (channel.policy->order == ORDER_SEQUENCED) supersede(channel, outlet, peer);
-  Message* message = messageCreate(outlet.pool);
-  if (message == nullptr) return false;
-  message->id = channel.nextId;
-  message->place = channel.nextPlace;
-  message->channel = static_cast<uint8_t>(channel.index);
-  message->body = body;
-  message->bytes = bytes;
-  message->tag = tag;
-  message->listed = true;
+  Pool& pool = outlet.pool;
+  const bool whole = bytes <= wholeBytesMax(payloadBytes);
+  const uint32_t count = whole ? 1 : fragmentCount(bytes, payloadBytes);
+  if (pool.messagesFree < (whole ? 1 : count + 1)) return false;
+  Message* group = whole ? nullptr : groupCreate(pool, bytes, count, tag);
+  const uint64_t expiresUs = channelExpiryUs(channel, ttlMs, nowUs);
+  for (uint32_t index = 0; index < count; index++) {
+    Message* message = messageCreate(pool);
+    message->body = body;
+    message->tag = tag;
+    message->bytes = bytes;
+    if (group != nullptr) {
+      message->group = group;
+      message->index = index;
+      message->total = bytes;
+      message->start = index * fragmentBytes(payloadBytes);
+      message->bytes = fragmentLength(bytes, payloadBytes, index);
+    }
+    if (index > 0) bodyRetain(pool, body);
+    message->expiresUs = expiresUs;
+    channelAppend(channel, *message);
+  }
+  channel.listed += 1;
+  return true;
+}
+
+uint64_t channelExpiryUs(const Channel& channel, uint32_t ttlMs, uint64_t nowUs) {
   const uint32_t expiryMs = ttlMs == TTL_DEFAULT ? channel.policy->expiryMs : ttlMs;
   const bool bounded =
       expiryMs != EXPIRY_NEVER && (expiryMs != EXPIRY_SUPERSEDED || channelRepaired(channel));
   // What is of interest for this flush only must see it.
   const uint64_t lifeUs = std::max(uint64_t{expiryMs} * 1000, uint64_t{1});
-  message->expiresUs = bounded ? nowUs + lifeUs : NO_DEADLINE;
-  channel.earliestExpiryUs = std::min(channel.earliestExpiryUs, message->expiresUs);
+  return bounded ? nowUs + lifeUs : NO_DEADLINE;
+}
+
+void channelAppend(Channel& channel, Message& message) {
+  message.id = channel.nextId;
+  message.place = channel.nextPlace;
+  message.channel = static_cast<uint8_t>(channel.index);
+  message.listed = true;
+  channel.earliestExpiryUs = std::min(channel.earliestExpiryUs, message.expiresUs);
   channel.nextPlace += 1;
-  message->previous = channel.last;
+  message.previous = channel.last;
   if (channel.last == nullptr) {
-    channel.first = message;
+    channel.first = &message;
   } else {
-    channel.last->next = message;
+    channel.last->next = &message;
   }
-  channel.last = message;
-  if (channel.fresh == nullptr) channel.fresh = message;
-  channel.listed += 1;
-  return true;
+  channel.last = &message;
+  if (channel.fresh == nullptr) channel.fresh = &message;
 }
 
 namespace {
 
 // Drops what was left unsent at the last flush.
 void supersede(Channel& channel, Outlet& outlet, uint32_t peer) {
-  Message* message = channel.fresh;
-  while (message != nullptr && message->place < channel.stalePlace) {
-    Message* next = message->next;
-    channelFinish(channel, outlet, peer, *message, FATE_SUPERSEDED);
-    message = next;
+  while (channel.fresh != nullptr && channel.fresh->place < channel.stalePlace) {
+    channelFinish(channel, outlet, peer, *channel.fresh, FATE_SUPERSEDED);
   }
 }
 
@@ -100,9 +139,7 @@ void supersede(Channel& channel, Outlet& outlet, uint32_t peer) {
 
 void channelFlushed(Channel& channel) { channel.stalePlace = channel.nextPlace; }
 
-namespace {
-
-void unlink(Channel& channel, Message& message) {
+void channelUnlink(Channel& channel, Message& message) {
   if (channel.fresh == &message) channel.fresh = message.next;
   if (message.previous == nullptr) {
     channel.first = message.next;
@@ -115,7 +152,6 @@ void unlink(Channel& channel, Message& message) {
     message.next->previous = message.previous;
   }
   message.listed = false;
-  channel.listed -= 1;
   if (message.resend) {
     message.resend = false;
     channel.resends -= 1;
@@ -126,26 +162,80 @@ void unlink(Channel& channel, Message& message) {
   }
 }
 
+namespace {
+
+void take(Channel& channel, Outlet& outlet, Message& message, uint32_t fate);
+void takeGroup(Channel& channel, Outlet& outlet, Message& message, uint32_t fate);
+void end(Channel& channel, Outlet& outlet, uint32_t peer, uint32_t tag, uint32_t bytes,
+         uint32_t fate);
+
 constexpr uint32_t FATE_COUNTERS[] = {
     0, CHANNEL_ACKED, CHANNEL_EXPIRED, CHANNEL_SUPERSEDED, CHANNEL_LOST, CHANNEL_DROPPED,
 };
-
-// Counts a message that left the queue, for the user's back-pressure.
-void released(Outlet& outlet, uint32_t peer, uint32_t bytes) {
-  uint32_t* row = outlet.page + statsPeerWord(peer & 0xffff);
-  row[PEER_RELEASED_BYTES] += bytes;
-  row[PEER_RELEASED_MESSAGES] += 1;
-}
 
 }  // namespace
 
 void channelFinish(Channel& channel, Outlet& outlet, uint32_t peer, Message& message,
                    uint32_t fate) {
-  unlink(channel, message);
+  Message* group = message.group;
+  if (group == nullptr) {
+    const uint32_t tag = message.tag;
+    const uint32_t bytes = message.bytes;
+    take(channel, outlet, message, fate);
+    end(channel, outlet, peer, tag, bytes, fate);
+    return;
+  }
+  if (fate == FATE_DELIVERED) {
+    take(channel, outlet, message, fate);
+    group->pieces -= 1;
+    if (group->pieces > 0) return;
+  } else {
+    takeGroup(channel, outlet, message, fate);
+  }
+  end(channel, outlet, peer, group->tag, group->bytes, fate);
+  messageRelease(outlet.pool, group);
+}
+
+namespace {
+
+// Takes every fragment that is still in the list: they stand next to each other.
+void takeGroup(Channel& channel, Outlet& outlet, Message& message, uint32_t fate) {
+  const Message* group = message.group;
+  Message* piece = &message;
+  while (piece->previous != nullptr && piece->previous->group == group) piece = piece->previous;
+  while (piece != nullptr && piece->group == group) {
+    Message* next = piece->next;
+    take(channel, outlet, *piece, fate);
+    piece = next;
+  }
+}
+
+// The record goes once no packet points at it.
+void take(Channel& channel, Outlet& outlet, Message& message, uint32_t fate) {
+  if (fate == FATE_EXPIRED && message.sent && channelRepaired(channel)) {
+    const bool known = channel.holeFirst != NO_ID;
+    channel.holeFirst = known ? std::min(channel.holeFirst, message.id) : message.id;
+    channel.holeLast = std::max(channel.holeLast, message.id);
+  }
+  channelUnlink(channel, message);
+  message.group = nullptr;
   messageForgetBody(outlet.pool, &message);
-  channelReport(outlet, channel, peer, message.tag, message.bytes, fate);
-  channelBreak(channel, fate);
   if (message.inFlight == 0) messageRelease(outlet.pool, &message);
+}
+
+void end(Channel& channel, Outlet& outlet, uint32_t peer, uint32_t tag, uint32_t bytes,
+         uint32_t fate) {
+  channel.listed -= 1;
+  channelReport(outlet, channel, peer, tag, bytes, fate);
+  channelBreak(channel, fate);
+}
+
+}  // namespace
+
+void channelReleased(Outlet& outlet, uint32_t peer, uint32_t bytes) {
+  uint32_t* row = outlet.page + statsPeerWord(peer & 0xffff);
+  row[PEER_RELEASED_BYTES] += bytes;
+  row[PEER_RELEASED_MESSAGES] += 1;
 }
 
 void channelBreak(Channel& channel, uint32_t fate) {
@@ -155,8 +245,8 @@ void channelBreak(Channel& channel, uint32_t fate) {
 
 void channelReport(Outlet& outlet, const Channel& channel, uint32_t peer, uint32_t tag,
                    uint32_t bytes, uint32_t fate) {
-  count(outlet, channel, FATE_COUNTERS[fate], 1);
-  released(outlet, peer, bytes);
+  channelCount(outlet, channel, FATE_COUNTERS[fate], 1);
+  channelReleased(outlet, peer, bytes);
   const bool broken = channelRepaired(channel) && fate != FATE_DELIVERED;
   if (tag == 0 && !broken) return;
   const int32_t word = ringPush(outlet.completion, RECORD_FATE, 0);
@@ -170,8 +260,12 @@ void channelReport(Outlet& outlet, const Channel& channel, uint32_t peer, uint32
 }
 
 bool channelWants(const Channel& channel, bool flushing) {
-  return channel.resends > 0 || channelSkipDue(channel) ||
-         (flushing && channel.fresh != nullptr && channelInWindow(channel, channel.nextId));
+  return channel.resends > 0 || channelSkipDue(channel) || channelWindowDue(channel) ||
+         (flushing && channelUnsent(channel) && channelInWindow(channel, channel.nextId));
+}
+
+bool channelUnsent(const Channel& channel) {
+  return channel.fresh != nullptr || channel.blockFirst != nullptr;
 }
 
 int64_t channelSkipId(const Channel& channel) {
@@ -182,7 +276,7 @@ bool channelInWindow(const Channel& channel, int64_t id) {
   if (!channelRepaired(channel)) return true;
   const int64_t first = channelSkipId(channel);
   const int64_t base = channel.holeFirst == NO_ID ? first : std::min(first, channel.holeFirst);
-  return id < base + CHANNEL_WINDOW;
+  return id < std::min(base, channel.consumedId) + CHANNEL_WINDOW;
 }
 
 bool channelSkipDue(const Channel& channel) {
@@ -190,70 +284,31 @@ bool channelSkipDue(const Channel& channel) {
          channelSkipId(channel) > channel.holeFirst;
 }
 
-// ---- Riding ----
-
-namespace {
-
-// Copies for so much loss, in 65536ths: one always, more from 5, 15 and 30 % on.
-uint8_t adaptiveCopies(int32_t lossShare) {
-  constexpr int32_t STEPS[] = {3277, 9830, 19661};
-  uint8_t copies = 1;
-  for (const int32_t least : STEPS) {
-    if (lossShare >= least) copies += 2;
-  }
-  return copies;
+int64_t channelMark(const Channel& channel) {
+  return channel.paused ? channel.pausedId : channel.expectedId;
 }
 
-}  // namespace
-
-uint32_t channelCarried(Channel& channel, Outlet& outlet, Message& message, int32_t lossShare,
-                        uint64_t nowUs) {
-  message.planned = false;
-  message.inFlight += 1;
-  message.rodeUs = nowUs;
-  if (!message.sent) {
-    message.sent = true;
-    message.id = channel.nextId;
-    channel.nextId += 1;
-    channel.fresh = message.next;
-    const uint32_t copies = channel.policy->copies;
-    message.copiesLeft =
-        copies == COPIES_ADAPTIVE ? adaptiveCopies(lossShare) : static_cast<uint8_t>(copies);
-    if (message.copiesLeft > 0) {
-      channel.copying += 1;
-    } else if (!channelRepaired(channel)) {
-      messageForgetBody(outlet.pool, &message);
-    }
-    count(outlet, channel, CHANNEL_SENT, 1);
-    return RIDE_FIRST;
-  }
-  if (message.resend) {
-    message.resend = false;
-    channel.resends -= 1;
-    return RIDE_RESEND;
-  }
-  message.copiesLeft -= 1;
-  if (message.copiesLeft == 0) {
-    channel.copying -= 1;
-    if (!channelRepaired(channel)) messageForgetBody(outlet.pool, &message);
-  }
-  return RIDE_COPY;
+void channelPause(Channel& channel, bool paused) {
+  if (paused && !channel.paused) channel.pausedId = channel.expectedId;
+  channel.paused = paused;
 }
 
-void channelPass(Channel& channel, Outlet& outlet, uint32_t peer) {
-  Message* message = channel.fresh;
-  if (message == nullptr) return;
-  count(outlet, channel, CHANNEL_SENT, 1);
-  count(outlet, channel, CHANNEL_BYTES_SENT, message->bytes);
-  unlink(channel, *message);
-  released(outlet, peer, message->bytes);
-  messageRelease(outlet.pool, message);
+bool channelWindowDue(const Channel& channel) {
+  return channelRepaired(channel) && channelMark(channel) - channel.toldId >= WINDOW_STEP;
 }
 
-void channelTrim(Channel& channel, Outlet& outlet, uint32_t peer) {
-  while (channel.policy->order == ORDER_SEQUENCED && channel.listed > SEQUENCED_KEPT_MAX &&
-         channel.first != nullptr && channel.first->sent) {
-    channelFinish(channel, outlet, peer, *channel.first, FATE_LOST);
+bool channelConsumed(Channel& channel, uint16_t id16) {
+  const int64_t id = sequenceExpand16(id16, static_cast<uint64_t>(channel.nextId));
+  if (id > channel.nextId || !channelRepaired(channel)) return false;
+  channel.consumedId = std::max(channel.consumedId, id);
+  return true;
+}
+
+void channelWindowVerdict(Channel& channel, int64_t id, bool acked) {
+  if (acked) {
+    channel.knownId = std::max(channel.knownId, id);
+  } else if (id == channel.toldId) {
+    channel.toldId = channel.knownId;
   }
 }
 

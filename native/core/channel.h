@@ -1,11 +1,12 @@
-// Owns the messages of one channel of one connection: order, repair, copies, expiry; and which of
-// them ride in a packet (the way in is delivery's). One machine serves every policy; a strategy is
-// a policy, not a code path. Never knows an address, a packet's number or a clock: time comes in,
-// and what a packet carried comes back with its verdict. Invariants: the send list is in the order
-// of sending, unsent messages are its tail (from `fresh` on); ids are given at the first ride, so
-// what is never sent leaves no gap; an ordered channel never sends an id CHANNEL_WINDOW or more
-// above the lowest that the receiver may still wait for; a message leaves the list exactly
-// once, with one fate.
+// Owns the state of one channel of one connection and its line of messages (what rides is plan's
+// and ride's, the way in delivery's). One machine serves every policy; a strategy is a policy, not
+// a code path. Never knows an address, a packet's number or a clock: time comes in, and what a
+// packet carried comes back with its verdict. Invariants: the send list is in the order of sending,
+// unsent messages are its tail (from `fresh` on); ids are given at the first ride, so what is never
+// sent leaves no gap; an ordered channel never sends an id CHANNEL_WINDOW or more above the lowest
+// that the receiver may still wait for; a message leaves the list exactly once, with one
+// fate. A long message stands in the list as its fragments, one behind the other, and leaves
+// it with the first of them that is given up.
 #ifndef NETRT_CORE_CHANNEL_H_
 #define NETRT_CORE_CHANNEL_H_
 
@@ -43,11 +44,15 @@ struct Channel {
 
   // ---- Sending ----
 
+  // Messages in the list; the fragments of one count as one.
   uint32_t listed = 0;
   Message* first = nullptr;
   Message* last = nullptr;
   // The first message that was never in a packet; the list behind it is unsent too.
   Message* fresh = nullptr;
+  // Fragments of blocks that wait behind everything else.
+  Message* blockFirst = nullptr;
+  Message* blockLast = nullptr;
   // The place in line of the next message.
   int64_t nextPlace = 0;
   // Unsent messages with a lower place missed their flush: a newer one supersedes them.
@@ -64,6 +69,10 @@ struct Channel {
   int64_t holeLast = NO_ID;
   // The skip that a packet carries now, or NO_ID.
   int64_t skipping = NO_ID;
+  // The peer's user has consumed everything below this id.
+  int64_t consumedId = 0;
+  // Bytes that rode, by the channel's weight: whoever has the least goes first.
+  uint64_t served = 0;
   // A critical channel gave a message up: the connection must end.
   bool broken = false;
 
@@ -75,7 +84,8 @@ struct Channel {
   int64_t passId = 0;
   Message* heldFirst = nullptr;
   Message* heldLast = nullptr;
-  // Unordered: the id behind the highest received, and which of the last CHANNEL_ACCEPT came.
+  // Unordered, and fragments of sequenced: the id behind the highest received, and which of the
+  // last CHANNEL_ACCEPT came.
   int64_t newestId = 0;
   uint32_t seen[CHANNEL_ACCEPT / 32] = {};
   // The id that everything behind it waits for, and since when (µs); NO_ID for none.
@@ -83,16 +93,28 @@ struct Channel {
   uint64_t gapUs = 0;
   // When what is missing is named next.
   uint64_t nackDueUs = NO_DEADLINE;
+  // The peer was told that our user has consumed everything below toldId, and knows it of knownId.
+  int64_t toldId = 0;
+  int64_t knownId = 0;
+  // Our user wants no more for now: what came from pausedId on doesn't count as consumed.
+  bool paused = false;
+  int64_t pausedId = 0;
 };
 
 void channelReset(Channel& channel);
 
 // ---- The way out ----
 
-// Appends a message that holds `body` (its reference passes to the channel). False: no memory
-//
+// Appends a message that holds `body`, whose reference passes to the channel: in one piece, or in
+// fragments of one body where a payload of `payloadBytes` doesn't hold it. False: no memory.
 bool channelEnqueue(Channel& channel, Outlet& outlet, uint32_t peer, uint32_t body, uint32_t bytes,
-                    uint64_t nowUs, uint32_t ttlMs, uint32_t tag);
+                    uint32_t payloadBytes, uint64_t nowUs, uint32_t ttlMs, uint32_t tag);
+
+// When a message of the channel that starts now ends to be of interest (µs), or NO_DEADLINE.
+uint64_t channelExpiryUs(const Channel& channel, uint32_t ttlMs, uint64_t nowUs);
+
+// Puts an unsent message at the end of the list.
+void channelAppend(Channel& channel, Message& message);
 
 // At the end of a flush: what is unsent now will be superseded by the next message.
 void channelFlushed(Channel& channel);
@@ -100,12 +122,22 @@ void channelFlushed(Channel& channel);
 // Whether what is lost rides again.
 bool channelRepaired(const Channel& channel);
 
-// Takes a message out of the list with its fate; the record goes once no packet points at it.
+// Takes a message out of the list, and out of what the channel counts of it.
+void channelUnlink(Channel& channel, Message& message);
+
+// Takes a message out of the list with its fate. A fragment that arrived leaves the rest of its
+// message behind; one that is given up takes the rest along, so a caller that walks the list starts
+// over.
 void channelFinish(Channel& channel, Outlet& outlet, uint32_t peer, Message& message,
                    uint32_t fate);
 
 // A critical channel doesn't outlive a message that it could not deliver.
 void channelBreak(Channel& channel, uint32_t fate);
+
+void channelCount(Outlet& outlet, const Channel& channel, uint32_t counter, uint32_t amount);
+
+// Counts a message that left the queue, for the user's back-pressure.
+void channelReleased(Outlet& outlet, uint32_t peer, uint32_t bytes);
 
 // Counts a fate and tells the user when it was asked for, or when a promise was not kept.
 void channelReport(Outlet& outlet, const Channel& channel, uint32_t peer, uint32_t tag,
@@ -114,30 +146,32 @@ void channelReport(Outlet& outlet, const Channel& channel, uint32_t peer, uint32
 // Whether something would ride in a packet now; unsent messages count only during a flush.
 bool channelWants(const Channel& channel, bool flushing);
 
+// Whether anything waits for its first packet.
+bool channelUnsent(const Channel& channel);
+
 // The first id that still matters to the receiver: the oldest sent and listed, or the next.
 int64_t channelSkipId(const Channel& channel);
 
-// Whether an id may be on the wire now.
+// Whether an id may be on the wire now: the receiver's window and its user's have room (R-43,
+//
 bool channelInWindow(const Channel& channel, int64_t id);
 
 bool channelSkipDue(const Channel& channel);
 
-// ---- Riding ----
+// What our user has consumed: what was handed over, but for what came since it paused.
+int64_t channelMark(const Channel& channel);
 
-// What riding in this packet was for a message.
-constexpr uint32_t RIDE_FIRST = 0;
-constexpr uint32_t RIDE_RESEND = 1;
-constexpr uint32_t RIDE_COPY = 2;
+// Our user wants no more of this channel for now, or again.
+void channelPause(Channel& channel, bool paused);
 
-// A planned message went into a packet; answers which kind of ride it was.
-uint32_t channelCarried(Channel& channel, Outlet& outlet, Message& message, int32_t lossShare,
-                        uint64_t nowUs);
+// Whether the peer is to be told how much our user has consumed.
+bool channelWindowDue(const Channel& channel);
 
-// Bare NETCODE: the oldest unsent message went out, and that is all that is ever known of it.
-void channelPass(Channel& channel, Outlet& outlet, uint32_t peer);
+// The peer's user has consumed everything below the id. False: it can't, the id was never sent.
+bool channelConsumed(Channel& channel, uint16_t id16);
 
-// Keeps the list of a sequenced channel short: the oldest sent message is given up as lost.
-void channelTrim(Channel& channel, Outlet& outlet, uint32_t peer);
+// A packet that told a mark has its verdict.
+void channelWindowVerdict(Channel& channel, int64_t id, bool acked);
 
 }  // namespace netrt
 

@@ -34,6 +34,9 @@ void configRead(HostConfig& config, const uint32_t* words) {
   config.pendingMax = words[CONFIG_PENDING_MAX];
   config.tokensMax = words[CONFIG_TOKENS_MAX];
   config.nameHash = words[CONFIG_NAME_HASH];
+  config.congestion = words[CONFIG_CONGESTION];
+  config.packetRateMax = words[CONFIG_PACKET_RATE_MAX];
+  config.byteRateMax = words[CONFIG_BYTE_RATE_MAX];
   config.addressCount = words[CONFIG_ADDRESSES];
   for (uint32_t index = 0; index < config.addressCount; index++) {
     addressFromWords(config.addresses[index],

@@ -42,11 +42,18 @@ constexpr uint32_t CONFIG_NAME_HASH = 15;
 constexpr uint32_t CONFIG_ADDRESSES = 16;
 constexpr uint32_t CONFIG_ADDRESSES_MAX = 8;
 constexpr uint32_t CONFIG_ADDRESS_WORDS = 6;
+// Which congestion control: 0 none, 1 delay, 2 binary.
+constexpr uint32_t CONFIG_CONGESTION = 66;
+// Packets per second that this side takes, told in its hello; 0 for any number.
+constexpr uint32_t CONFIG_PACKET_RATE_MAX = 67;
+// Bytes per second that this side takes, told in its hello; 0 for any number.
+constexpr uint32_t CONFIG_BYTE_RATE_MAX = 68;
 constexpr uint32_t CONFIG_POLICIES = 72;
 constexpr uint32_t CONFIG_WORDS = CONFIG_POLICIES + CHANNELS_MAX * POLICY_WORDS;
 
-static_assert(CONFIG_ADDRESSES + 1 + CONFIG_ADDRESSES_MAX * CONFIG_ADDRESS_WORDS <= CONFIG_POLICIES,
-              "the addresses fit before the policies");
+static_assert(CONFIG_ADDRESSES + 1 + CONFIG_ADDRESSES_MAX * CONFIG_ADDRESS_WORDS <=
+                  CONFIG_CONGESTION,
+              "the addresses fit before what follows");
 
 // Injected randomness: challenge key 32 B, first pre-slot sequence 8 B, hash seed 4 B, spare 4 B.
 constexpr uint32_t ENTROPY_BYTES = 48;
@@ -69,6 +76,9 @@ struct HostConfig {
   uint32_t pendingMax = 0;
   uint32_t tokensMax = 0;
   uint32_t nameHash = 0;
+  uint32_t congestion = 0;
+  uint32_t packetRateMax = 0;
+  uint32_t byteRateMax = 0;
   uint32_t addressCount = 0;
   // The first `addressCount` count.
   Address addresses[CONFIG_ADDRESSES_MAX];

@@ -29,7 +29,13 @@ void connectionAssign(Connection& connection, Shared& shared, const uint8_t* sen
   receivedReset(connection.received);
   sentReset(connection.sent, firstNumber);
   rttReset(connection.rtt);
-  pacingReset(connection.pacing, shared.config->rate, nowUs);
+  congestionReset(connection.congestion, shared.config->congestion, nowUs);
+  connection.payloadBytes = shared.config->payloadBytesMax;
+  connection.rateMax = shared.config->rate;
+  connection.packetRateMax = 0;
+  connection.watched = false;
+  pacingReset(connection.pacing, connection.rateMax, nowUs);
+  connectionRates(connection, nowUs);
   for (uint32_t index = 0; index < connection.channelCount; index++) {
     channelReset(connection.channels[index]);
   }
@@ -39,6 +45,7 @@ void connectionAssign(Connection& connection, Shared& shared, const uint8_t* sen
   connection.helloInFlight = 0;
   connection.announced = false;
   connection.flushing = false;
+  connection.greetingDueUs = nowUs + std::min(timeoutUs, GREETING_MAX_US);
   connection.heardUs = nowUs;
   connection.timeoutUs = timeoutUs;
   connection.spokenUs = nowUs;
@@ -57,7 +64,9 @@ void connectionAssign(Connection& connection, Shared& shared, const uint8_t* sen
 
 void connectionOpen(Connection& connection, Shared& shared) {
   connection.state = connectionNext(connection.state, CONNECTION_EVENT_HELLO);
+  connection.greetingDueUs = NO_DEADLINE;
   connection.announced = true;
+  connectionStats(connection, shared.outlet->page);
   Ring& completion = shared.outlet->completion;
   const int32_t word = ringPush(completion, RECORD_CONNECT, 32 + USER_DATA_BYTES);
   if (word == NO_ROOM) return;
@@ -88,8 +97,9 @@ uint64_t connectionDeadlineUs(const Connection& connection, uint64_t nowUs) {
   if (connection.state == CONNECTION_FREE) return NO_DEADLINE;
   if (connection.state == CONNECTION_CLOSING) return connection.farewellDueUs;
   if (connection.heldUp) return 0;
-  uint64_t deadlineUs = std::min(connection.heardUs + connection.timeoutUs,
-                                 acksDeadlineUs(connection.sent, connection.rtt));
+  uint64_t deadlineUs =
+      std::min({connection.greetingDueUs, connection.heardUs + connection.timeoutUs,
+                acksDeadlineUs(connection.sent, connection.rtt)});
   for (uint32_t index = 0; index < connection.channelCount; index++) {
     deadlineUs = std::min({deadlineUs, connection.channels[index].earliestExpiryUs,
                            gapDeadlineUs(connection.channels[index])});
@@ -105,14 +115,30 @@ uint64_t connectionDueUs(const Connection& connection) {
     return connection.farewells > 0 ? connection.farewellDueUs : NO_DEADLINE;
   }
   if (!connection.helloAcked && connection.helloInFlight == 0) return 0;
-  const uint64_t wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
   const uint64_t ackDueUs = receivedDueUs(connection.received);
   const uint64_t keepAliveDueUs = connection.spokenUs + connection.keepAliveUs;
-  uint64_t dueUs = std::min({wantsUs, ackDueUs, keepAliveDueUs, connection.copyDueUs});
+  uint64_t dueUs = std::min(ackDueUs, keepAliveDueUs);
+  if (connectionOpenWindow(connection)) {
+    const uint64_t wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
+    dueUs = std::min({dueUs, wantsUs, connection.copyDueUs});
+  }
   for (uint32_t index = 0; index < connection.channelCount; index++) {
     dueUs = std::min(dueUs, connection.channels[index].nackDueUs);
   }
   return dueUs;
+}
+
+bool connectionOpenWindow(const Connection& connection) {
+  return congestionOpen(connection.congestion, connection.sent.flightBytes);
+}
+
+void connectionRates(Connection& connection, uint64_t nowUs) {
+  Pacing& pacing = connection.pacing;
+  pacingRate(pacing, congestionRate(connection.congestion, connection.rtt, connection.rateMax),
+             nowUs);
+  const uint32_t packetRate = congestionPacketRate(connection.congestion);
+  const uint32_t most = connection.packetRateMax;
+  pacing.packetRate = packetRate == 0 || (most > 0 && most < packetRate) ? most : packetRate;
 }
 
 bool connectionWants(const Connection& connection) {
@@ -136,7 +162,7 @@ void connectionFlushed(Connection& connection) {
   bool left = false;
   for (uint32_t index = 0; index < connection.channelCount; index++) {
     channelFlushed(connection.channels[index]);
-    left = left || connection.channels[index].fresh != nullptr;
+    left = left || channelUnsent(connection.channels[index]);
   }
   connection.flushing = left;
 }
@@ -153,6 +179,11 @@ void connectionStats(const Connection& connection, uint32_t* page) {
   row[PEER_GAPS] = static_cast<uint32_t>(connection.received.gaps);
   row[PEER_IN_FLIGHT] = sentInFlight(connection.sent);
   row[PEER_RATE] = connection.pacing.rate;
+  row[PEER_WINDOW_BYTES] = connection.congestion.windowBytes;
+  row[PEER_FLIGHT_BYTES] = connection.sent.flightBytes;
+  row[PEER_QUEUE_DELAY_US] = connection.congestion.delayUs;
+  row[PEER_PAYLOAD_BYTES] = connection.payloadBytes;
+  row[PEER_PACKET_RATE] = connection.pacing.packetRate;
 }
 
 }  // namespace netrt

@@ -15,6 +15,7 @@
 #include "core/bytes.h"
 #include "core/channel.h"
 #include "core/config.h"
+#include "core/congestion.h"
 #include "core/frame.h"
 #include "core/limits.h"
 #include "core/pacing.h"
@@ -60,12 +61,21 @@ struct Connection {
   bool flushing = false;
   // Messages that are due wait for room in the user's ring.
   bool heldUp = false;
+  // The user wants every packet's verdict.
+  bool watched = false;
   // The host's lists.
   bool inWork = false;
   bool inDirty = false;
   uint32_t openIndex = 0;
   uint32_t helloInFlight = 0;
+  // The longest payload that both ends take, once the peer's hello told its.
+  uint32_t payloadBytes = 0;
+  // Bytes and packets a second toward the peer, as both ends allow; 0 packets for any number.
+  uint32_t rateMax = 0;
+  uint32_t packetRateMax = 0;
 
+  // When the peer must have said hello (µs).
+  uint64_t greetingDueUs = NO_DEADLINE;
   uint64_t heardUs = 0;
   uint64_t timeoutUs = NO_DEADLINE;
   // When anything last went out, and how long it may then be quiet.
@@ -81,6 +91,7 @@ struct Connection {
   Address address;
   uint64_t clientId = 0;
   Pacing pacing;
+  Congestion congestion;
   Rtt rtt;
   Sent sent;
   Received received;
@@ -118,6 +129,12 @@ uint64_t connectionDeadlineUs(const Connection& connection, uint64_t nowUs);
 
 // When something wants to go out (µs): 0 for at once, NO_DEADLINE for not before more happens.
 uint64_t connectionDueUs(const Connection& connection);
+
+// Whether what asks for an ack may go out: the window has room.
+bool connectionOpenWindow(const Connection& connection);
+
+// Brings the pace up to date with the window and with what both ends allow.
+void connectionRates(Connection& connection, uint64_t nowUs);
 
 // Whether a channel has something for a packet now.
 bool connectionWants(const Connection& connection);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/fragment.h"
 #include "core/sequence.h"
 #include "core/stats.h"
 
@@ -11,10 +12,20 @@ namespace netrt {
 
 namespace {
 
-bool hold(Channel& channel, Outlet& outlet, int64_t id, const uint8_t* source, size_t offset,
-          uint32_t bytes, bool holds);
+// What a frame and a held message have in common: which part of what it is.
+struct Piece {
+  uint32_t total;
+  uint32_t index;
+  bool block;
+  uint16_t number;
+};
+
+bool hold(Channel& channel, Outlet& outlet, int64_t id, const Frame& frame, const uint8_t* source,
+          bool holds);
+void receiveSequenced(Channel& channel, Outlet& outlet, uint32_t peer, int64_t id,
+                      const Frame& frame, const uint8_t* source);
 void receiveUnordered(Channel& channel, Outlet& outlet, uint32_t peer, int64_t id,
-                      const uint8_t* source, size_t offset, uint32_t bytes);
+                      const Frame& frame, const uint8_t* source);
 void skipUnordered(Channel& channel, Outlet& outlet);
 bool releaseFirst(Channel& channel, Outlet& outlet, uint32_t peer);
 
@@ -22,53 +33,71 @@ void count(Outlet& outlet, const Channel& channel, uint32_t counter, uint32_t am
   statsAdd(outlet.page, statsChannelWord(channel.index, counter), amount);
 }
 
-// Reserves the record of a message; answers the byte offset of its payload, or NO_ROOM.
-int32_t deliver(const Channel& channel, Outlet& outlet, uint32_t peer, int64_t id, uint32_t bytes) {
-  const int32_t word = ringPush(outlet.completion, RECORD_MESSAGE, bytes);
+// Reserves the record of a message or a fragment; answers the byte offset of its body, or NO_ROOM.
+int32_t deliver(const Channel& channel, Outlet& outlet, uint32_t peer, int64_t id,
+                const Piece& piece, uint32_t bytes) {
+  const bool whole = piece.total == 0;
+  const uint32_t head = whole ? 0 : FRAGMENT_RECORD_BYTES;
+  const uint32_t kind = whole ? RECORD_MESSAGE : piece.block ? RECORD_BLOCK : RECORD_FRAGMENT;
+  const int32_t word = ringPush(outlet.completion, kind, head + bytes);
   if (word == NO_ROOM) return NO_ROOM;
   uint32_t* words = outlet.completion.words + word;
   words[1] = peer;
   words[2] = channel.index;
-  words[4] = static_cast<uint32_t>(id);
-  words[5] = 0;
-  count(outlet, channel, CHANNEL_RECEIVED, 1);
+  words[4] = piece.block ? piece.number : static_cast<uint32_t>(id - int64_t{piece.index});
+  words[5] = piece.index;
+  if (!whole) {
+    words[RECORD_WORDS] = piece.total;
+    words[RECORD_WORDS + 1] = 0;
+  }
+  count(outlet, channel, whole ? CHANNEL_RECEIVED : CHANNEL_FRAGMENTS_RECEIVED, 1);
   count(outlet, channel, CHANNEL_BYTES_RECEIVED, bytes);
-  return word * 4 + static_cast<int32_t>(RECORD_BYTES);
+  return word * 4 + static_cast<int32_t>(RECORD_BYTES + head);
 }
 
-bool deliverBytes(const Channel& channel, Outlet& outlet, uint32_t peer, int64_t id,
-                  const uint8_t* source, size_t offset, uint32_t bytes) {
-  const int32_t place = deliver(channel, outlet, peer, id, bytes);
+bool deliverFrame(const Channel& channel, Outlet& outlet, uint32_t peer, int64_t id,
+                  const Frame& frame, const uint8_t* source) {
+  const Piece piece = {frame.total, frame.index, frame.block, frame.number};
+  const int32_t place = deliver(channel, outlet, peer, id, piece, frame.bytes);
   if (place == NO_ROOM) return false;
-  if (bytes > 0) std::memcpy(outlet.completion.bytes + place, source + offset, bytes);
+  if (frame.bytes > 0) {
+    std::memcpy(outlet.completion.bytes + place, source + frame.offset, frame.bytes);
+  }
   return true;
+}
+
+// Whether a lawful sender sends such a message on the channel.
+bool deliveryLawful(const Channel& channel, const Frame& frame) {
+  const Policy& policy = *channel.policy;
+  if (frame.block) return frame.total <= policy.blockBytesMax;
+  return std::max(frame.total, frame.bytes) <= policy.messageBytesMax;
 }
 
 }  // namespace
 
-uint32_t deliveryReceive(Channel& channel, Outlet& outlet, uint32_t peer, uint16_t id16,
-                         const uint8_t* source, size_t offset, uint32_t bytes, bool holds) {
-  const int64_t id = sequenceExpand16(id16, static_cast<uint64_t>(channel.expectedId));
+uint32_t deliveryReceive(Channel& channel, Outlet& outlet, uint32_t peer, const Frame& frame,
+                         const uint8_t* source, bool holds) {
+  if (!deliveryLawful(channel, frame)) return RECEIVE_VIOLATION;
+  const int64_t id = sequenceExpand16(frame.id, static_cast<uint64_t>(channel.expectedId));
   if (id < channel.expectedId) {
     const bool late = channel.policy->order == ORDER_SEQUENCED && id != channel.expectedId - 1;
     count(outlet, channel, late ? CHANNEL_LATE : CHANNEL_DUPLICATES, 1);
     return RECEIVE_OK;
   }
   if (channel.policy->order == ORDER_SEQUENCED) {
-    deliverBytes(channel, outlet, peer, id, source, offset, bytes);
-    channel.expectedId = id + 1;
+    receiveSequenced(channel, outlet, peer, id, frame, source);
     return RECEIVE_OK;
   }
   if (id >= channel.expectedId + CHANNEL_ACCEPT) return RECEIVE_VIOLATION;
   if (channel.policy->order == ORDER_NONE) {
-    receiveUnordered(channel, outlet, peer, id, source, offset, bytes);
+    receiveUnordered(channel, outlet, peer, id, frame, source);
     return RECEIVE_OK;
   }
   const bool turn =
       id == channel.expectedId && (channel.heldFirst == nullptr || channel.heldFirst->id != id);
-  if (turn && deliverBytes(channel, outlet, peer, id, source, offset, bytes)) {
+  if (turn && deliverFrame(channel, outlet, peer, id, frame, source)) {
     channel.expectedId = id + 1;
-  } else if (!hold(channel, outlet, id, source, offset, bytes, holds)) {
+  } else if (!hold(channel, outlet, id, frame, source, holds)) {
     return RECEIVE_REFUSED;
   }
   return deliveryRelease(channel, outlet, peer);
@@ -77,8 +106,8 @@ uint32_t deliveryReceive(Channel& channel, Outlet& outlet, uint32_t peer, uint16
 namespace {
 
 // Keeps a message that came before its turn, in the order of ids; false when it must not.
-bool hold(Channel& channel, Outlet& outlet, int64_t id, const uint8_t* source, size_t offset,
-          uint32_t bytes, bool holds) {
+bool hold(Channel& channel, Outlet& outlet, int64_t id, const Frame& frame, const uint8_t* source,
+          bool holds) {
   Message* before = channel.heldLast;
   while (before != nullptr && before->id > id) before = before->previous;
   if (before != nullptr && before->id == id) {
@@ -89,8 +118,12 @@ bool hold(Channel& channel, Outlet& outlet, int64_t id, const uint8_t* source, s
   Message* message = messageCreate(outlet.pool);
   NETRT_ASSERT(message != nullptr);
   message->id = id;
-  message->bytes = bytes;
-  message->body = bodyCreate(outlet.pool, source, offset, bytes);
+  message->bytes = frame.bytes;
+  message->total = frame.total;
+  message->index = frame.index;
+  message->block = frame.block;
+  message->number = frame.number;
+  message->body = bodyCreate(outlet.pool, source, frame.offset, frame.bytes);
   message->previous = before;
   message->next = before == nullptr ? channel.heldFirst : before->next;
   if (message->next == nullptr) {
@@ -122,6 +155,47 @@ void setSeen(Channel& channel, int64_t id, bool seen) {
   word = seen ? word | mask : word & ~mask;
 }
 
+// Makes an id the newest; what is forgotten by then is CHANNEL_ACCEPT behind it.
+void seenAdvance(Channel& channel, int64_t id) {
+  for (int64_t next = std::max(channel.newestId, id - CHANNEL_ACCEPT + 1); next <= id; next++) {
+    setSeen(channel, next, false);
+  }
+  channel.newestId = std::max(channel.newestId, id + 1);
+}
+
+bool seenWhole(const Channel& channel, int64_t firstId, int64_t end) {
+  if (end > channel.newestId || firstId < channel.newestId - CHANNEL_ACCEPT) return false;
+  for (int64_t id = firstId; id < end; id++) {
+    if (!deliverySeen(channel, id)) return false;
+  }
+  return true;
+}
+
+// The newest wins; a message in fragments counts once all of them came.
+void receiveSequenced(Channel& channel, Outlet& outlet, uint32_t peer, int64_t id,
+                      const Frame& frame, const uint8_t* source) {
+  if (frame.total == 0) {
+    deliverFrame(channel, outlet, peer, id, frame, source);
+    channel.expectedId = id + 1;
+    return;
+  }
+  const int64_t firstId = id - int64_t{frame.index};
+  if (firstId < channel.expectedId || id < channel.newestId - CHANNEL_ACCEPT) {
+    count(outlet, channel, CHANNEL_LATE, 1);
+    return;
+  }
+  seenAdvance(channel, id);
+  if (deliverySeen(channel, id)) {
+    count(outlet, channel, CHANNEL_DUPLICATES, 1);
+    return;
+  }
+  if (deliverFrame(channel, outlet, peer, id, frame, source)) {
+    setSeen(channel, id, true);
+    const int64_t end = firstId + fragmentCount(frame.total, frame.payloadBytes);
+    if (seenWhole(channel, firstId, end)) channel.expectedId = end;
+  }
+}
+
 // Moves on over what came, and forgets it: its numbers come again.
 void passSeen(Channel& channel) {
   while (deliverySeen(channel, channel.expectedId)) {
@@ -132,12 +206,12 @@ void passSeen(Channel& channel) {
 
 // An unordered channel hands over at once what it has not seen.
 void receiveUnordered(Channel& channel, Outlet& outlet, uint32_t peer, int64_t id,
-                      const uint8_t* source, size_t offset, uint32_t bytes) {
+                      const Frame& frame, const uint8_t* source) {
   if (deliverySeen(channel, id)) {
     count(outlet, channel, CHANNEL_DUPLICATES, 1);
     return;
   }
-  deliverBytes(channel, outlet, peer, id, source, offset, bytes);
+  deliverFrame(channel, outlet, peer, id, frame, source);
   setSeen(channel, id, true);
   channel.newestId = std::max(channel.newestId, id + 1);
   passSeen(channel);
@@ -187,9 +261,10 @@ namespace {
 bool releaseFirst(Channel& channel, Outlet& outlet, uint32_t peer) {
   if (ringRoom(outlet.completion) < COMPLETION_END_BYTES) return false;
   Message* message = channel.heldFirst;
-  const int32_t place = deliver(channel, outlet, peer, message->id, message->bytes);
+  const Piece piece = {message->total, message->index, message->block, message->number};
+  const int32_t place = deliver(channel, outlet, peer, message->id, piece, message->bytes);
   if (place == NO_ROOM) return false;
-  bodyCopy(outlet.pool, message->body, message->bytes, outlet.completion.bytes,
+  bodyCopy(outlet.pool, message->body, 0, message->bytes, outlet.completion.bytes,
            static_cast<size_t>(place));
   channel.heldFirst = message->next;
   if (message->next == nullptr) {

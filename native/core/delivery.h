@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "core/channel.h"
+#include "core/frame.h"
 
 namespace netrt {
 
@@ -22,8 +23,8 @@ constexpr uint32_t RECEIVE_HELD = 2;
 constexpr uint32_t RECEIVE_REFUSED = 3;
 
 // Takes a message from the wire. Where it `holds`, the pool has memory to hold a packet's messages.
-uint32_t deliveryReceive(Channel& channel, Outlet& outlet, uint32_t peer, uint16_t id16,
-                         const uint8_t* source, size_t offset, uint32_t bytes, bool holds);
+uint32_t deliveryReceive(Channel& channel, Outlet& outlet, uint32_t peer, const Frame& frame,
+                         const uint8_t* source, bool holds);
 
 // Whether an unordered channel has this id, which lies in its window.
 bool deliverySeen(const Channel& channel, int64_t id);

@@ -120,7 +120,8 @@ void connectionDrained(Connection& connection, Shared& shared, uint64_t nowUs) {
   if (connection.state != CONNECTION_DRAINING) return;
   for (uint32_t index = 0; index < connection.channelCount; index++) {
     const Channel& channel = connection.channels[index];
-    if (channel.first != nullptr || channel.holeFirst != NO_ID) return;
+    if (channel.first != nullptr || channel.blockFirst != nullptr || channel.holeFirst != NO_ID)
+      return;
   }
   connectionClose(connection, shared, connection.closeReason, connection.closeText, 0,
                   connection.closeTextBytes, nowUs);

@@ -1,8 +1,10 @@
 // What stands inside a payload: see frame.h.
 #include "core/frame.h"
 
+#include <algorithm>
 #include <cstring>
 
+#include "core/fragment.h"
 #include "core/limits.h"
 
 namespace netrt {
@@ -25,6 +27,10 @@ constexpr uint8_t MESSAGE_CHANNEL = 0x3f;
 uint8_t messageNext(Reader& reader, uint8_t first, Frame& frame) {
   frame.channel = first & MESSAGE_CHANNEL;
   frame.id = readU16(reader);
+  frame.total = 0;
+  frame.index = 0;
+  frame.block = false;
+  frame.number = 0;
   if (first >= MESSAGE_SIZED) {
     frame.bytes = readVarint(reader);
     frame.offset = reader.offset;
@@ -42,10 +48,18 @@ uint8_t helloNext(Reader& reader, Frame& frame) {
   frame.code = readU8(reader);
   frame.channelCount = readU8(reader);
   frame.nameHash = readU32(reader);
+  frame.payloadBytesMax = readU16(reader);
+  frame.packetRateMax = readU16(reader);
+  frame.byteRateMax = readU32(reader);
   frame.offset = reader.offset;
   readSkip(reader, size_t{4} * frame.channelCount);
-  const bool lawful = frame.channelCount >= 1 && frame.channelCount <= CHANNELS_MAX;
-  return reader.failed || !lawful ? FRAME_INVALID : FRAME_HELLO;
+  const bool lawful = frame.channelCount >= 1 && frame.channelCount <= CHANNELS_MAX &&
+                      frame.payloadBytesMax >= PAYLOAD_BYTES_MIN &&
+                      frame.payloadBytesMax <= PAYLOAD_BYTES_MAX;
+  if (reader.failed || !lawful) return FRAME_INVALID;
+  // What follows in the payload was cut to a size that its sender knows both ends to take.
+  frame.payloadBytes = std::min(frame.payloadBytes, frame.payloadBytesMax);
+  return FRAME_HELLO;
 }
 
 uint8_t closeNext(Reader& reader, Frame& frame) {
@@ -54,12 +68,6 @@ uint8_t closeNext(Reader& reader, Frame& frame) {
   frame.offset = reader.offset;
   readSkip(reader, frame.bytes);
   return reader.failed || frame.bytes > CLOSE_TEXT_BYTES_MAX ? FRAME_INVALID : FRAME_CLOSE;
-}
-
-uint8_t skipNext(Reader& reader, Frame& frame) {
-  frame.channel = readU8(reader);
-  frame.id = readU16(reader);
-  return reader.failed || frame.channel >= CHANNELS_MAX ? FRAME_INVALID : FRAME_SKIP;
 }
 
 uint8_t nackNext(Reader& reader, Frame& frame) {
@@ -72,6 +80,33 @@ uint8_t nackNext(Reader& reader, Frame& frame) {
   if (reader.failed || !lawful) return FRAME_INVALID;
   const bool padded = frame.bytes > 0 && reader.bytes[reader.offset - 1] == 0;
   return padded ? FRAME_INVALID : FRAME_NACK;
+}
+
+// A fragment's length isn't on the wire: it follows from its index and the whole.
+uint8_t fragmentNext(Reader& reader, Frame& frame, bool block) {
+  frame.channel = readU8(reader);
+  frame.id = readU16(reader);
+  frame.block = block;
+  frame.number = block ? readU16(reader) : 0;
+  frame.index = readVarint(reader);
+  frame.total = readVarint(reader);
+  const uint32_t least = block ? 1 : wholeBytesMax(frame.payloadBytes) + 1;
+  const uint32_t most = block ? BLOCK_BYTES_MAX : FRAGMENTED_BYTES_MAX;
+  if (reader.failed || frame.total < least || frame.total > most) return FRAME_INVALID;
+  // Behind the last fragment of a block an empty one says that the rest won't come.
+  const uint32_t end = fragmentCount(frame.total, frame.payloadBytes) + (block ? 1 : 0);
+  if (frame.index >= end) return FRAME_INVALID;
+  frame.bytes = fragmentLength(frame.total, frame.payloadBytes, frame.index);
+  frame.offset = reader.offset;
+  readSkip(reader, frame.bytes);
+  if (reader.failed || frame.channel >= CHANNELS_MAX) return FRAME_INVALID;
+  return block ? FRAME_BLOCK : FRAME_FRAGMENT;
+}
+
+uint8_t markNext(Reader& reader, Frame& frame, uint8_t kind) {
+  frame.channel = readU8(reader);
+  frame.id = readU16(reader);
+  return reader.failed || frame.channel >= CHANNELS_MAX ? FRAME_INVALID : kind;
 }
 
 }  // namespace
@@ -108,7 +143,11 @@ uint8_t frameNext(Reader& reader, Frame& frame) {
     case FRAME_HELLO:
       return helloNext(reader, frame);
     case FRAME_SKIP:
-      return skipNext(reader, frame);
+    case FRAME_WINDOW:
+      return markNext(reader, frame, first);
+    case FRAME_FRAGMENT:
+    case FRAME_BLOCK:
+      return fragmentNext(reader, frame, first == FRAME_BLOCK);
     case FRAME_CLOSE:
       return closeNext(reader, frame);
     case FRAME_PING:
@@ -125,17 +164,22 @@ bool payloadCheck(Reader& reader, AckHeader& header, Frame& frame, const uint8_t
   readerSet(reader, bytes, offset, end);
   if (!ackHeaderRead(reader, header)) return false;
   uint32_t messages = 0;
+  // Of the kinds below FRAME_MESSAGE: 1 + the last channel, or 1 for those of the whole connection.
+  uint8_t last[FRAME_WINDOW + 1] = {};
   for (;;) {
     const uint8_t kind = frameNext(reader, frame);
     if (kind == FRAME_END) return true;
     if (kind == FRAME_INVALID) return false;
-    if (kind == FRAME_MESSAGE) {
+    if (kind == FRAME_MESSAGE || kind == FRAME_FRAGMENT || kind == FRAME_BLOCK) {
       messages += 1;
       if (messages > MESSAGES_PER_PACKET_MAX) return false;
     }
-    const bool named = kind == FRAME_MESSAGE || kind == FRAME_SKIP || kind == FRAME_NACK;
-    if (named && frame.channel >= channelCount) {
-      return false;
+    const bool named = kind != FRAME_HELLO && kind != FRAME_CLOSE && kind != FRAME_PING;
+    if (named && frame.channel >= channelCount) return false;
+    if (kind < FRAME_FRAGMENT || kind == FRAME_WINDOW) {
+      const uint8_t place = static_cast<uint8_t>(named ? frame.channel + 1 : 1);
+      if (place <= last[kind]) return false;
+      last[kind] = place;
     }
   }
 }
@@ -159,6 +203,35 @@ void messageShorten(Writer& writer, size_t start, uint32_t bodyBytes) {
   writer.offset = start + 3 + bodyBytes;
 }
 
+size_t fragmentFrameBytes(bool block, uint32_t bodyBytes) {
+  return size_t{block ? BLOCK_HEADER_BYTES_MAX : FRAGMENT_HEADER_BYTES_MAX} + bodyBytes;
+}
+
+void fragmentHeadWrite(Writer& writer, uint32_t channel, int64_t id, uint32_t index,
+                       uint32_t total) {
+  writeU8(writer, FRAME_FRAGMENT);
+  writeU8(writer, static_cast<uint8_t>(channel));
+  writeU16(writer, static_cast<uint16_t>(id));
+  writeVarint(writer, index);
+  writeVarint(writer, total);
+}
+
+void blockHeadWrite(Writer& writer, uint32_t channel, int64_t id, uint16_t number, uint32_t index,
+                    uint32_t total) {
+  writeU8(writer, FRAME_BLOCK);
+  writeU8(writer, static_cast<uint8_t>(channel));
+  writeU16(writer, static_cast<uint16_t>(id));
+  writeU16(writer, number);
+  writeVarint(writer, index);
+  writeVarint(writer, total);
+}
+
+void windowWrite(Writer& writer, uint32_t channel, int64_t id) {
+  writeU8(writer, FRAME_WINDOW);
+  writeU8(writer, static_cast<uint8_t>(channel));
+  writeU16(writer, static_cast<uint16_t>(id));
+}
+
 void skipWrite(Writer& writer, uint32_t channel, int64_t id) {
   writeU8(writer, FRAME_SKIP);
   writeU8(writer, static_cast<uint8_t>(channel));
@@ -174,11 +247,15 @@ void nackWrite(Writer& writer, uint32_t channel, int64_t id, uint32_t bitsBytes)
 
 void pingWrite(Writer& writer) { writeU8(writer, FRAME_PING); }
 
-void helloWrite(Writer& writer, uint8_t version, uint32_t nameHash, uint32_t channelCount) {
+void helloWrite(Writer& writer, uint8_t version, uint32_t nameHash, uint32_t channelCount,
+                uint32_t payloadBytesMax, uint32_t packetRateMax, uint32_t byteRateMax) {
   writeU8(writer, FRAME_HELLO);
   writeU8(writer, version);
   writeU8(writer, static_cast<uint8_t>(channelCount));
   writeU32(writer, nameHash);
+  writeU16(writer, static_cast<uint16_t>(payloadBytesMax));
+  writeU16(writer, static_cast<uint16_t>(packetRateMax));
+  writeU32(writer, byteRateMax);
 }
 
 void closeWrite(Writer& writer, uint8_t reason, const uint8_t* text, size_t textBytes) {

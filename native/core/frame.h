@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "core/bytes.h"
+#include "core/limits.h"
 
 namespace netrt {
 
@@ -40,13 +41,26 @@ constexpr uint8_t FRAME_SKIP = 2;
 constexpr uint8_t FRAME_CLOSE = 3;
 constexpr uint8_t FRAME_PING = 4;
 constexpr uint8_t FRAME_NACK = 5;
+constexpr uint8_t FRAME_FRAGMENT = 6;
+constexpr uint8_t FRAME_BLOCK = 7;
+constexpr uint8_t FRAME_WINDOW = 8;
 constexpr uint8_t FRAME_MESSAGE = 128;
 constexpr uint8_t FRAME_INVALID = 255;
 
 struct Frame {
+  // The longest payload that both ends take, from which the size of fragments follows.
+  uint32_t payloadBytes = PAYLOAD_BYTES_MAX;
   uint32_t channel = 0;
-  // Message id, skip's first id that still matters, or nack's first missing id; modulo 65536.
+  // Message id, skip's and window's first id that still matters, or nack's first missing id; modulo
+  // 65536.
   uint16_t id = 0;
+  // BLOCK: the block's number.
+  uint16_t number = 0;
+  bool block = false;
+  // FRAGMENT and BLOCK: bytes of the whole; else 0.
+  uint32_t total = 0;
+  // FRAGMENT and BLOCK: which fragment of the whole.
+  uint32_t index = 0;
   // Where the body, the text or the channel hashes start.
   size_t offset = 0;
   uint32_t bytes = 0;
@@ -56,6 +70,12 @@ struct Frame {
   uint32_t nameHash = 0;
   // HELLO: number of channels.
   uint32_t channelCount = 0;
+  // HELLO: the longest payload that its sender takes.
+  uint32_t payloadBytesMax = 0;
+  // HELLO: packets a second that its sender takes; 0 for any number.
+  uint32_t packetRateMax = 0;
+  // HELLO: bytes a second that its sender takes; 0 for any number.
+  uint32_t byteRateMax = 0;
 };
 
 // Reads the next frame. FRAME_END at the end, FRAME_INVALID for anything that isn't canonical.
@@ -77,6 +97,20 @@ void messageHeadWrite(Writer& writer, uint32_t channel, int64_t id, uint32_t bod
 // Turns the message frame at `start`, the last of the payload, into the form without a length.
 void messageShorten(Writer& writer, size_t start, uint32_t bodyBytes);
 
+// The bytes that a fragment takes in a payload at most.
+size_t fragmentFrameBytes(bool block, uint32_t bodyBytes);
+
+// Writes the head of a fragment of a message; the body follows.
+void fragmentHeadWrite(Writer& writer, uint32_t channel, int64_t id, uint32_t index,
+                       uint32_t total);
+
+// Writes the head of a fragment of a block; the body follows.
+void blockHeadWrite(Writer& writer, uint32_t channel, int64_t id, uint16_t number, uint32_t index,
+                    uint32_t total);
+
+// Writes what a channel's user has consumed: everything below the id.
+void windowWrite(Writer& writer, uint32_t channel, int64_t id);
+
 void skipWrite(Writer& writer, uint32_t channel, int64_t id);
 
 // Writes a nack up to its bitmap, which the caller writes next.
@@ -85,7 +119,8 @@ void nackWrite(Writer& writer, uint32_t channel, int64_t id, uint32_t bitsBytes)
 void pingWrite(Writer& writer);
 
 // Writes a hello up to the channel hashes, which the caller writes next, four bytes each.
-void helloWrite(Writer& writer, uint8_t version, uint32_t nameHash, uint32_t channelCount);
+void helloWrite(Writer& writer, uint8_t version, uint32_t nameHash, uint32_t channelCount,
+                uint32_t payloadBytesMax, uint32_t packetRateMax, uint32_t byteRateMax);
 
 void closeWrite(Writer& writer, uint8_t reason, const uint8_t* text, size_t textBytes);
 

@@ -148,6 +148,40 @@ constexpr uint32_t PACING_BURST_PACKETS = 8;
 constexpr uint32_t PACING_RATE_MIN = 1000;
 // Bytes per second that a peer's rate can be set to at most: keeps the budget within 53 bits.
 constexpr uint32_t PACING_RATE_MAX = 1000000000;
+// Bytes that may be on their way unacked at first: what 27 full packets hold, as QUIC stacks have
+// it.
+constexpr uint32_t CONGESTION_WINDOW_INITIAL = 32768;
+// … and at least: two full packets, so that one loss is noticed by the other's ack.
+constexpr uint32_t CONGESTION_WINDOW_MIN = 2450;
+// … and at most: IN_FLIGHT_MAX full packets.
+constexpr uint32_t CONGESTION_WINDOW_MAX = 313600;
+// Losses alone make the window no smaller than this: four packets.
+constexpr uint32_t CONGESTION_LOSS_FLOOR = 4900;
+// Bytes by which the window grows in a round trip: one full packet.
+constexpr uint32_t CONGESTION_STEP = 1225;
+// Queueing delay above the minimum RTT from which on a path counts as congested (µs).
+constexpr uint64_t CONGESTION_TARGET_US = 12500;
+// Share of packets lost in a round trip, in 65536ths, from which on loss counts as congestion: 10
+// %.
+constexpr uint32_t CONGESTION_LOSS_SHARE = 6554;
+// Packets that a round trip's share of loss is drawn from at least.
+constexpr uint32_t CONGESTION_LOSS_PACKETS = 8;
+// Round trips without a queue after which the window grows by an eighth each.
+constexpr uint32_t CONGESTION_CLEAR_ROUNDS = 4;
+// Packets a second in Fiedler's binary mode: good,
+constexpr uint32_t BINARY_GOOD_HZ = 30;
+// … and bad.
+constexpr uint32_t BINARY_BAD_HZ = 10;
+// The RTT above which conditions are bad, where it is twice the minimum as well (µs).
+constexpr uint64_t BINARY_RTT_US = 250000;
+// How long conditions must be good before the mode is (µs): at first,
+constexpr uint64_t BINARY_PENALTY_US = 4000000;
+// … at least,
+constexpr uint64_t BINARY_PENALTY_MIN_US = 1000000;
+// … and at most.
+constexpr uint64_t BINARY_PENALTY_MAX_US = 60000000;
+// Good for so long halves the penalty; bad again within it doubles it (µs).
+constexpr uint64_t BINARY_PERIOD_US = 10000000;
 // Silence after which a fresh peer gets a keep-alive (NETCODE: 10 Hz).
 constexpr uint64_t KEEP_ALIVE_US = 100000;
 // The same toward a peer that has been quiet for long: every keep-alive doubles up to here.
@@ -164,7 +198,11 @@ constexpr uint64_t REQUEST_INTERVAL_US = 100000;
 // ---- Frames ----
 
 // Version of the protocol inside the payloads; both ends must have the same.
-constexpr uint8_t NETRT_VERSION = 1;
+constexpr uint8_t NETRT_VERSION = 2;
+// Bytes of a payload that a peer may ask for at least (Tribes: 200 B packets over a modem).
+constexpr uint32_t PAYLOAD_BYTES_MIN = 200;
+// A peer that is connected says hello within its time-out, and within this (µs) at the latest.
+constexpr uint64_t GREETING_MAX_US = 10000000;
 // Channels of a protocol: six bits of a message frame.
 constexpr uint32_t CHANNELS_MAX = 64;
 // Bytes of the text that a close carries.
@@ -175,6 +213,25 @@ constexpr size_t ACK_HEADER_BYTES_MAX = 37;
 constexpr size_t MESSAGE_HEADER_BYTES_MAX = 5;
 // Bytes of a message that fits one packet, with room for acks and a skip beside it.
 constexpr size_t MESSAGE_BYTES_MAX = 1100;
+// Bytes of a payload that the longest whole message leaves to acks, its head and a skip.
+constexpr uint32_t MESSAGE_ROOM_BYTES = 100;
+// Bytes of a message in fragments at most: 64 KiB, RDP's and UDP's own bound.
+constexpr uint32_t FRAGMENTED_BYTES_MAX = 65536;
+// Bytes of a block at most: 16 MiB, a level or a replay, within a varint.
+constexpr uint32_t BLOCK_BYTES_MAX = 16777216;
+// Bytes of a fragment in a full payload: four pieces of message memory, none of them begun in vain.
+constexpr uint32_t FRAGMENT_BYTES_MAX = 1024;
+// Fragments of smaller payloads are a multiple of this.
+constexpr uint32_t FRAGMENT_UNIT_BYTES = 64;
+// Bytes of a payload that a fragment leaves to acks, its head and control frames.
+constexpr uint32_t FRAGMENT_ROOM_BYTES = 72;
+// Bytes of a fragment's head: type, channel, id, index, total.
+constexpr uint32_t FRAGMENT_HEADER_BYTES_MAX = 9;
+// Bytes of the head of a block's fragment: the same with longer index and total, and the block's
+// number.
+constexpr uint32_t BLOCK_HEADER_BYTES_MAX = 13;
+// Bytes of a skip and of a window frame: type, channel, id.
+constexpr uint32_t SKIP_BYTES = 4;
 // Messages that one packet carries: bounds the record of what it carried.
 constexpr uint32_t MESSAGES_PER_PACKET_MAX = 64;
 
@@ -186,7 +243,9 @@ constexpr uint32_t CHANNEL_WINDOW = 256;
 // (RFC 1151).
 constexpr uint32_t CHANNEL_ACCEPT = 512;
 // Sent messages of a sequenced channel that are kept for copies and verdicts.
-constexpr uint32_t SEQUENCED_KEPT_MAX = 32;
+constexpr uint32_t SEQUENCED_KEPT_MAX = 64;
+// A receiver tells what was consumed whenever it is so many messages more: a quarter of the window.
+constexpr uint32_t WINDOW_STEP = 64;
 // The number of copies that says: as many as the measured loss asks for.
 constexpr uint32_t COPIES_ADAPTIVE = 255;
 // Extra copies of one message at most.
@@ -246,8 +305,8 @@ static_assert(REORDER_PACKETS < IN_FLIGHT_MAX, "losses show while packets may st
 static_assert(RTO_MIN_US < RTT_INITIAL_US && RTT_INITIAL_US < RTO_MAX_US, "a sane first time-out");
 static_assert(RTO_MAX_US + ACK_HOLD_US < RTT_SAMPLE_MAX_US, "samples aren't cut before a time-out");
 static_assert(PACING_RATE_MIN > 0 && PACING_RATE_MIN < PACING_RATE_MAX, "a range, never zero");
-static_assert(PACING_RATE_MAX * (uint64_t{8000000} + PACING_BURST_US) <= SEQUENCE_MAX,
-              "eight seconds of credit over a full bucket stay within 53 bits");
+static_assert(PACING_RATE_MAX * (uint64_t{1000000} + PACING_BURST_US) <= SEQUENCE_MAX,
+              "a second of credit over a full bucket stays within 53 bits");
 static_assert(KEEP_ALIVE_US <= KEEP_ALIVE_IDLE_US, "doubling goes upward");
 static_assert(FAREWELL_ANSWERS <= FAREWELL_PACKETS, "answers are the fewer");
 static_assert(CHANNELS_MAX == 64, "six bits of a message frame");
@@ -259,8 +318,23 @@ static_assert(ACK_HEADER_BYTES_MAX + 4 + MESSAGE_HEADER_BYTES_MAX + MESSAGE_BYTE
                   PAYLOAD_BYTES_MAX,
               "the longest message fits beside acks and a skip");
 static_assert(ACK_HEADER_BYTES_MAX + 3 + CLOSE_TEXT_BYTES_MAX <= PAYLOAD_BYTES_MAX, "a close fits");
-static_assert(ACK_HEADER_BYTES_MAX + 7 + 4 * CHANNELS_MAX + 4 * CHANNELS_MAX <= PAYLOAD_BYTES_MAX,
+static_assert(ACK_HEADER_BYTES_MAX + 15 + 4 * CHANNELS_MAX + SKIP_BYTES * CHANNELS_MAX <=
+                  PAYLOAD_BYTES_MAX,
               "a hello fits beside acks and a skip of every channel");
+static_assert(MESSAGE_BYTES_MAX == PAYLOAD_BYTES_MAX - MESSAGE_ROOM_BYTES, "what a payload holds");
+static_assert(FRAGMENT_BYTES_MAX % CHUNK_BYTES == 0, "fragments fill their memory");
+static_assert(ACK_HEADER_BYTES_MAX + BLOCK_HEADER_BYTES_MAX + SKIP_BYTES <= FRAGMENT_ROOM_BYTES,
+              "a fragment fits beside acks and a skip");
+static_assert(PAYLOAD_BYTES_MIN - FRAGMENT_ROOM_BYTES >= FRAGMENT_UNIT_BYTES,
+              "the least payload holds a fragment");
+static_assert(BLOCK_BYTES_MAX <= VARINT_MAX, "a varint tells a block's bytes");
+static_assert(FRAGMENTED_BYTES_MAX / FRAGMENT_UNIT_BYTES < 0x4000, "two bytes tell an index");
+static_assert(WINDOW_STEP * 2 <= CHANNEL_WINDOW, "a mark comes before the window is used up");
+static_assert(CONGESTION_WINDOW_MIN <= CONGESTION_LOSS_FLOOR &&
+                  CONGESTION_LOSS_FLOOR <= CONGESTION_WINDOW_INITIAL &&
+                  CONGESTION_WINDOW_INITIAL <= CONGESTION_WINDOW_MAX,
+              "the window's bounds stand in a row");
+static_assert(CONGESTION_WINDOW_MAX == IN_FLIGHT_MAX * PACKET_BYTES_MAX, "full packets");
 static_assert(MESSAGES_PER_PACKET_MAX * 3 <= PAYLOAD_BYTES_MAX, "that many empty messages fit");
 static_assert(CHANNEL_ACCEPT >= 2 * CHANNEL_WINDOW,
               "nothing that a lawful sender sends is refused");

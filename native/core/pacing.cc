@@ -1,6 +1,8 @@
 // The budget of a connection: see pacing.h.
 #include "core/pacing.h"
 
+#include <algorithm>
+
 #include "core/limits.h"
 
 namespace netrt {
@@ -19,27 +21,49 @@ void refill(Pacing& pacing, uint64_t nowUs) {
   if (nowUs > pacing.updatedUs) pacing.updatedUs = nowUs;
 }
 
+int64_t burstOf(uint32_t rate) {
+  const int64_t least = int64_t{PACING_BURST_PACKETS} * PACKET_BYTES_MAX * MICROSECONDS;
+  return std::max(int64_t{rate} * static_cast<int64_t>(PACING_BURST_US), least);
+}
+
 }  // namespace
 
 void pacingReset(Pacing& pacing, uint32_t rate, uint64_t nowUs) {
-  const int64_t least = int64_t{PACING_BURST_PACKETS} * PACKET_BYTES_MAX * MICROSECONDS;
   pacing.rate = rate;
-  pacing.burst = int64_t{rate} * PACING_BURST_US;
-  if (pacing.burst < least) pacing.burst = least;
+  pacing.burst = burstOf(rate);
   pacing.credit = pacing.burst;
   pacing.updatedUs = nowUs;
+  pacing.packetRate = 0;
+  pacing.packetUs = 0;
+}
+
+void pacingRate(Pacing& pacing, uint32_t rate, uint64_t nowUs) {
+  if (rate == pacing.rate) return;
+  refill(pacing, nowUs);
+  pacing.rate = rate;
+  pacing.burst = burstOf(rate);
+  pacing.credit = std::min(pacing.credit, pacing.burst);
 }
 
 bool pacingReady(Pacing& pacing, uint64_t nowUs) {
   refill(pacing, nowUs);
-  return pacing.credit > 0;
+  return pacing.credit > 0 && nowUs >= pacing.packetUs;
 }
 
-void pacingSpend(Pacing& pacing, uint32_t bytes) { pacing.credit -= bytes * MICROSECONDS; }
+void pacingSpend(Pacing& pacing, uint32_t bytes, uint64_t nowUs) {
+  pacing.credit -= bytes * MICROSECONDS;
+  if (pacing.packetRate == 0) return;
+  // Counted from when it was due, within an interval: a late tick doesn't lower the rate.
+  const uint64_t intervalUs = static_cast<uint64_t>(MICROSECONDS) / pacing.packetRate;
+  const uint64_t leastUs = nowUs > intervalUs ? nowUs - intervalUs : 0;
+  pacing.packetUs = std::max(pacing.packetUs, leastUs) + intervalUs;
+}
 
 uint64_t pacingNextUs(const Pacing& pacing, uint64_t nowUs) {
-  if (pacing.credit > 0) return nowUs;
-  return pacing.updatedUs + static_cast<uint64_t>(-pacing.credit / pacing.rate) + 1;
+  if (pacing.credit > 0) return std::max(nowUs, pacing.packetUs);
+  const uint64_t creditUs =
+      pacing.updatedUs + static_cast<uint64_t>(-pacing.credit / pacing.rate) + 1;
+  return std::max(creditUs, pacing.packetUs);
 }
 
 }  // namespace netrt

@@ -1,11 +1,17 @@
 // The choice of messages for a packet: see plan.h.
 #include "core/plan.h"
 
+#include <algorithm>
+
+#include "core/block.h"
 #include "core/frame.h"
 
 namespace netrt {
 
 namespace {
+
+// A byte of a channel of weight 1, in the unit of shares: a multiple of every usual weight.
+constexpr uint64_t SHARE_UNIT = 256;
 
 bool planBefore(const Message& message, const Message& other);
 
@@ -18,11 +24,21 @@ void planReset(Plan& plan, size_t room) {
 
 namespace {
 
+size_t frameBytes(const Message& message) {
+  return message.total == 0 ? messageFrameBytes(message.bytes)
+                            : fragmentFrameBytes(message.block, message.bytes);
+}
+
+bool planFits(const Plan& plan, const Message& message) {
+  return frameBytes(message) <= plan.room && plan.count < MESSAGES_PER_PACKET_MAX;
+}
+
 // Takes a message into the plan if it fits, at the place that its channel and id give it.
-bool planAdd(Plan& plan, Message& message) {
-  const size_t bytes = messageFrameBytes(message.bytes);
-  if (bytes > plan.room || plan.count == MESSAGES_PER_PACKET_MAX) return false;
+bool planAdd(Plan& plan, Channel& channel, Message& message) {
+  const size_t bytes = frameBytes(message);
+  if (!planFits(plan, message)) return false;
   plan.room -= bytes;
+  channel.served += bytes * SHARE_UNIT / channel.policy->priority;
   message.planned = true;
   uint32_t index = plan.count;
   while (index > 0 && planBefore(message, *plan.messages[index - 1])) {
@@ -44,7 +60,20 @@ bool planBefore(const Message& message, const Message& other) {
 void channelPlanFresh(Channel& channel, Plan& plan) {
   int64_t id = channel.nextId;
   for (Message* message = channel.fresh; message != nullptr; message = message->next) {
-    if (!channelInWindow(channel, id) || !planAdd(plan, *message)) return;
+    if (!channelInWindow(channel, id) || !planAdd(plan, channel, *message)) return;
+    id += 1;
+  }
+}
+
+void channelPlanBlocks(Channel& channel, Plan& plan) {
+  int64_t id = channel.nextId;
+  for (const Message* message = channel.fresh; message != nullptr; message = message->next) {
+    if (!message->planned) return;
+    id += 1;
+  }
+  while (channel.blockFirst != nullptr && channelInWindow(channel, id) &&
+         planFits(plan, *channel.blockFirst)) {
+    planAdd(plan, channel, *blockMove(channel));
     id += 1;
   }
 }
@@ -54,7 +83,7 @@ void channelPlanResends(Channel& channel, Plan& plan) {
   for (Message* message = channel.first; left > 0 && message != nullptr; message = message->next) {
     if (message->resend) {
       left -= 1;
-      if (!message->planned && !planAdd(plan, *message)) return;
+      if (!message->planned && !planAdd(plan, channel, *message)) return;
     }
   }
 }
@@ -66,7 +95,7 @@ bool channelStuck(const Channel& channel) {
 
 void channelPlanHead(Channel& channel, Plan& plan) {
   Message* first = channel.first;
-  if (first != nullptr && first->resend && !first->planned) planAdd(plan, *first);
+  if (first != nullptr && first->resend && !first->planned) planAdd(plan, channel, *first);
 }
 
 void channelPlanCopies(Channel& channel, Plan& plan) {
@@ -75,9 +104,32 @@ void channelPlanCopies(Channel& channel, Plan& plan) {
   for (; left > 0 && message != nullptr; message = message->previous) {
     if (message->copiesLeft > 0) {
       left -= 1;
-      if (!message->planned && !planAdd(plan, *message)) return;
+      if (!message->planned && !planAdd(plan, channel, *message)) return;
     }
   }
+}
+
+uint32_t planShares(Plan& plan, Channel* channels, uint32_t channelCount,
+                    const uint32_t* channelOrder) {
+  uint32_t count = 0;
+  for (uint32_t rank = 0; rank < channelCount; rank++) {
+    const uint32_t index = channelOrder[rank];
+    const Channel& channel = channels[index];
+    if (channel.policy->order == ORDER_SEQUENCED || !channelUnsent(channel)) continue;
+    uint32_t place = count;
+    while (place > 0 && channels[plan.order[place - 1]].served > channel.served) {
+      plan.order[place] = plan.order[place - 1];
+      place -= 1;
+    }
+    plan.order[place] = index;
+    count += 1;
+  }
+  if (count == 0) return 0;
+  const uint64_t least = channels[plan.order[0]].served;
+  for (uint32_t index = 0; index < channelCount; index++) {
+    channels[index].served = std::max(channels[index].served, least);
+  }
+  return count;
 }
 
 }  // namespace netrt

@@ -20,12 +20,17 @@ struct Plan {
   Message* messages[MESSAGES_PER_PACKET_MAX] = {};
   uint32_t count = 0;
   size_t room = 0;
+  // Channels that have unsent messages, by their share.
+  uint32_t order[CHANNELS_MAX] = {};
 };
 
 void planReset(Plan& plan, size_t room);
 
 // Plans unsent messages, oldest first.
 void channelPlanFresh(Channel& channel, Plan& plan);
+
+// Plans waiting pieces of blocks, once everything else of the channel that is unsent is planned.
+void channelPlanBlocks(Channel& channel, Plan& plan);
 
 // Plans messages whose packets are all lost, oldest first.
 void channelPlanResends(Channel& channel, Plan& plan);
@@ -40,6 +45,12 @@ void channelPlanHead(Channel& channel, Plan& plan);
 
 // Plans copies of sent messages, newest first, so that what is left out is the oldest.
 void channelPlanCopies(Channel& channel, Plan& plan);
+
+// Sorts the channels that have unsent messages, but for sequenced ones, by what they had of the
+// connection so far: start-time fair queueing (Goyal, Vin and Cheng, 1996). Who had nothing to send
+// meanwhile takes no more than its share now. Answers how many there are.
+uint32_t planShares(Plan& plan, Channel* channels, uint32_t channelCount,
+                    const uint32_t* channelOrder);
 
 }  // namespace netrt
 

@@ -13,6 +13,7 @@ void policyRead(Policy& policy, const uint32_t* words, uint32_t start) {
   policy.messageBytesMax = words[start + 6];
   policy.strategy = words[start + 7];
   policy.hash = words[start + 8];
+  policy.blockBytesMax = words[start + 9];
 }
 
 }  // namespace netrt

@@ -42,6 +42,8 @@ struct Policy {
   uint32_t priority = 1;
   uint32_t messageBytesMax = CHUNK_BYTES;
   uint32_t strategy = 0;
+  // Bytes of the longest block; 0 where the channel takes none.
+  uint32_t blockBytesMax = 0;
   // Name and policy as one number: both ends must agree.
   uint32_t hash = 0;
 };

@@ -65,13 +65,19 @@ uint32_t bodyCreate(Pool& pool, const uint8_t* source, size_t offset, uint32_t b
   return first;
 }
 
-void bodyCopy(const Pool& pool, uint32_t body, uint32_t bytes, uint8_t* target, size_t offset) {
+void bodyCopy(const Pool& pool, uint32_t body, uint32_t start, uint32_t bytes, uint8_t* target,
+              size_t offset) {
   uint32_t chunk = body;
-  for (uint32_t done = 0; done < bytes; done += CHUNK_BYTES) {
+  uint32_t skip = start;
+  for (; skip >= CHUNK_BYTES; skip -= CHUNK_BYTES) chunk = pool.chunkNext[chunk];
+  for (uint32_t done = 0; done < bytes;) {
     const uint32_t left = bytes - done;
-    const uint32_t size = left < CHUNK_BYTES ? left : CHUNK_BYTES;
-    memcpy(target + offset + done, pool.chunks + size_t{chunk} * CHUNK_BYTES, size);
+    const uint32_t room = CHUNK_BYTES - skip;
+    const uint32_t size = left < room ? left : room;
+    memcpy(target + offset + done, pool.chunks + size_t{chunk} * CHUNK_BYTES + skip, size);
     chunk = pool.chunkNext[chunk];
+    done += size;
+    skip = 0;
   }
 }
 

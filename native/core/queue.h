@@ -25,15 +25,29 @@ struct Message {
   uint64_t expiresUs = 0;
   // When it last rode in a packet (µs).
   uint64_t rodeUs = 0;
+  // A fragment of a message: the record of the whole.
+  Message* group = nullptr;
   uint32_t body = NO_CHUNK;
+  // Where its bytes start in the body: fragments of a message share one.
+  uint32_t start = 0;
   uint32_t bytes = 0;
+  // A fragment: bytes of the whole message or block; else 0.
+  uint32_t total = 0;
+  // A fragment: which of the whole.
+  uint32_t index = 0;
+  // The record of a whole: fragments without a fate.
+  uint32_t pieces = 0;
   uint32_t tag = 0;
+  // A fragment of a block: the block's number modulo 65536.
+  uint16_t number = 0;
   // Undecided packets that carry it.
   uint16_t inFlight = 0;
   uint8_t channel = 0;
   uint8_t copiesLeft = 0;
   // How often all its packets were lost, up to 255.
   uint8_t losses = 0;
+  // A fragment of a block.
+  bool block = false;
   // In the channel's list (not yet delivered, expired or given up).
   bool listed = false;
   // Was in a packet at least once.
@@ -44,12 +58,20 @@ struct Message {
   bool planned = false;
 };
 
-// That a packet carried a message, or (message null) a channel's skip. The Tribes transmission
-// record.
+// A packet carried a message,
+constexpr uint8_t CARRIED_MESSAGE = 0;
+// … or a channel's skip,
+constexpr uint8_t CARRIED_SKIP = 1;
+// … or what a channel's user has consumed.
+constexpr uint8_t CARRIED_WINDOW = 2;
+
+// What a packet carried. The Tribes transmission record.
 struct Carried {
   Carried* next = nullptr;
   Message* message = nullptr;
-  int64_t skipId = 0;
+  // The id of a skip or of a consumed mark.
+  int64_t id = 0;
+  uint8_t kind = CARRIED_MESSAGE;
   uint8_t channel = 0;
 };
 
@@ -82,8 +104,9 @@ uint32_t bodyChunks(uint32_t bytes);
 // Copies bytes into a new body with one reference. NO_CHUNK when the pool is short.
 uint32_t bodyCreate(Pool& pool, const uint8_t* source, size_t offset, uint32_t bytes);
 
-// Copies a body out.
-void bodyCopy(const Pool& pool, uint32_t body, uint32_t bytes, uint8_t* target, size_t offset);
+// Copies so many bytes of a body out, from `start` on.
+void bodyCopy(const Pool& pool, uint32_t body, uint32_t start, uint32_t bytes, uint8_t* target,
+              size_t offset);
 
 void bodyRetain(Pool& pool, uint32_t body);
 

@@ -1,6 +1,7 @@
 // The effects of a packet: see receive.h.
 #include "core/receive.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/advance.h"
@@ -106,11 +107,13 @@ int payloadReceive(Connection& connection, Shared& shared, int64_t number, const
   AckHeader& ackHeader = shared.ackHeader;
   Frame& frame = shared.frame;
   const size_t end = offset + bodyBytes;
+  frame.payloadBytes = connection.payloadBytes;
   if (!payloadCheck(reader, ackHeader, frame, bytes, offset, end, shared.config->channelCount)) {
     return violate(connection, shared, TEXT_PAYLOAD, REJECT_PAYLOAD, nowUs);
   }
   readerSet(reader, bytes, offset, end);
   ackHeaderRead(reader, ackHeader);
+  frame.payloadBytes = connection.payloadBytes;
   Sent& sent = connection.sent;
   int64_t latest = 0;
   if (ackHeader.present) {
@@ -122,9 +125,11 @@ int payloadReceive(Connection& connection, Shared& shared, int64_t number, const
   }
   const bool eliciting = reader.offset < end;
   if (ackHeader.present) {
-    acksReceive(sent, connection.received, connection.rtt, latest, ackHeader.delay, bytes,
-                ackHeader.bitsOffset, ackHeader.bitBytes, receivedUs);
+    const bool sampled =
+        acksReceive(sent, connection.received, connection.rtt, latest, ackHeader.delay, bytes,
+                    ackHeader.bitsOffset, ackHeader.bitBytes, receivedUs);
     connectionVerdicts(connection, shared, nowUs);
+    connectionCongestion(connection, sampled, nowUs);
   }
   // What finds its place takes effect even when something of the packet does not: acks, skips and
   // messages in their turn release the memory that is missing, and ends that refused them to each
@@ -178,9 +183,10 @@ bool channelFrame(Connection& connection, Shared& shared, const Reader& reader, 
     result = nackReceive(connection, shared, channel, reader, frame, nowUs);
   } else if (kind == FRAME_SKIP) {
     result = deliverySkip(channel, outlet, connection.handle, frame.id);
+  } else if (kind == FRAME_WINDOW) {
+    result = channelConsumed(channel, frame.id) ? RECEIVE_OK : RECEIVE_VIOLATION;
   } else {
-    result = deliveryReceive(channel, outlet, connection.handle, frame.id, reader.bytes,
-                             frame.offset, frame.bytes, holds);
+    result = deliveryReceive(channel, outlet, connection.handle, frame, reader.bytes, holds);
   }
   gapUpdate(channel, nowUs, connectionNackDelayUs(connection));
   connection.heldUp = connection.heldUp || result == RECEIVE_HELD;
@@ -199,6 +205,16 @@ uint32_t nackReceive(Connection& connection, Shared& shared, Channel& channel, c
   return lawful ? RECEIVE_OK : RECEIVE_VIOLATION;
 }
 
+// What the peer takes bounds what it gets: a client may dictate rate and size.
+void limitsReceive(Connection& connection, const Frame& frame, uint64_t nowUs) {
+  connection.payloadBytes = frame.payloadBytes;
+  if (frame.byteRateMax > 0) {
+    connection.rateMax = std::min(connection.rateMax, std::max(frame.byteRateMax, PACING_RATE_MIN));
+  }
+  connection.packetRateMax = frame.packetRateMax;
+  connectionRates(connection, nowUs);
+}
+
 // Compares the peer's protocol with ours; a difference is named and refused.
 void helloReceive(Connection& connection, Shared& shared, Reader& reader, const Frame& frame,
                   uint64_t nowUs) {
@@ -206,6 +222,7 @@ void helloReceive(Connection& connection, Shared& shared, Reader& reader, const 
   char text[DIFFERENCE_BYTES_MAX];
   const size_t textBytes = helloDifference(shared, reader, frame, text);
   if (textBytes == 0) {
+    limitsReceive(connection, frame, nowUs);
     connectionOpen(connection, shared);
     return;
   }

@@ -3,14 +3,14 @@
 
 #include <algorithm>
 
+#include "core/block.h"
 #include "core/sequence.h"
 
 namespace netrt {
 
 namespace {
 
-void resend(Channel& channel, Outlet& outlet, uint32_t peer, Message& message, uint64_t arrivalUs);
-void expire(Channel& channel, Outlet& outlet, uint32_t peer, Message& message);
+bool resend(Channel& channel, Outlet& outlet, uint32_t peer, Message& message, uint64_t arrivalUs);
 
 }  // namespace
 
@@ -29,7 +29,7 @@ void channelVerdict(Channel& channel, Outlet& outlet, uint32_t peer, Message& me
   }
   if (message.inFlight > 0 || message.resend) return;
   if (message.expiresUs <= nowUs) {
-    expire(channel, outlet, peer, message);
+    channelFinish(channel, outlet, peer, message, FATE_EXPIRED);
   } else if ((channel.policy->repair & REPAIR_ACK) != 0) {
     if (message.losses < UINT8_MAX) message.losses += 1;
     resend(channel, outlet, peer, message, arrivalUs);
@@ -40,14 +40,16 @@ void channelVerdict(Channel& channel, Outlet& outlet, uint32_t peer, Message& me
 
 namespace {
 
-// The message rides again if it still arrives in time; else its time is over now.
-void resend(Channel& channel, Outlet& outlet, uint32_t peer, Message& message, uint64_t arrivalUs) {
+// The message rides again if it still arrives in time; else its time is over now: false.
+bool resend(Channel& channel, Outlet& outlet, uint32_t peer, Message& message, uint64_t arrivalUs) {
   if (arrivalUs <= message.expiresUs) {
     message.resend = true;
     channel.resends += 1;
   } else if (message.inFlight == 0 && message.copiesLeft == 0) {
-    expire(channel, outlet, peer, message);
+    channelFinish(channel, outlet, peer, message, FATE_EXPIRED);
+    return false;
   }
+  return true;
 }
 
 // Whether a nack whose first missing id is `firstId` names this id.
@@ -68,10 +70,11 @@ bool channelNacked(Channel& channel, Outlet& outlet, uint32_t peer, uint16_t id1
   const uint64_t arrivalUs = nowUs + roundTripUs / 2;
   Message* message = channel.first;
   while (message != nullptr && message->sent) {
+    const bool grouped = message->group != nullptr;
     Message* next = message->next;
     if (isNamed(message->id, firstId, bits, offset, bytes) && !message->resend &&
         nowUs >= message->rodeUs + roundTripUs) {
-      resend(channel, outlet, peer, *message, arrivalUs);
+      if (!resend(channel, outlet, peer, *message, arrivalUs) && grouped) next = channel.first;
     }
     message = next;
   }
@@ -96,19 +99,6 @@ void channelForget(Outlet& outlet, Message& message) {
 
 // ---- Expiry (R-44) ----
 
-namespace {
-
-void expire(Channel& channel, Outlet& outlet, uint32_t peer, Message& message) {
-  if (message.sent && channelRepaired(channel)) {
-    const bool known = channel.holeFirst != NO_ID;
-    channel.holeFirst = known ? std::min(channel.holeFirst, message.id) : message.id;
-    channel.holeLast = std::max(channel.holeLast, message.id);
-  }
-  channelFinish(channel, outlet, peer, message, FATE_EXPIRED);
-}
-
-}  // namespace
-
 void channelExpire(Channel& channel, Outlet& outlet, uint32_t peer, uint64_t nowUs) {
   if (nowUs < channel.earliestExpiryUs) return;
   uint64_t earliestUs = NO_DEADLINE;
@@ -118,7 +108,10 @@ void channelExpire(Channel& channel, Outlet& outlet, uint32_t peer, uint64_t now
     if (message->expiresUs > nowUs) {
       earliestUs = std::min(earliestUs, message->expiresUs);
     } else if (message->inFlight == 0) {
-      expire(channel, outlet, peer, *message);
+      // The rest of a message in fragments goes with the first of them.
+      const bool grouped = message->group != nullptr;
+      channelFinish(channel, outlet, peer, *message, FATE_EXPIRED);
+      if (grouped) next = channel.first;
     }
     message = next;
   }
@@ -126,8 +119,10 @@ void channelExpire(Channel& channel, Outlet& outlet, uint32_t peer, uint64_t now
 }
 
 void channelDrop(Channel& channel, Outlet& outlet, uint32_t peer) {
-  while (channel.first != nullptr)
+  while (channel.first != nullptr) {
     channelFinish(channel, outlet, peer, *channel.first, FATE_DROPPED);
+  }
+  blockDrop(channel, outlet, peer);
 }
 
 }  // namespace netrt

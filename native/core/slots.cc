@@ -230,7 +230,6 @@ void slotSettle(Host& host, Connection& connection, uint64_t nowUs) {
 void slotWork(Host& host, Connection& connection) {
   if (connection.inWork) return;
   connection.inWork = true;
-  timersSet(host.timers, connection.slot, NO_DEADLINE);
   host.work[(host.workFirst + host.workCount) % host.config.peersMax] = connection.slot;
   host.workCount += 1;
 }

@@ -104,6 +104,8 @@ constexpr uint8_t REASON_VIOLATION = 5;
 constexpr uint8_t REASON_DISCONNECTED = 6;
 // A message of a critical channel could not be delivered.
 constexpr uint8_t REASON_UNDELIVERED = 7;
+// The host ran out of memory for what the peer sends.
+constexpr uint8_t REASON_RESOURCES = 8;
 
 }  // namespace netrt
 

@@ -75,6 +75,8 @@ constexpr uint32_t CHANNEL_COPIES = 10;
 constexpr uint32_t CHANNEL_RESENT = 11;
 constexpr uint32_t CHANNEL_BYTES_SENT = 12;
 constexpr uint32_t CHANNEL_BYTES_RECEIVED = 13;
+constexpr uint32_t CHANNEL_FRAGMENTS_SENT = 14;
+constexpr uint32_t CHANNEL_FRAGMENTS_RECEIVED = 15;
 constexpr uint32_t CHANNEL_COUNTERS = 16;
 
 // ---- A peer's row (words) ----
@@ -108,7 +110,16 @@ constexpr uint32_t PEER_RATE = 21;
 constexpr uint32_t PEER_QUEUED_BYTES = 22;
 // Messages that ever came into the send queue, modulo 2^32.
 constexpr uint32_t PEER_QUEUED_MESSAGES = 23;
-constexpr uint32_t PEER_WORDS = 24;
+// Bytes that may be on their way unacked, and are.
+constexpr uint32_t PEER_WINDOW_BYTES = 24;
+constexpr uint32_t PEER_FLIGHT_BYTES = 25;
+// Queueing delay of the last round trip that counted, µs.
+constexpr uint32_t PEER_QUEUE_DELAY_US = 26;
+// The longest payload that both ends take.
+constexpr uint32_t PEER_PAYLOAD_BYTES = 27;
+// Packets a second that may go out; 0 for any number.
+constexpr uint32_t PEER_PACKET_RATE = 28;
+constexpr uint32_t PEER_WORDS = 32;
 
 static_assert(REJECT_SIZE == REJECT_TOO_SHORT, "the header's reasons are counted as they are");
 static_assert(REJECT_TYPE == 2 && REJECT_SEQUENCE_BYTES == 3, "no two reasons have one number");

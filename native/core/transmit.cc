@@ -3,9 +3,10 @@
 
 #include <algorithm>
 
+#include "core/fill.h"
 #include "core/gap.h"
 #include "core/packet.h"
-#include "core/plan.h"
+#include "core/ride.h"
 #include "core/stats.h"
 
 namespace netrt {
@@ -22,14 +23,8 @@ size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, u
                        size_t offset);
 void ackWrite(Connection& connection, Shared& shared, uint64_t nowUs);
 void helloAdd(Connection& connection, Shared& shared, SentPacket& packet);
-void skipsAdd(Connection& connection, Shared& shared, SentPacket& packet);
+void marksAdd(Connection& connection, Shared& shared, SentPacket& packet);
 void nacksAdd(Connection& connection, Shared& shared, uint64_t nowUs);
-void messagesAdd(Connection& connection, Shared& shared, SentPacket& packet, uint64_t nowUs);
-void ranksPlan(Connection& connection, Shared& shared);
-void planWrite(Connection& connection, Shared& shared, SentPacket& packet, uint64_t nowUs);
-bool messageAdd(Connection& connection, Shared& shared, SentPacket& packet, Message& message,
-                uint64_t nowUs);
-void copiesSchedule(Connection& connection, bool first, uint64_t nowUs);
 void keepAliveAdd(Connection& connection, Shared& shared, uint64_t nowUs, size_t acksEnd);
 
 }  // namespace
@@ -72,7 +67,7 @@ size_t seal(Connection& connection, Shared& shared, int64_t number, uint64_t now
   uint32_t* page = shared.outlet->page;
   page[row + PEER_PACKETS_SENT] += 1;
   statsAdd(page, row + PEER_BYTES_SENT, static_cast<uint32_t>(bytes));
-  pacingSpend(connection.pacing, static_cast<uint32_t>(bytes));
+  pacingSpend(connection.pacing, static_cast<uint32_t>(bytes), nowUs);
   connection.spokenUs = nowUs;
   return bytes;
 }
@@ -125,7 +120,7 @@ size_t rawTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8
   const int64_t number = sentUnrecorded(connection.sent);
   const size_t headerBytes = headerWrite(PACKET_PAYLOAD, number, out, offset);
   const uint32_t bodyBytes = message->bytes;
-  bodyCopy(shared.outlet->pool, message->body, bodyBytes, out, offset + headerBytes);
+  bodyCopy(shared.outlet->pool, message->body, 0, bodyBytes, out, offset + headerBytes);
   channelPass(channel, *shared.outlet, connection.handle);
   return seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
 }
@@ -137,17 +132,18 @@ size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, u
   const int64_t number = connection.sent.nextNumber;
   const size_t headerBytes = headerWrite(PACKET_PAYLOAD, number, out, offset);
   const size_t start = offset + headerBytes;
-  const size_t end = start + shared.config->payloadBytesMax;
+  const size_t end = start + connection.payloadBytes;
   writerSet(shared.writer, out, start, end);
   ackWrite(connection, shared, nowUs);
   const size_t acksEnd = shared.writer.offset;
   SentPacket& packet = *sentAdd(connection.sent, nowUs, 0, false);
   packet.reported = connection.received.latest;
   helloAdd(connection, shared, packet);
-  skipsAdd(connection, shared, packet);
+  marksAdd(connection, shared, packet);
   nacksAdd(connection, shared, nowUs);
-  messagesAdd(connection, shared, packet, nowUs);
-  if (packet.carried == nullptr && connectionWants(connection)) {
+  const bool open = connectionOpenWindow(connection);
+  if (open) messagesFill(connection, shared, packet, nowUs);
+  if (open && packet.carried == nullptr && connectionWants(connection)) {
     // A message that does not fit beside a hello, or a pool that is empty: packets without it would
     // follow each other as fast as the budget allows (test/lockstep).
     connection.stalledUntilUs = nowUs + STALL_RETRY_US;
@@ -157,8 +153,8 @@ size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, u
   const size_t bytes = seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
   packet.bytes = bytes;
   if (shared.writer.offset > acksEnd) {
-    packet.eliciting = true;
-    connection.sent.eliciting += 1;
+    sentEliciting(connection.sent, packet);
+    congestionSent(connection.congestion, connection.sent.flightBytes);
   }
   return bytes;
 }
@@ -184,7 +180,8 @@ void ackWrite(Connection& connection, Shared& shared, uint64_t nowUs) {
 void helloAdd(Connection& connection, Shared& shared, SentPacket& packet) {
   if (connection.helloAcked) return;
   const HostConfig& config = *shared.config;
-  helloWrite(shared.writer, NETRT_VERSION, config.nameHash, config.channelCount);
+  helloWrite(shared.writer, NETRT_VERSION, config.nameHash, config.channelCount,
+             config.payloadBytesMax, config.packetRateMax, config.byteRateMax);
   for (uint32_t channel = 0; channel < config.channelCount; channel++) {
     writeU32(shared.writer, config.policies[channel].hash);
   }
@@ -192,18 +189,34 @@ void helloAdd(Connection& connection, Shared& shared, SentPacket& packet) {
   connection.helloInFlight += 1;
 }
 
-void skipsAdd(Connection& connection, Shared& shared, SentPacket& packet) {
+// Notes that the packet carries a channel's id; false when there is no room or no record for it.
+bool markCarry(Shared& shared, SentPacket& packet, const Channel& channel, uint8_t kind) {
+  if (shared.writer.end - shared.writer.offset < SKIP_BYTES) return false;
+  Carried* carried = carriedCreate(shared.outlet->pool);
+  if (carried == nullptr) return false;
+  carried->kind = kind;
+  carried->channel = static_cast<uint8_t>(channel.index);
+  carried->id = kind == CARRIED_SKIP ? channelSkipId(channel) : channelMark(channel);
+  carried->next = packet.carried;
+  packet.carried = carried;
+  return true;
+}
+
+// Skips, then what our user has consumed.
+void marksAdd(Connection& connection, Shared& shared, SentPacket& packet) {
   for (uint32_t index = 0; index < connection.channelCount; index++) {
     Channel& channel = connection.channels[index];
-    if (!channelSkipDue(channel)) continue;
-    Carried* carried = carriedCreate(shared.outlet->pool);
-    if (carried == nullptr) return;
-    carried->channel = static_cast<uint8_t>(channel.index);
-    carried->skipId = channelSkipId(channel);
-    carried->next = packet.carried;
-    packet.carried = carried;
-    channel.skipping = carried->skipId;
-    skipWrite(shared.writer, channel.index, carried->skipId);
+    if (channelSkipDue(channel) && markCarry(shared, packet, channel, CARRIED_SKIP)) {
+      channel.skipping = channelSkipId(channel);
+      skipWrite(shared.writer, channel.index, channel.skipping);
+    }
+  }
+  for (uint32_t index = 0; index < connection.channelCount; index++) {
+    Channel& channel = connection.channels[index];
+    if (channelWindowDue(channel) && markCarry(shared, packet, channel, CARRIED_WINDOW)) {
+      channel.toldId = channelMark(channel);
+      windowWrite(shared.writer, channel.index, channel.toldId);
+    }
   }
 }
 
@@ -218,131 +231,6 @@ void nacksAdd(Connection& connection, Shared& shared, uint64_t nowUs) {
     writeBytes(writer, shared.nackBits, 0, bytes);
     channel.nackDueUs = nowUs + std::max(rttReorderUs(connection.rtt), NACK_REPEAT_MIN_US);
   }
-}
-
-// Chooses messages by rank, then writes them by channel and age, oldest first.
-void messagesAdd(Connection& connection, Shared& shared, SentPacket& packet, uint64_t nowUs) {
-  Plan& plan = shared.plan;
-  planReset(plan, shared.writer.end - shared.writer.offset);
-  if (shared.outlet->pool.carriedsFree < MESSAGES_PER_PACKET_MAX + CHANNELS_MAX) {
-    copiesSchedule(connection, false, nowUs);
-    return;
-  }
-  Channel* channels = connection.channels;
-  const uint32_t* order = shared.config->channelOrder;
-  const uint32_t* end = order + connection.channelCount;
-  for (const uint32_t* index = order; index < end; index++) {
-    if (channels[*index].policy->order == ORDER_SEQUENCED) channelPlanFresh(channels[*index], plan);
-  }
-  bool stuck = false;
-  for (const uint32_t* index = order; index < end; index++) {
-    stuck = stuck || channelStuck(channels[*index]);
-  }
-  if (stuck) {
-    for (const uint32_t* index = order; index < end; index++) {
-      channelPlanHead(channels[*index], plan);
-    }
-  } else {
-    ranksPlan(connection, shared);
-  }
-  planWrite(connection, shared, packet, nowUs);
-}
-
-// What rides in the room that the newest real-time messages leave.
-void ranksPlan(Connection& connection, Shared& shared) {
-  Plan& plan = shared.plan;
-  Channel* channels = connection.channels;
-  const uint32_t* order = shared.config->channelOrder;
-  const uint32_t* end = order + connection.channelCount;
-  for (const uint32_t* index = order; index < end; index++) {
-    if (channels[*index].policy->copiesForced) channelPlanCopies(channels[*index], plan);
-  }
-  for (const uint32_t* index = order; index < end; index++) {
-    channelPlanResends(channels[*index], plan);
-  }
-  for (const uint32_t* index = order; index < end; index++) {
-    if (channels[*index].policy->order != ORDER_SEQUENCED) channelPlanFresh(channels[*index], plan);
-  }
-  for (const uint32_t* index = order; index < end; index++) {
-    channelPlanCopies(channels[*index], plan);
-  }
-}
-
-void planWrite(Connection& connection, Shared& shared, SentPacket& packet, uint64_t nowUs) {
-  Plan& plan = shared.plan;
-  Writer& writer = shared.writer;
-  size_t last = 0;
-  uint32_t lastBytes = 0;
-  bool first = false;
-  for (uint32_t index = 0; index < plan.count; index++) {
-    Message& message = *plan.messages[index];
-    plan.messages[index] = nullptr;
-    last = writer.offset;
-    lastBytes = message.bytes;
-    first = messageAdd(connection, shared, packet, message, nowUs) || first;
-  }
-  if (plan.count > 0) messageShorten(writer, last, lastBytes);
-  copiesSchedule(connection, first, nowUs);
-  if (first) {
-    for (uint32_t index = 0; index < connection.channelCount; index++) {
-      channelTrim(connection.channels[index], *shared.outlet, connection.handle);
-    }
-  }
-}
-
-// Writes one message into the payload; true when it rides for the first time.
-bool messageAdd(Connection& connection, Shared& shared, SentPacket& packet, Message& message,
-                uint64_t nowUs) {
-  Outlet& outlet = *shared.outlet;
-  Writer& writer = shared.writer;
-  Channel& channel = connection.channels[message.channel];
-  const uint32_t bytes = message.bytes;
-  const uint32_t body = message.body;
-  Carried* carried = carriedCreate(outlet.pool);
-  if (carried == nullptr) return false;
-  carried->message = &message;
-  carried->channel = static_cast<uint8_t>(channel.index);
-  carried->next = packet.carried;
-  packet.carried = carried;
-  const int64_t id = message.sent ? message.id : channel.nextId;
-  messageHeadWrite(writer, channel.index, id, bytes);
-  bodyCopy(outlet.pool, body, bytes, writer.bytes, writer.offset);
-  writer.offset += bytes;
-  const uint32_t ride = channelCarried(channel, outlet, message, connection.sent.lossShare, nowUs);
-  statsAdd(outlet.page, statsChannelWord(channel.index, CHANNEL_BYTES_SENT), bytes);
-  const size_t row = statsPeerWord(connection.slot);
-  if (ride == RIDE_RESEND) {
-    statsAdd(outlet.page, statsChannelWord(channel.index, CHANNEL_RESENT), 1);
-    outlet.page[row + PEER_RESENT] += 1;
-  } else if (ride == RIDE_COPY) {
-    statsAdd(outlet.page, statsChannelWord(channel.index, CHANNEL_COPIES), 1);
-    statsAdd(outlet.page, row + PEER_COPY_BYTES, bytes);
-  }
-  return ride == RIDE_FIRST;
-}
-
-// A copy that finds no packet to ride in gets one of its own, a little later than the next is due
-//
-void copiesSchedule(Connection& connection, bool first, uint64_t nowUs) {
-  if (first) {
-    connection.streamIntervalUs =
-        connection.streamUs == 0 ? NO_DEADLINE : nowUs - connection.streamUs;
-    connection.streamUs = nowUs;
-  }
-  uint32_t copying = 0;
-  for (uint32_t index = 0; index < connection.channelCount; index++) {
-    copying += connection.channels[index].copying;
-  }
-  if (copying == 0) {
-    connection.copyDueUs = NO_DEADLINE;
-    return;
-  }
-  const uint64_t interval = connection.streamIntervalUs;
-  const bool steady = interval <= COPY_DELAY_MAX_US;
-  const uint64_t delay =
-      steady ? std::min(std::max(interval + interval / 2, COPY_DELAY_MIN_US), COPY_DELAY_MAX_US)
-             : COPY_DELAY_LONE_US;
-  connection.copyDueUs = nowUs + delay;
 }
 
 // Idle: a ping, which the peer acks. Busy: the next silence may be short again.

@@ -4,7 +4,6 @@
  * beyond the rate superseded (R-41).
  */
 import { describe, expect, test } from "vitest";
-import { MessageQueue } from "../../lib/channel.js";
 import type { Undelivered } from "../../lib/index.js";
 import { engines, pairings } from "../engines.js";
 import {
@@ -17,9 +16,9 @@ import {
   openLinkedPair,
   openPair,
   openServer,
-  refusal,
   testEach,
   until,
+  within,
 } from "./harness.js";
 
 const QUEUE_BYTES = 16_384;
@@ -77,24 +76,45 @@ test("an unread iterator of a RealTime channel keeps the newest 64", async () =>
   expect(kept).toEqual(Array.from({ length: 64 }, (_, index) => index + 37));
 });
 
-test("an unread iterator of an ordered channel keeps 65,536, and says when that was not enough", async () => {
-  let done = 0;
-  const queue = new MessageQueue(false, () => {
-    done += 1;
-  });
-  const count = 65_536;
-  for (let index = 0; index <= count; index++) queue.push(Uint8Array.of(index & 255));
-  queue.push(Uint8Array.of(0));
-  expect(done).toBe(1);
-  for (let index = 0; index <= count; index++) {
-    const { value } = await queue.next();
-    if (value[0] !== (index & 255)) expect.unreachable(`message ${index} is ${value[0]}`);
-  }
-  const error = await refusal(() => queue.next());
-  expect(error.code).toBe("ERR_NETRT_BACKPRESSURE");
-  expect(error.message).toMatch(/65536 messages unread/);
-  expect(await queue.next()).toEqual({ done: true, value: undefined });
-});
+testEach(
+  "an unread iterator makes the server wait, and loses nothing (R-57)",
+  pairings,
+  async (pairing) => {
+    const { client, peer } = await openPair(pairing, { queueBytes: 65_536 });
+    const lines = client.messages("chat");
+    let received = 0;
+    client.channel("chat").on("message", () => {
+      received += 1;
+    });
+    const count = 3000;
+    let sent = 0;
+    let refusals = 0;
+    const fill = (): void => {
+      while (sent < count && peer.send("chat", line(sent))) sent += 1;
+      if (sent < count) refusals += 1;
+    };
+    peer.on("drain", fill);
+    fill();
+    // It stands still with a full queue and nothing on its way.
+    await within(
+      (async () => {
+        while (received === 0 || peer.writable || peer.stats.flightBytes > 0) {
+          await new Promise(setImmediate);
+        }
+      })(),
+      "a standstill",
+    );
+    // 64 unread messages ask for it; a window and what had come by then still came.
+    expect(received).toBeGreaterThanOrEqual(64);
+    expect(received).toBeLessThanOrEqual(64 + 256 + 64);
+    expect(refusals).toBeGreaterThan(0);
+    for (let index = 0; index < count; index++) {
+      const { value } = await lines.next();
+      if (decode(value) !== decode(line(index))) expect.unreachable(`line ${index}`);
+    }
+    expect(sent).toBe(count);
+  },
+);
 
 // --- what takes its time ---
 

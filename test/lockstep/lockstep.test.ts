@@ -1,8 +1,8 @@
 // The engines in lockstep: whatever one does, the other does, byte for byte, in worlds that lose, delay and forge
 // datagrams, run out of memory and break the rules. `npm run lockstep -- --seeds 1000` goes on for longer.
 import { describe, expect, it } from "vitest";
+import type { EngineName } from "../sim/pair.js";
 import { type LockstepResult, lockstepRun } from "./lockstep.js";
-import type { EngineName } from "./pair.js";
 
 const { LOCKSTEP_SEED, LOCKSTEP_STEPS, NETRT_TEST_TWINS } = process.env;
 /** Steps of one world: a few thousand are a minute or two of its time. */

@@ -1,21 +1,11 @@
-// lockstep: runs a world, and says how to run it again when something was wrong.
+// lockstep: a world of test/sim whose every host is there once in every engine, with the same inputs.
 //
-// A world is one server and several clients, each of them once in every engine, with the same inputs.
-// After every step the engines must have sent the same datagrams, written the same rings and the same
-// page, and want to be woken at the same time (R-18); and both must have kept the promises of delivery
-// (ledger.ts). In the end all memory is free again (R-48) and no connection is left (R-16).
-import { CONFIG_CARRIEDS, CONFIG_CHUNKS, CONFIG_MESSAGES } from "../../lib/engine/config.js";
-import type { End } from "./ledger.js";
-import { type EngineName, LockstepError } from "./pair.js";
-import { userCloses } from "./user.js";
-import { World } from "./world.js";
-
-/** Time that peers have to bring what is under way to its end, in µs. */
-const REST_US = 40_000_000;
-/** Time for what needs no fate any more, in µs: two of the longest retransmission time-outs. */
-const SKIP_US = 4_000_000;
-/** Time that closing may take, in µs: the longest time-out, and the goodbyes. */
-const CLOSE_US = 20_000_000;
+// After every input the engines must show the same page, have the same memory free and want to be woken at the
+// same time (R-18), after every ask for packets have sent the same datagrams, and after every turn have written the
+// same rings; and both must have kept what test/sim watches over.
+import { type EngineName, SimError } from "../sim/pair.js";
+import { worldFinish } from "../sim/phases.js";
+import { World } from "../sim/world.js";
 
 export interface LockstepOptions {
   readonly seed: number;
@@ -26,25 +16,29 @@ export interface LockstepOptions {
 
 export interface LockstepResult {
   readonly steps: number;
+  /** Turns of hosts: the steps, and those on the way to rest. */
+  readonly turns: number;
+  /** Inputs given to both engines (submissions, datagrams, time, flushes, asks for packets), each compared. */
+  readonly inputs: number;
   readonly datagrams: number;
   readonly sessions: number;
   readonly messages: number;
   readonly fates: number;
 }
 
-/** Runs one world from its beginning to its end. Throws LockstepError with the way to repeat it. */
+/** Runs one world from its beginning to its end. Throws SimError with the way to repeat it. */
 export function lockstepRun(options: LockstepOptions): LockstepResult {
   const { seed, steps, engines = ["js", "native"] } = options;
-  const world = new World(seed, engines);
+  const world = new World({ seed, engines: () => engines });
   let step = 0;
   try {
     for (; step < steps; step++) world.step();
-    finish(world);
+    worldFinish(world);
   } catch (error) {
-    const problem = error instanceof LockstepError ? error.message : (error as Error).stack;
-    throw new LockstepError(
+    const problem = error instanceof SimError ? error.message : (error as Error).stack;
+    throw new SimError(
       `seed ${seed}, step ${step}${world.settling ? " (at the end)" : ""}: ${problem}\n` +
-        `repeat: LOCKSTEP_SEED=${seed} LOCKSTEP_STEPS=${Math.min(step + 1, steps)} npm run lockstep`,
+        `repeat: npm run lockstep -- --seed ${seed} --turns ${Math.min(step + 1, steps)} --steps 1`,
     );
   } finally {
     world.close();
@@ -52,61 +46,11 @@ export function lockstepRun(options: LockstepOptions): LockstepResult {
   const { ledger, network } = world;
   return {
     steps,
+    turns: world.turns,
+    inputs: world.inputs,
     datagrams: network.sent,
     sessions: ledger.sessions.length,
     messages: ledger.delivered,
     fates: ledger.fates,
   };
-}
-
-/** Lets the world come to rest, checks what has to hold then, and closes it. */
-function finish(world: World): void {
-  const { ledger } = world;
-  const queued = () =>
-    world.nodes.some((node) => [...node.ends.values()].some((end) => waits(end)));
-  const waits = (end: End) =>
-    end.live && end.other.live && !end.session.tampered && ledger.unfated(end) > 0;
-  if (!world.settle(REST_US, () => !queued())) {
-    throw new LockstepError("messages wait for ever between peers that are well");
-  }
-  // Skips are still under way, and what waits behind a gap for them.
-  world.settle(SKIP_US, () => false);
-  for (const session of ledger.sessions) ledger.settled(session);
-  for (const node of world.nodes) {
-    for (const end of node.ends.values()) if (end.live) userCloses(world, node, end, true);
-    world.turn(node);
-  }
-  const ended = world.settle(CLOSE_US, () => world.nodes.every(World.empty)) || closeHard(world);
-  for (const session of ledger.sessions) ledger.settled(session);
-  for (const node of world.nodes) {
-    world.turn(node);
-    if (ended && [...node.ends.values()].some((end) => end.live)) {
-      throw new LockstepError("the end of a connection was never told");
-    }
-    if (ended && !World.fated(node)) {
-      throw new LockstepError(`${node.unfated} messages have no fate and were not refused`);
-    }
-    const [chunks, messages, carrieds] = node.pair.memory();
-    const { config } = node;
-    if (
-      ended &&
-      (chunks !== config[CONFIG_CHUNKS] ||
-        messages !== config[CONFIG_MESSAGES] ||
-        carrieds !== config[CONFIG_CARRIEDS])
-    ) {
-      throw new LockstepError(`memory is missing: ${chunks}, ${messages}, ${carrieds} are free`);
-    }
-  }
-}
-
-/** Connections without a time-out whose peer is gone end by their user's hand only. */
-function closeHard(world: World): boolean {
-  for (const node of world.nodes) {
-    for (const end of node.ends.values()) if (end.live) userCloses(world, node, end, false);
-    world.turn(node);
-  }
-  if (world.settle(CLOSE_US, () => world.nodes.every(World.empty))) return true;
-  // One that never came as far as its user stays, where its token sets no time-out.
-  if (!world.endless) throw new LockstepError("a connection did not end");
-  return false;
 }

@@ -1,30 +1,102 @@
 #!/usr/bin/env node
-// `npm run lockstep -- --steps N [--seed S] [--seeds COUNT] [--js]`: worlds from a seed on.
+// `npm run lockstep`: the engines side by side in worlds from a seed on, until so many turns were compared.
+//
+// Exits with 1 at a difference or a broken promise, which is printed with the line that repeats it.
 import { parseArgs } from "node:util";
-import { lockstepRun } from "./lockstep.js";
+import { hostProbeFile } from "../hosts.js";
+import { cipherShare } from "./cipher.js";
+import { type LockstepResult, lockstepRun } from "./lockstep.js";
+
+const HELP = `npm run lockstep -- [options]
+  --steps N   inputs that both engines are given, and compared after (a submission, a datagram, time, a flush, an
+              ask for packets; default 500000), in worlds of --turns turns, one after the other
+  --seed S    the first world's seed (default 1)
+  --turns N   turns of one world (default 5000); on the way to rest it takes more, which count
+  --fast      the TypeScript engine takes the C++ one's cipher: what is compared is the rest (see cipher.ts)
+  --js        the TypeScript engine alone; --native: the C++ engine alone (to see what each costs)
+  --json      one JSON object on standard output
+`;
 
 const { values } = parseArgs({
   options: {
-    steps: { type: "string" },
-    seed: { type: "string" },
-    seeds: { type: "string", default: "1" },
+    help: { type: "boolean", default: false },
+    steps: { type: "string", default: "500000" },
+    seed: { type: "string", default: "1" },
+    turns: { type: "string", default: "5000" },
+    fast: { type: "boolean", default: false },
     js: { type: "boolean", default: false },
+    native: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
   },
 });
-const { LOCKSTEP_SEED, LOCKSTEP_STEPS } = process.env;
-const first = Number(values.seed ?? LOCKSTEP_SEED ?? 1);
-const steps = Number(values.steps ?? LOCKSTEP_STEPS ?? 5000);
-const began = performance.now();
-let total = 0;
-for (let seed = first; seed < first + Number(values.seeds); seed++) {
-  try {
-    const result = lockstepRun({ seed, steps, ...(values.js ? { engines: ["js"] } : {}) });
-    total += result.steps;
-    console.log(`seed ${seed}`, JSON.stringify(result));
-  } catch (error) {
-    console.error((error as Error).message);
-    process.exitCode = 1;
+
+function integer(name: string, text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  console.error(`--${name}: a whole number above 0, not ${text}`);
+  process.exit(2);
+}
+
+function main(): void {
+  if (values.help) {
+    console.log(HELP);
+    return;
+  }
+  const most = integer("steps", values.steps);
+  const steps = integer("turns", values.turns);
+  if (values.fast) cipherShare(hostProbeFile());
+  const began = performance.now();
+  const cpu = process.cpuUsage();
+  const total = {
+    worlds: 0,
+    inputs: 0,
+    turns: 0,
+    datagrams: 0,
+    sessions: 0,
+    messages: 0,
+    fates: 0,
+  };
+  const failures: string[] = [];
+  for (let seed = integer("seed", values.seed); total.inputs < most; seed++) {
+    try {
+      const result: LockstepResult = lockstepRun({
+        seed,
+        steps,
+        engines: values.js ? ["js"] : values.native ? ["native"] : ["js", "native"],
+      });
+      total.worlds += 1;
+      for (const field of [
+        "inputs",
+        "turns",
+        "datagrams",
+        "sessions",
+        "messages",
+        "fates",
+      ] as const) {
+        total[field] += result[field];
+      }
+    } catch (error) {
+      failures.push((error as Error).message);
+      // It counts as done: the next seed goes on.
+      total.inputs += steps;
+      if (!values.json) console.error(failures.at(-1));
+      process.exitCode = 1;
+    }
+  }
+  const seconds = (performance.now() - began) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  const cpuSeconds = (user + system) / 1e6;
+  const rate = Math.round(total.inputs / seconds);
+  const cpuRate = Math.round(total.inputs / cpuSeconds);
+  if (values.json) {
+    console.log(JSON.stringify({ ...total, failures, seconds, cpuSeconds, rate, cpuRate }));
+  } else {
+    console.log(
+      `${total.inputs} steps in ${total.turns} turns of ${total.worlds} worlds, ${total.datagrams} datagrams, ` +
+        `${total.messages} messages, ${failures.length} differences; ` +
+        `${seconds.toFixed(1)} s, ${rate} steps/s (${cpuRate} a second of processor time)`,
+    );
   }
 }
-const seconds = (performance.now() - began) / 1000;
-console.log(`${total} steps in ${seconds.toFixed(1)} s, ${Math.round(total / seconds)} steps/s`);
+
+main();

@@ -10,7 +10,7 @@ const SUITE_LINES_MAX = 700;
 /** Lines of a function at most; past 60 look for the second idea in it. */
 const FUNCTION_LINES_MAX = 100;
 
-const cpp = filesBelow(["native", "test/native"], [".h", ".cc"]);
+const cpp = filesBelow(["native", "test/native", "test/fuzz"], [".h", ".cc"]);
 const core = cpp.filter((file) => file.startsWith("native/core/"));
 const lib = filesBelow(["lib"], [".ts"]);
 const engine = lib.filter((file) => file.startsWith("lib/engine/"));

@@ -9,9 +9,6 @@ import {
   FATE_EXPIRED,
   FATE_LOST,
   FATE_SUPERSEDED,
-  RIDE_COPY,
-  RIDE_FIRST,
-  RIDE_RESEND,
 } from "../../lib/engine/channel.js";
 import { CHANNEL_WINDOW, COPIES_ADAPTIVE, SEQUENCED_KEPT_MAX } from "../../lib/engine/limits.js";
 import {
@@ -24,6 +21,7 @@ import {
   REPAIR_NONE,
   STRATEGY_CRITICAL,
 } from "../../lib/engine/policy.js";
+import { RIDE_COPY, RIDE_FIRST, RIDE_RESEND } from "../../lib/engine/ride.js";
 import {
   CHANNEL_ACKED,
   CHANNEL_DROPPED,
@@ -361,13 +359,13 @@ describe.each(twins)("a sequenced channel of $name", ({ engine }) => {
       for (let tag = 1; tag <= count; tag++) line.send(tag, { tag });
       line.trim();
       expect(line.events()).toEqual([]);
-      const packet = line.fresh();
+      const packets = [line.fresh(), line.fresh()];
       line.trim();
       expect(line.fates()).toEqual(
         Array.from({ length: lost }, (_, index) => [index + 1, FATE_LOST]),
       );
       // The fate stays, whatever comes.
-      line.ack(packet);
+      line.ack(...packets);
       expect(line.counter(CHANNEL_LOST)).toBe(lost);
       expect(line.counter(CHANNEL_ACKED)).toBe(count - lost);
     }
@@ -398,6 +396,9 @@ describe.each(twins)("the window of $name (R-43)", ({ engine }) => {
       line.ack(...packets.slice(1));
       expect(line.fresh()).toEqual([]);
       line.ack(packets[0]);
+      // Nor does what its user has not consumed.
+      expect(line.fresh()).toEqual([]);
+      expect(engine.channelConsumed(line.handle, 0, sent)).toBe(true);
       expect(ids(line.fresh())).toEqual(count > sent ? [CHANNEL_WINDOW] : []);
     }
   });
@@ -417,6 +418,7 @@ describe.each(twins)("the window of $name (R-43)", ({ engine }) => {
     expect(skipId).toBe(1);
     expect(engine.channelInWindow(line.handle, 0, CHANNEL_WINDOW)).toBe(false);
     engine.channelSkipVerdict(line.handle, 0, skipId, true);
+    engine.channelConsumed(line.handle, 0, 1);
     expect(engine.channelInWindow(line.handle, 0, CHANNEL_WINDOW)).toBe(true);
     expect(engine.channelInWindow(line.handle, 0, CHANNEL_WINDOW + 1)).toBe(false);
   });
@@ -434,6 +436,7 @@ describe.each(twins)("the window of $name (R-43)", ({ engine }) => {
       expect(packets[0][0].id).toBe(start + round * CHANNEL_WINDOW);
       expect(sum(packets)).toBe(CHANNEL_WINDOW);
       line.ack(...packets);
+      engine.channelConsumed(line.handle, 0, line.channel().nextId & 0xffff);
     }
     expect(line.channel().nextId).toBe(start + 8 * CHANNEL_WINDOW);
   });

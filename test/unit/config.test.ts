@@ -8,7 +8,9 @@ import {
   CONFIG_ADDRESS_WORDS,
   CONFIG_ADDRESSES,
   CONFIG_ADDRESSES_MAX,
+  CONFIG_BYTE_RATE_MAX,
   CONFIG_CHANNELS,
+  CONFIG_CONGESTION,
   CONFIG_NAME_HASH,
   CONFIG_POLICIES,
   CONFIG_WORDS,
@@ -17,8 +19,8 @@ import { CHANNELS_MAX } from "../../lib/engine/limits.js";
 import { POLICY_WORDS } from "../../lib/engine/policy.js";
 import { type EngineProbe, twins } from "../twins.js";
 
-/** Words of the struct before the addresses, without their count. */
-const PLAIN = CONFIG_NAME_HASH + 1;
+/** Words of the struct before the addresses, without their count: three stand behind the addresses. */
+const PLAIN = CONFIG_NAME_HASH + 4;
 const PRIORITY = 5;
 
 function read(engine: EngineProbe, words: Uint32Array) {
@@ -35,7 +37,7 @@ function read(engine: EngineProbe, words: Uint32Array) {
     plain: numbers.slice(0, PLAIN),
     addresses: take(addresses),
     order: take(channels),
-    policies: take(channels * (POLICY_WORDS - 1)),
+    policies: take(channels * POLICY_WORDS),
     rest: numbers.length - end,
   };
 }
@@ -64,7 +66,10 @@ describe.each(twins)("config of $name", ({ engine }) => {
   ])("every word of %i channels and %i addresses arrives in its place", (channels, addresses) => {
     const words = configWords(channels, addresses);
     const config = read(engine, words);
-    const expected = [...words.subarray(0, PLAIN)];
+    const expected = [
+      ...words.subarray(0, CONFIG_NAME_HASH + 1),
+      ...words.subarray(CONFIG_CONGESTION, CONFIG_BYTE_RATE_MAX + 1),
+    ];
     // `raw` is a truth.
     expected[1] = 1;
     expect(config.plain).toEqual(expected);
@@ -72,7 +77,7 @@ describe.each(twins)("config of $name", ({ engine }) => {
     expect(config.addresses).toEqual([
       ...words.subarray(start, start + addresses * CONFIG_ADDRESS_WORDS),
     ]);
-    expect(config.policies).toHaveLength(channels * (POLICY_WORDS - 1));
+    expect(config.policies).toHaveLength(channels * POLICY_WORDS);
     expect(config.rest).toBe(0);
   });
 

@@ -9,6 +9,7 @@ import {
   CLOSE_TEXT_BYTES_MAX,
   DEADLINE_RETRY_US,
   IN_FLIGHT_MAX,
+  NETRT_VERSION,
   PACKET_BYTES_MAX,
   UNASKED_MAX,
 } from "../../lib/engine/limits.js";
@@ -490,10 +491,11 @@ describe.each(engines)("the %s engine refuses", (engine) => {
   test("another protocol, and says what differs (R-32)", () => {
     const { nameHash } = protocol;
     const hashes = [0, 1].map((channel) => protocol.channelHash(channel));
-    const hello = { kind: "hello" as const, version: 1, nameHash, hashes };
+    const limits = [1200, 0, 0] as const;
+    const hello = { kind: "hello" as const, version: NETRT_VERSION, nameHash, hashes, limits };
     for (const [frame, text] of [
       [hello, null],
-      [{ ...hello, version: 2 }, "version"],
+      [{ ...hello, version: NETRT_VERSION + 1 }, "version"],
       [{ ...hello, version: 0, nameHash: 1 }, "version"],
       [{ ...hello, nameHash: nameHash ^ 1 }, "name"],
       [{ ...hello, hashes: [hashes[0]] }, "channels"],
@@ -517,7 +519,9 @@ describe.each(engines)("the %s engine refuses", (engine) => {
 
   test("a message before the first hello, not one behind it in the same packet (R-32)", () => {
     const hashes = [0, 1].map((channel) => protocol.channelHash(channel));
-    const hello = { kind: "hello" as const, version: 1, nameHash: protocol.nameHash, hashes };
+    const { nameHash } = protocol;
+    const limits = [1200, 0, 0] as const;
+    const hello = { kind: "hello" as const, version: NETRT_VERSION, nameHash, hashes, limits };
     for (const [frames, refused] of [
       [[message(CHAT, 0, 1)], true],
       [[message(CHAT, 0, 1), hello], true],

@@ -1,6 +1,6 @@
 /*
  * What stands inside a payload: the examples of docs/PROTOCOL.md byte by byte, everything back as it was written, and one byte
- * string for each meaning: whatever else is refused (R-2, R-20, R-21, R-31, R-34, R-35).
+ * string for each meaning: whatever else is refused (R-2, R-20, R-21, R-31, R-34, R-35, R-54, R-55, R-56).
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -8,6 +8,7 @@ import {
   ACK_BITS_MAX,
   CHANNELS_MAX,
   CLOSE_TEXT_BYTES_MAX,
+  FRAGMENT_BYTES_MAX,
   MESSAGE_BYTES_MAX,
   MESSAGES_PER_PACKET_MAX,
   NACK_BITS_BYTES_MAX,
@@ -47,9 +48,48 @@ const MEANINGS: Record<string, Payload> = {
     ack: ack(7, ms(1), [6, 4]),
     frames: [{ kind: "ping" }],
   },
-  "hello of version 1, name hash 0x12345678, two channels with hashes 0xaabbccdd and 1": {
+  "hello of version 2, name hash 0x12345678, payloads to 1200 B, 30 packets and 100,000 B a second, two channels with hashes 0xaabbccdd and 1":
+    {
+      ack: null,
+      frames: [
+        {
+          kind: "hello",
+          version: 2,
+          nameHash: 0x12345678,
+          hashes: [0xaabbccdd, 1],
+          limits: [1200, 30, 100_000],
+        },
+      ],
+    },
+  "message of 1101 B in fragments, the second, 77 B of zeros, id 5 of channel 1": {
     ack: null,
-    frames: [{ kind: "hello", version: 1, nameHash: 0x12345678, hashes: [0xaabbccdd, 1] }],
+    frames: [
+      { kind: "fragment", channel: 1, id: 5, index: 1, total: 1101, body: new Uint8Array(77) },
+    ],
+  },
+  'block 258 of 2 B on channel 1, its only fragment "hi", id 6': {
+    ack: null,
+    frames: [
+      { kind: "block", channel: 1, id: 6, number: 258, index: 0, total: 2, body: text("hi") },
+    ],
+  },
+  "block 258 of 2 B on channel 1, given up, id 7": {
+    ack: null,
+    frames: [
+      {
+        kind: "block",
+        channel: 1,
+        id: 7,
+        number: 258,
+        index: 1,
+        total: 2,
+        body: new Uint8Array(0),
+      },
+    ],
+  },
+  "channel 1 is consumed up to id 64": {
+    ack: null,
+    frames: [{ kind: "window", channel: 1, id: 64 }],
   },
   'message 3 of channel 1, "hi"': { ack: null, frames: [message(1, 3, text("hi"))] },
   'message 9 of channel 0, "a", and message 300 of channel 2, "bc"': {
@@ -108,7 +148,22 @@ const frame: fc.Arbitrary<FrameValue> = fc.oneof(
     version: u8,
     nameHash: u32,
     hashes: fc.array(u32, { minLength: 1, maxLength: CHANNELS_MAX }),
+    // Its own limit cuts the fragments behind it: here they are those of a full payload.
+    limits: fc.tuple(fc.constant(PAYLOAD_BYTES_MAX), u16, u32),
   }),
+  fc.record({ kind: fc.constant("window" as const), channel, id: u16 }),
+  fc
+    .record({ channel, id: u16, total: fc.integer({ min: MESSAGE_BYTES_MAX + 1, max: 65_536 }) })
+    .chain(({ channel, id, total }) =>
+      fc.nat(Math.ceil(total / FRAGMENT_BYTES_MAX) - 1).map((index) => ({
+        kind: "fragment" as const,
+        channel,
+        id,
+        total,
+        index,
+        body: new Uint8Array(Math.min(FRAGMENT_BYTES_MAX, total - index * FRAGMENT_BYTES_MAX)),
+      })),
+    ),
   fc.record({ kind: fc.constant("skip" as const), channel, id: u16 }),
   fc.record({
     kind: fc.constant("close" as const),
@@ -124,9 +179,22 @@ const frame: fc.Arbitrary<FrameValue> = fc.oneof(
   }),
   fc.record({ kind: fc.constant("message" as const), channel, id: u16, body }),
 );
+
+/** Leaves out what may not stand behind what is there (R-20). */
+function lawful(frames: readonly FrameValue[]): FrameValue[] {
+  const last = new Map<string, number>();
+  return frames.filter((each) => {
+    if (["message", "fragment", "block"].includes(each.kind)) return true;
+    const place = "channel" in each ? each.channel : 0;
+    if (place <= (last.get(each.kind) ?? -1)) return false;
+    last.set(each.kind, place);
+    return true;
+  });
+}
+
 const payload: fc.Arbitrary<Payload> = fc.record({
   ack: fc.option(fc.record({ latest: u16, delay: u16, bits: bitfield(ACK_BITS_MAX / 8) })),
-  frames: fc.array(frame, { maxLength: 8 }),
+  frames: fc.array(frame, { maxLength: 8 }).map(lawful),
 });
 
 const check = (engine: EngineProbe, bytes: Uint8Array, channels = CHANNELS_MAX) =>
@@ -233,14 +301,27 @@ const REFUSED: readonly [reason: string, hex: string][] = [
   ["an ack bitfield of one zero byte", "81 0700 0000 00"],
   ["an ack bitfield that is cut", "82 0700 0000 ff"],
   ["frame 0", "00 00"],
-  ["frame 6", "00 06"],
+  ["frame 9", "00 09"],
   ["frame 0x10", "00 10"],
   ["frame 0x7f", "00 7f 000000"],
-  ["an unknown frame behind a known one", "00 04 06"],
-  ["a hello of no channel", "00 01 01 00 00000000"],
-  ["a hello of 65 channels", `00 01 01 41 00000000 ${zeros(4 * 65)}`],
-  ["a hello of 255 channels", `00 01 01 ff 00000000 ${zeros(4 * 255)}`],
-  ["a hello with a hash less than it says", `00 01 01 02 00000000 ${zeros(7)}`],
+  ["an unknown frame behind a known one", "00 04 09"],
+  ["a hello of no channel", "00 01 01 00 00000000 b004 0000 00000000"],
+  ["a hello of 65 channels", `00 01 01 41 00000000 b004 0000 00000000 ${zeros(4 * 65)}`],
+  ["a hello of 255 channels", `00 01 01 ff 00000000 b004 0000 00000000 ${zeros(4 * 255)}`],
+  ["a hello with a hash less than it says", `00 01 01 02 00000000 b004 0000 00000000 ${zeros(7)}`],
+  ["a hello that takes payloads of 199 B", `00 01 01 01 00000000 c700 0000 00000000 ${zeros(4)}`],
+  ["a hello that takes payloads of 1201 B", `00 01 01 01 00000000 b104 0000 00000000 ${zeros(4)}`],
+  ["a window of channel 64", "00 08 40 0000"],
+  ["a window that is cut", "00 08 01 00"],
+  ["a fragment of what a payload holds whole", `00 06 01 0000 01 cc08 ${zeros(76)}`],
+  ["a fragment behind the last", "00 06 01 0000 02 cd08"],
+  ["a fragment of more than 65,536 B", `00 06 01 0000 00 818004 ${zeros(1024)}`],
+  ["a fragment that is cut", `00 06 01 0000 01 cd08 ${zeros(76)}`],
+  ["a fragment of channel 64", `00 06 40 0000 01 cd08 ${zeros(77)}`],
+  ["a block of 0 B", "00 07 01 0000 0000 00 00"],
+  ["a block of more than 16 MiB", `00 07 01 0000 0000 00 81808008 ${zeros(1024)}`],
+  ["a block's fragment behind the one that gives up", "00 07 01 0000 0000 02 02"],
+  ["a block's fragment that is cut", "00 07 01 0000 0000 00 02 68"],
   ["a skip of channel 64", "00 02 40 0000"],
   ["a skip of channel 255", "00 02 ff 0000"],
   ["a skip that is cut", "00 02 01 00"],
@@ -263,12 +344,28 @@ const REFUSED: readonly [reason: string, hex: string][] = [
   ["the longest length there is", "00 c1 0300 ffffff7f 6869"],
 ];
 
+/** Frames that are lawful each for itself, and not together. */
+const REPEATED: readonly [reason: string, hex: string][] = [
+  ["two pings", "00 04 04"],
+  ["two closes", "00 03 01 00 03 01 00"],
+  ["two hellos", `00 ${`01 01 01 00000000 b004 0000 00000000 ${zeros(4)}`.repeat(2)}`],
+  ["two skips of one channel", "00 02 01 0000 02 01 0100"],
+  ["skips against the order of channels", "00 02 02 0000 02 01 0000"],
+  ["two windows of one channel", "00 08 01 0000 08 01 0100"],
+  ["two nacks of one channel", "00 05 01 0000 00 05 01 0100 00"],
+];
+
 /** Their neighbours that are lawful: what stands at the limit. */
 const TAKEN: readonly [reason: string, hex: string][] = [
   ["an ack bitfield of 32 bytes", `a0 0700 0000 ${"ff".repeat(32)}`],
   ["an ack bitfield whose last byte alone is not zero", `a0 0700 0000 ${zeros(31)} 80`],
-  ["a hello of one channel", `00 01 01 01 00000000 ${zeros(4)}`],
-  ["a hello of 64 channels", `00 01 01 40 00000000 ${zeros(4 * 64)}`],
+  ["a hello of one channel", `00 01 01 01 00000000 b004 0000 00000000 ${zeros(4)}`],
+  ["a hello of 64 channels", `00 01 01 40 00000000 b004 0000 00000000 ${zeros(4 * 64)}`],
+  ["a hello that takes payloads of 200 B", `00 01 01 01 00000000 c800 0000 00000000 ${zeros(4)}`],
+  ["a window of channel 63", "00 08 3f ffff"],
+  ["the last fragment of 65,536 B", `00 06 3f ffff 3f 808004 ${zeros(1024)}`],
+  ["the last fragment of 16 MiB", `00 07 3f ffff ffff ff7f 80808008 ${zeros(1024)}`],
+  ["a block of 16 MiB that is given up", "00 07 3f ffff ffff 808001 80808008"],
   ["a skip of channel 63", "00 02 3f ffff"],
   ["a close text of 120 bytes", `00 03 ff 78 ${"61".repeat(120)}`],
   ["a close text of no bytes", "00 03 01 00"],
@@ -279,7 +376,8 @@ const TAKEN: readonly [reason: string, hex: string][] = [
   ["an empty message with a length before a ping", "00 c1 0300 00 04"],
   ["a length of 127 in one byte", `00 c1 0300 7f ${zeros(127)} 04`],
   ["a length of 128 in two bytes", `00 c1 0300 8001 ${zeros(128)} 04`],
-  ["the same frame twice", "00 04 04"],
+  ["two messages of one channel", "00 c1 0300 00 81 0400"],
+  ["skips of two channels in their order", "00 02 01 0000 02 02 0000"],
 ];
 
 describe.each(twins)("$name refuses", ({ engine }) => {
@@ -287,6 +385,10 @@ describe.each(twins)("$name refuses", ({ engine }) => {
     const bytes = bytesOf(hex);
     expect(readPayload(engine, bytes)).toBeNull();
     expect(check(engine, bytes)).toBe(false);
+  });
+
+  test.each(REPEATED)("%s (R-20)", (_reason, hex) => {
+    expect(check(engine, bytesOf(hex))).toBe(false);
   });
 
   test("channels that the protocol does not have (R-20)", () => {

@@ -4,7 +4,7 @@
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { FATE_DELIVERED, FATE_EXPIRED, RIDE_RESEND } from "../../lib/engine/channel.js";
+import { FATE_DELIVERED, FATE_EXPIRED } from "../../lib/engine/channel.js";
 import { NACK_BITS_BYTES_MAX } from "../../lib/engine/limits.js";
 import {
   ORDER_NONE,
@@ -14,6 +14,7 @@ import {
   REPAIR_NACK,
   REPAIR_NONE,
 } from "../../lib/engine/policy.js";
+import { RIDE_RESEND } from "../../lib/engine/ride.js";
 import { NO_DEADLINE } from "../../lib/engine/timers.js";
 import { Line, PEER, policyWords, type Ride } from "../line.js";
 import { type EngineProbe, twins } from "../twins.js";

@@ -160,12 +160,12 @@ function listen(duo: Duo, side: Side, forUs: number): { atUs: number; packet: Pa
 
 describe.each(engines)("a packet of the %s engine", (engine) => {
   test("is filled by rank, and by priority within a rank (R-46)", () => {
-    // Room for three messages of 40 bytes beside the acks.
-    const duo = open(engine, 150);
+    // Room for three messages of 57 bytes beside the acks.
+    const duo = open(engine, 200);
     duo.connect();
     const { server } = duo;
     const send = (channel: number, body: number) =>
-      server.send(channel, new Uint8Array(40).fill(body));
+      server.send(channel, new Uint8Array(57).fill(body));
     // Lost: a chat message with its only copy, an input with one of its seven.
     send(CHAT, 1);
     send(INPUT, 2);

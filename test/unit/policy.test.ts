@@ -27,6 +27,7 @@ const FIELDS = [
   "priority",
   "messageBytesMax",
   "strategy",
+  "blockBytesMax",
   "hash",
 ] as const;
 
@@ -45,7 +46,7 @@ function policiesOf(engine: EngineProbe, channels: Record<string, ChannelPolicy>
   );
 }
 
-/** FNV-1a 32 over the name, a zero byte and the eight words, low byte first; by hand. */
+/** FNV-1a 32 over the name, a zero byte and the nine words, low byte first; by hand. */
 function hashByHand(name: string, words: Uint32Array): number {
   const bytes = [...new TextEncoder().encode(name), 0];
   for (const word of words) for (const shift of [0, 8, 16, 24]) bytes.push((word >>> shift) & 0xff);
@@ -89,13 +90,16 @@ describe.each(twins)("policy of $name", ({ engine }) => {
     });
   });
 
-  test("the hash is FNV-1a 32 over the name, a zero and the eight words (R-38)", () => {
+  test("the hash is FNV-1a 32 over the name, a zero and the nine words (R-38)", () => {
     const protocol = defineProtocol("policies/1", { état: realTime(), chat: reliable() });
     const { config } = configureProtocol(ROLE_SERVER, protocol, 1, {});
     const read = policiesOf(engine, { état: realTime(), chat: reliable() });
     for (const [channel, name] of ["état", "chat"].entries()) {
       const start = CONFIG_POLICIES + channel * POLICY_WORDS;
-      const hash = hashByHand(name, config.subarray(start, start + 8));
+      const hash = hashByHand(
+        name,
+        Uint32Array.of(...config.subarray(start, start + 8), config[start + 9]),
+      );
       expect(read[channel].hash).toBe(hash);
     }
   });
@@ -105,6 +109,7 @@ describe.each(twins)("policy of $name", ({ engine }) => {
       { chat: reliable() },
       { chats: reliable() },
       { chat: reliable({ priority: 65 }) },
+      { chat: reliable({ blockBytesMax: 1 }) },
       { chat: reliable({ expiry: 9999 }) },
       { chat: reliable({ redundancy: "high" }) },
       { chat: reliable({ messageBytesMax: 1099 }) },

@@ -34,6 +34,7 @@ describe("realTime", () => {
       expiry: "immediate",
       priority: 128,
       messageBytesMax: 1100,
+      blockBytesMax: 0,
     });
   });
 
@@ -70,6 +71,7 @@ describe("reliable", () => {
       expiry: "long",
       priority: 64,
       messageBytesMax: 1100,
+      blockBytesMax: 0,
     });
   });
 
@@ -103,9 +105,12 @@ describe("reliable", () => {
     expect([...encodePolicy(reliable({ redundancy: 2 }))].slice(2, 4)).toEqual([2, 1]);
   });
 
-  it("says what is lawful and not there yet", () => {
-    expect(outcome(() => reliable({ messageBytesMax: 1101 }))).toBe("ERR_NETRT_NOT_SUPPORTED");
-    expect(() => reliable({ messageBytesMax: 1101 })).toThrow("up to 1100 (bytes)");
+  it("takes messages of 64 KiB, and blocks of 16 MiB where it is ordered", () => {
+    expect(reliable({ messageBytesMax: 65_536 }).messageBytesMax).toBe(65_536);
+    expect(outcome(() => reliable({ messageBytesMax: 65_537 }))).toBe("ERR_NETRT_ARGUMENT");
+    expect(reliable({ blockBytesMax: 2 ** 24 }).blockBytesMax).toBe(2 ** 24);
+    expect(outcome(() => reliable({ blockBytesMax: 2 ** 24 + 1 }))).toBe("ERR_NETRT_ARGUMENT");
+    expect(outcome(() => reliable({ order: "none", blockBytesMax: 1 }))).toBe("ERR_NETRT_STRATEGY");
   });
 });
 

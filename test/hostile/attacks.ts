@@ -1,0 +1,80 @@
+/* Owns the list of the attacks, by their numbers, and of those that can't be tried yet. Never runs one. */
+import * as amplification from "./amplification.js";
+import type { Attack, Missing } from "./attack.js";
+import * as bounds from "./bounds.js";
+import * as busywork from "./busywork.js";
+import * as canonical from "./canonical.js";
+import * as channels from "./channels.js";
+import * as collision from "./collision.js";
+import * as crowd from "./crowd.js";
+import * as disclosure from "./disclosure.js";
+import * as disconnect from "./disconnect.js";
+import * as flood from "./flood.js";
+import * as future from "./future.js";
+import * as hijack from "./hijack.js";
+import * as loris from "./loris.js";
+import * as multicollision from "./multicollision.js";
+import * as mute from "./mute.js";
+import * as optimistic from "./optimistic.js";
+import * as poisoning from "./poisoning.js";
+import * as reflection from "./reflection.js";
+import * as repeats from "./repeats.js";
+import * as replay from "./replay.js";
+import * as starve from "./starve.js";
+import * as unsent from "./unsent.js";
+import * as withheld from "./withheld.js";
+import * as wrap from "./wrap.js";
+
+export const attacks: readonly Attack[] = [
+  flood,
+  amplification,
+  replay,
+  future,
+  loris,
+  mute,
+  bounds,
+  canonical,
+  repeats,
+  wrap,
+  unsent,
+  optimistic,
+  poisoning,
+  withheld,
+  crowd,
+  busywork,
+  starve,
+  channels,
+  disconnect,
+  hijack,
+  reflection,
+  collision,
+  multicollision,
+  disclosure,
+];
+
+export const missing: readonly Missing[] = [
+  {
+    number: 6,
+    name: "trickle",
+    promise: "slow sessions that open the window a byte at a time cost no more than others",
+    missing: "messages have no flow control",
+  },
+  {
+    number: 7,
+    name: "hoarding",
+    promise: "fragments whose rest never comes hold a bounded memory for a bounded time",
+    missing: "messages have no fragments",
+  },
+  {
+    number: 8,
+    name: "crumbs",
+    promise: "fragments of one byte cost what is counted for each piece",
+    missing: "messages have no fragments",
+  },
+  {
+    number: 13,
+    name: "guesser",
+    promise: "who acks numbers that never came is caught by those that were skipped",
+    missing: "no packet number is skipped",
+  },
+];

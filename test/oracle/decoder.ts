@@ -1,0 +1,335 @@
+/*
+ * A third decoder of payloads between netrt peers, written from docs/PROTOCOL.md alone: what the page says, in the page's
+ * words and order, and nothing that only the engines know.
+ * Owns: bytes to a plain description or a refusal, and a description back to bytes.
+ * Never imports the engines; keeps no state: rules that need a connection (R-22, R-32, R-43) are not its concern.
+ * A new frame is one entry of FRAMES, and one member of FrameDescription.
+ */
+
+/** The limits that the page prints; agreement.test.ts holds them to its table. */
+export const LIMITS = {
+  payload: 1200,
+  "messages in a packet": 64,
+  channels: 64,
+  "ack bitfield": 256,
+  "close text": 120,
+} as const;
+/** R-49 leaves the longest bitmap to the table of frames. */
+const NACK_BITMAP_BYTES_MAX = 32;
+/** R-4. */
+const VARINT_BYTES_MAX = 4;
+
+/** R-21. `bits`: the bitfield, first byte first. */
+export interface AckDescription {
+  readonly latest: number;
+  readonly delay: number;
+  readonly bits: Uint8Array;
+}
+
+export type FrameDescription =
+  | { readonly kind: "hello"; version: number; nameHash: number; hashes: readonly number[] }
+  | { readonly kind: "skip"; channel: number; id: number }
+  | { readonly kind: "close"; reason: number; text: Uint8Array }
+  | { readonly kind: "ping" }
+  | { readonly kind: "nack"; channel: number; id: number; bits: Uint8Array }
+  | { readonly kind: "message"; channel: number; id: number; body: Uint8Array };
+
+export interface PayloadDescription {
+  /** Null: nothing was received yet. */
+  readonly ack: AckDescription | null;
+  readonly frames: readonly FrameDescription[];
+}
+
+/** Why a payload is none: the rule, and what is wrong. */
+export interface Refusal {
+  readonly refused: string;
+}
+
+export function isRefusal(answer: PayloadDescription | Refusal): answer is Refusal {
+  return "refused" in answer;
+}
+
+class RefusedError extends Error {}
+
+function refuse(why: string): never {
+  throw new RefusedError(why);
+}
+
+/** Bounded reading, little-endian (R-1). */
+class Reader {
+  #next = 0;
+
+  constructor(
+    readonly bytes: Uint8Array,
+    /** How many channels the protocol has (R-20). */
+    readonly channels: number,
+  ) {}
+
+  get done(): boolean {
+    return this.#next === this.bytes.length;
+  }
+
+  take(count: number): Uint8Array {
+    if (count > this.bytes.length - this.#next) refuse("R-1: read past the end");
+    this.#next += count;
+    return this.bytes.slice(this.#next - count, this.#next);
+  }
+
+  rest(): Uint8Array {
+    return this.take(this.bytes.length - this.#next);
+  }
+
+  integer(byteCount: number): number {
+    return this.take(byteCount).reduceRight((high, byte) => high * 256 + byte, 0);
+  }
+
+  /** R-4. */
+  varint(): number {
+    let value = 0;
+    for (let count = 0; count < VARINT_BYTES_MAX; count++) {
+      const byte = this.integer(1);
+      value += (byte % 128) * 128 ** count;
+      if (byte < 128) {
+        if (byte === 0 && count > 0) refuse("R-4: not the shortest form");
+        return value;
+      }
+    }
+    return refuse("R-4: more than 4 bytes");
+  }
+
+  channel(number = this.integer(1)): number {
+    if (number >= this.channels) refuse(`R-20: no channel ${number}`);
+    return number;
+  }
+
+  /** Bits without a zero byte at the end (R-21, R-49). */
+  bits(byteCount: number, most: number): Uint8Array {
+    if (byteCount > most) refuse(`more than ${most} bytes of bits`);
+    const bits = this.take(byteCount);
+    if (bits.at(-1) === 0) refuse("R-21, R-49: the last byte of bits is 0");
+    return bits;
+  }
+}
+
+/** Writing; a value that the field can't hold is the caller's mistake. */
+class Writer {
+  readonly bytes: number[] = [];
+
+  integer(value: number, byteCount: number): void {
+    if (!Number.isInteger(value) || value < 0 || value >= 256 ** byteCount) {
+      throw new RangeError(`${value} does not fit into ${byteCount} bytes`);
+    }
+    for (let index = 0; index < byteCount; index++) {
+      this.bytes.push(Math.floor(value / 256 ** index) % 256);
+    }
+  }
+
+  varint(value: number): void {
+    if (value >= 128 ** VARINT_BYTES_MAX) throw new RangeError(`${value} is no varint`);
+    let left = value;
+    for (; left >= 128; left = Math.floor(left / 128)) this.bytes.push((left % 128) + 128);
+    this.bytes.push(left);
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.bytes.push(...bytes);
+  }
+}
+
+type Kind = FrameDescription["kind"];
+type Frame<Name extends Kind> = Extract<FrameDescription, { kind: Name }>;
+
+/** A row of the page's table of frames. */
+interface Row<Name extends Kind = Kind> {
+  readonly kind: Name;
+  /** First byte and name, as the table prints them. */
+  readonly row: readonly [first: string, name: string];
+  /** The lowest first byte, and how many more there are. */
+  readonly first: number;
+  readonly more: number;
+  /** Whether this is the form at the end of a payload, or the one before it; both where left out (R-31). */
+  readonly last?: boolean;
+  read(reader: Reader, first: number): Frame<Name>;
+  /** What stands behind the first byte. */
+  write(writer: Writer, frame: Frame<Name>): void;
+}
+
+function row<Name extends Kind>(entry: Row<Name>): Row {
+  return entry as unknown as Row;
+}
+
+/** The page's table of frames, row by row. */
+export const FRAMES: readonly Row[] = [
+  row({
+    kind: "hello",
+    row: ["0x01", "hello"],
+    first: 0x01,
+    more: 0,
+    read(reader) {
+      const version = reader.integer(1);
+      const count = reader.integer(1);
+      if (count < 1 || count > LIMITS.channels) refuse(`a hello of ${count} channels`);
+      const nameHash = reader.integer(4);
+      const hashes = Array.from({ length: count }, () => reader.integer(4));
+      return { kind: "hello", version, nameHash, hashes };
+    },
+    write(writer, { version, nameHash, hashes }) {
+      writer.integer(version, 1);
+      writer.integer(hashes.length, 1);
+      writer.integer(nameHash, 4);
+      for (const hash of hashes) writer.integer(hash, 4);
+    },
+  }),
+  row({
+    kind: "skip",
+    row: ["0x02", "skip"],
+    first: 0x02,
+    more: 0,
+    read: (reader) => ({ kind: "skip", channel: reader.channel(), id: reader.integer(2) }),
+    write(writer, { channel, id }) {
+      writer.integer(channel, 1);
+      writer.integer(id, 2);
+    },
+  }),
+  row({
+    kind: "close",
+    row: ["0x03", "close"],
+    first: 0x03,
+    more: 0,
+    read(reader) {
+      const reason = reader.integer(1);
+      const size = reader.integer(1);
+      if (size > LIMITS["close text"]) refuse(`a text of ${size} bytes`);
+      return { kind: "close", reason, text: reader.take(size) };
+    },
+    write(writer, { reason, text }) {
+      writer.integer(reason, 1);
+      writer.integer(text.length, 1);
+      writer.raw(text);
+    },
+  }),
+  row({
+    kind: "ping",
+    row: ["0x04", "ping"],
+    first: 0x04,
+    more: 0,
+    read: () => ({ kind: "ping" }),
+    write() {},
+  }),
+  row({
+    kind: "nack",
+    row: ["0x05", "nack"],
+    first: 0x05,
+    more: 0,
+    read(reader) {
+      const channel = reader.channel();
+      const id = reader.integer(2);
+      const bits = reader.bits(reader.integer(1), NACK_BITMAP_BYTES_MAX);
+      return { kind: "nack", channel, id, bits };
+    },
+    write(writer, { channel, id, bits }) {
+      writer.integer(channel, 1);
+      writer.integer(id, 2);
+      writer.integer(bits.length, 1);
+      writer.raw(bits);
+    },
+  }),
+  row({
+    kind: "message",
+    row: ["0x80 + channel", "message, last"],
+    first: 0x80,
+    more: 63,
+    last: true,
+    read(reader, first) {
+      const channel = reader.channel(first - 0x80);
+      return { kind: "message", channel, id: reader.integer(2), body: reader.rest() };
+    },
+    write(writer, { id, body }) {
+      writer.integer(id, 2);
+      writer.raw(body);
+    },
+  }),
+  row({
+    kind: "message",
+    row: ["0xc0 + channel", "message"],
+    first: 0xc0,
+    more: 63,
+    last: false,
+    read(reader, first) {
+      const channel = reader.channel(first - 0xc0);
+      const id = reader.integer(2);
+      return { kind: "message", channel, id, body: reader.take(reader.varint()) };
+    },
+    write(writer, { id, body }) {
+      writer.integer(id, 2);
+      writer.varint(body.length);
+      writer.raw(body);
+    },
+  }),
+];
+
+// --- reading ---
+
+/** R-21. */
+function readAck(reader: Reader): AckDescription | null {
+  const first = reader.integer(1);
+  if (first === 0) return null;
+  if (first < 0x80) refuse(`R-21: an ack header that begins with ${first}`);
+  const latest = reader.integer(2);
+  const delay = reader.integer(2);
+  return { latest, delay, bits: reader.bits(first - 0x80, LIMITS["ack bitfield"] / 8) };
+}
+
+function readFrame(reader: Reader): FrameDescription {
+  const first = reader.integer(1);
+  const entry = FRAMES.find(({ first: low, more }) => first >= low && first <= low + more);
+  if (entry === undefined) return refuse(`R-35: no frame begins with ${first}`);
+  const frame = entry.read(reader, first);
+  if (entry.last === false && reader.done) refuse("R-31: the last message has a length");
+  return frame;
+}
+
+/** What a payload says, for a protocol of so many channels; or why it is refused as a whole (R-20). */
+export function decodePayload(
+  bytes: Uint8Array,
+  channels: number = LIMITS.channels,
+): PayloadDescription | Refusal {
+  try {
+    const reader = new Reader(bytes, channels);
+    const ack = readAck(reader);
+    const frames: FrameDescription[] = [];
+    while (!reader.done) frames.push(readFrame(reader));
+    const messages = frames.filter(({ kind }) => kind === "message").length;
+    if (messages > LIMITS["messages in a packet"]) refuse(`R-20: ${messages} messages`);
+    return { ack, frames };
+  } catch (error) {
+    if (error instanceof RefusedError) return { refused: error.message };
+    throw error;
+  }
+}
+
+// --- writing ---
+
+function writeFrame(writer: Writer, frame: FrameDescription, last: boolean): void {
+  const entry = FRAMES.find((each) => each.kind === frame.kind && (each.last ?? last) === last);
+  if (entry === undefined) throw new RangeError(`no row for ${frame.kind}`);
+  writer.integer(entry.first + (entry.more > 0 && "channel" in frame ? frame.channel : 0), 1);
+  entry.write(writer, frame);
+}
+
+/** The one byte string of a description (R-2). Throws RangeError when a field can't hold its value. */
+export function encodePayload({ ack, frames }: PayloadDescription): Uint8Array {
+  const writer = new Writer();
+  if (ack === null) {
+    writer.integer(0, 1);
+  } else {
+    writer.integer(0x80 + ack.bits.length, 1);
+    writer.integer(ack.latest, 2);
+    writer.integer(ack.delay, 2);
+    writer.raw(ack.bits);
+  }
+  for (const [index, frame] of frames.entries()) {
+    writeFrame(writer, frame, index === frames.length - 1);
+  }
+  return Uint8Array.from(writer.bytes);
+}
