@@ -85,7 +85,7 @@ export class Assembly {
   /** The block's progress since `takeProgress`. */
   #progress: BlockProgress | null = null;
 
-  constructor(policy: ChannelPolicy) {
+  constructor(policy: Pick<ChannelPolicy, "order">) {
     this.#order = policy.order;
   }
 
@@ -195,10 +195,10 @@ export class Assembly {
 
 /** What a peer has unfinished, channel by channel. */
 export class Assemblies {
-  readonly #policies: readonly ChannelPolicy[];
+  readonly #policies: readonly Pick<ChannelPolicy, "order">[];
   readonly #channels: (Assembly | undefined)[] = [];
 
-  constructor(policies: readonly ChannelPolicy[]) {
+  constructor(policies: readonly Pick<ChannelPolicy, "order">[]) {
     this.#policies = policies;
   }
 

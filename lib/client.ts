@@ -95,6 +95,7 @@ export function endError(end: Disconnect, protocol: Protocol): NetrtError {
     return new NetrtError("ERR_NETRT_PROTOCOL_MISMATCH", mismatchText(end, protocol));
   }
   if (end.reason === "timedOut") return stateError(CLIENT_TIMED_OUT);
+  if (end.reason === "failed") return new NetrtError("ERR_NETRT_IO", end.text);
   const text = end.text === "" ? "" : `: ${end.text}`;
   return new NetrtError("ERR_NETRT_CLOSED", `the connection was closed (${end.reason})${text}`);
 }
@@ -340,6 +341,16 @@ class Connecting<P extends Protocol> implements DriverEvents {
     }
     this.#driver.close();
     this.#reject(this.#end === null ? stateError(state) : endError(this.#end, this.#protocol));
+  }
+
+  failed(error: NetrtError): void {
+    this.#forgetSignal();
+    if (this.#client === null) {
+      this.#reject(error);
+      return;
+    }
+    this.#client.ended({ reason: "failed", text: error.message, local: true });
+    this.#client.gone();
   }
 
   turned(): void {

@@ -34,7 +34,9 @@ export type DisconnectReason =
   /** A message of a Critical channel could not be delivered. */
   | "undelivered"
   /** A host had no memory left for what the peer sends. */
-  | "resources";
+  | "resources"
+  /** The system took this side's socket away; `text` says with which error. */
+  | "failed";
 
 const REASONS = new Map<number, DisconnectReason>([
   [REASON_CLOSED, "closed"],

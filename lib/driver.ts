@@ -40,6 +40,7 @@ import {
   ringSet,
 } from "./engine/ring.js";
 import { HOST_PEERS, statsHostWord, statsWords } from "./engine/stats.js";
+import type { NetrtError } from "./errors.js";
 import { TickSchedule } from "./ticker.js";
 import {
   type Engine,
@@ -59,6 +60,13 @@ const BLOCKED_RETRY_US = 1000;
 const RELIEF_US = 1000;
 /** And how often blocks are fed that nothing else reminds us of (µs). */
 const BUSY_US = 10_000;
+/**
+ * How long handlers run before the engine gets a turn (ms): 64 KiB of small messages, a handler of 1 ms
+ * each, once kept a server silent for longer than a time-out (test/faults, slow handlers).
+ */
+const HANDLERS_MS_MAX = 20;
+/** Messages between two looks at the clock. */
+const HANDLERS_PER_LOOK = 8;
 /** Without any deadline the driver still looks after so long (µs): an hour. */
 const IDLE_US = 3_600_000_000;
 
@@ -73,6 +81,8 @@ export interface DriverEvents {
   packet(peer: number, number: number, acked: boolean, bytes: number): void;
   fate(peer: number, channel: number, tag: number, fate: number): void;
   clientState(state: number): void;
+  /** The engine can't go on, its socket is gone. It is closed; no other event comes after this one. */
+  failed(error: NetrtError): void;
   /** After the events of a turn. */
   turned(): void;
   tick?(tick: number): void;
@@ -117,6 +127,8 @@ export class Driver {
   #submittedHead: number;
   #waitingWishes: (() => void)[] = [];
   #draining = false;
+  /** Handlers took long, and the rest of the records waits for the next wake. */
+  #cut = false;
   #held = false;
   #flushAsked = false;
   #submitted = false;
@@ -289,8 +301,17 @@ export class Driver {
   // --- turns ---
 
   #turn(flags: number): void {
+    if (this.#closed) return;
     const startUs = this.engine.nowUs();
-    const turned = this.engine.turn(flags);
+    let turned: number;
+    try {
+      turned = this.engine.turn(flags);
+    } catch (error) {
+      // Every turn from here on would say the same: once is enough, and the rest is given back.
+      this.close();
+      this.#events.failed(error as NetrtError);
+      return;
+    }
     this.#turnUs += this.engine.nowUs() - startUs;
     // A turn that only sends says nothing about what still waits to be received.
     if ((flags & TURN_RECEIVE) !== 0) this.#more = (turned & TURNED_MORE) !== 0;
@@ -341,7 +362,7 @@ export class Driver {
     // A handler that threw leaves records behind it, and nothing else may ever wake us for them: but
     // an I/O thread, which adds to them at any time.
     const left = !this.#held && !this.#threaded && ringPeek(this.#completion) !== NO_ROOM;
-    const more = this.#more || left;
+    const more = this.#more || left || this.#cut;
     if (this.#paced) {
       const tickUs = (this.schedule as TickSchedule).nextDeadlineUs;
       this.engine.arm(more ? now : tickUs, false, flush);
@@ -360,13 +381,25 @@ export class Driver {
 
   // --- what a turn brought ---
 
-  /** Hands every record to the user. A record's memory is given back once its handler returned. */
+  /**
+   * Hands every record to the user, as far as there is time: the rest has its turn after the engine's.
+   * A record's memory is given back once its handler returned.
+   */
   #drain(): void {
     if (this.#draining || this.#closed || this.#held) return;
     this.#draining = true;
     const ring = this.#completion;
+    const untilMs = performance.now() + HANDLERS_MS_MAX;
+    let handled = 0;
+    this.#cut = false;
     try {
       for (let word = ringPeek(ring); word !== NO_ROOM; word = ringPeek(ring)) {
+        if (handled === HANDLERS_PER_LOOK) {
+          this.#cut = performance.now() >= untilMs;
+          if (this.#cut) return;
+          handled = 0;
+        }
+        handled += 1;
         ringNext(ring, word);
         this.#dispatch(word);
         if (this.#closed || this.#held) return;

@@ -120,6 +120,18 @@ export class NetrtError extends Error {
   }
 }
 
+/**
+ * Says that the system refuses datagrams. It does so for each of them, so the engines call this once a
+ * second at most, with how often it was since.
+ */
+export function warnOfSystem(bound: string, code: string, count: number): void {
+  const times = count === 1 ? "once" : `${count} times`;
+  process.emitWarning(`the system refused datagrams of ${bound}: ${code}, ${times}`, {
+    type: "NetrtWarning",
+    code,
+  });
+}
+
 /** Longest value text in a message, in characters: a whole token in an error helps nobody. */
 const GIVEN_TEXT_MAX = 80;
 

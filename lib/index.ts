@@ -47,7 +47,14 @@ export {
   type ServerOptions,
   type ServerStats,
 } from "./server.js";
-export type { ChannelStats, HostStats, PeerStats, RejectReason } from "./stats.js";
+export type {
+  ChannelStats,
+  HostStats,
+  PeerStats,
+  RejectReason,
+  SystemFaults,
+  TickStats,
+} from "./stats.js";
 export {
   type CriticalOptions,
   critical,

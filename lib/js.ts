@@ -28,7 +28,7 @@ import { DATAGRAMS_PER_TURN_MAX, PACKET_BYTES_MAX } from "./engine/limits.js";
 import { sealAvailable } from "./engine/seal.js";
 import { Host } from "./engine/slots.js";
 import { hostSubmit } from "./engine/submit.js";
-import { NetrtError } from "./errors.js";
+import { NetrtError, warnOfSystem } from "./errors.js";
 import {
   type Engine,
   type EngineOptions,
@@ -40,6 +40,8 @@ import {
   TURNED_MORE,
 } from "./turn.js";
 
+/** Below this, asking for less is of no use: it is under every system's default (bytes). */
+const SOCKET_BUFFER_BYTES_MIN = 65_536;
 /** Datagrams that may wait for a turn; beyond, they are dropped as a full kernel buffer would. */
 const WAITING_MAX = 8192;
 /** A turn this much later than asked for means that the event loop stood still (µs). */
@@ -50,6 +52,10 @@ const POLL_DATAGRAMS = 32;
 const BEHIND_TURNS_MAX = 256;
 /** Addresses remembered as text, so that a datagram costs no parsing and no formatting. */
 const TEXTS_MAX = 65_536;
+/** What only an ICMP message of somebody causes. */
+const ICMP_CODES = new Set(["ECONNREFUSED", "ECONNRESET", "ENOPROTOOPT", "ENOTSUP", "EPROTO"]);
+/** From one warning of what repeats with every datagram to the next (µs). */
+const WARNING_INTERVAL_US = 1_000_000;
 /** How long before a tick the timer gives way to turning the event loop (µs); see lib/ticker.ts. */
 const SPIN_US = 1500;
 
@@ -106,7 +112,12 @@ class JsEngine implements Engine {
     localLoss: 0,
     unreachable: 0,
     blocked: 0,
+    tooLarge: 0,
+    refused: 0,
   };
+  /** Refusals since the last warning, and when the next may come. */
+  #warnings = 0;
+  #warningDueUs = 0;
 
   constructor(options: EngineOptions, socket: Socket, bound: Address) {
     const config = options.config.slice();
@@ -121,14 +132,38 @@ class JsEngine implements Engine {
     this.#socket = socket;
     this.#onWake = options.onWake;
     socket.on("message", (bytes, from) => this.#arrived(bytes, from));
-    // Refused and unreachable are what ICMP claims, and anybody can forge it: counted, no more.
-    socket.on("error", () => {
-      this.#counters.unreachable += 1;
-    });
+    socket.on("error", (error: NodeJS.ErrnoException) => this.#refused(error.code ?? ""));
   }
 
   nowUs(): number {
     return nowUs();
+  }
+
+  /** Without a callback dgram keeps to itself what became of a datagram. */
+  readonly #sent = (error: NodeJS.ErrnoException | null): void => {
+    if (error !== null && !this.#closed) this.#refused(error.code ?? "");
+  };
+
+  /** What the system says of a datagram; native/io/fault.cc has the same in a table. */
+  #refused(code: string): void {
+    if (ICMP_CODES.has(code)) {
+      // What ICMP claims, and anybody can forge it: counted, no more.
+      this.#counters.refused += 1;
+    } else if (code === "ENOBUFS" || code === "ENOMEM") {
+      this.#counters.localLoss += 1;
+    } else if (code === "EMSGSIZE") {
+      this.#counters.tooLarge += 1;
+    } else {
+      this.#counters.unreachable += 1;
+      this.#warnings += 1;
+      const now = nowUs();
+      if (now < this.#warningDueUs) return;
+      this.#warningDueUs = now + WARNING_INTERVAL_US;
+      const { type, port, words } = this.bound;
+      const [a, b, c, d] = words;
+      warnOfSystem(formatAddress({ type, port, a, b, c, d }), code, this.#warnings);
+      this.#warnings = 0;
+    }
   }
 
   #address(from: RemoteInfo): Address {
@@ -255,7 +290,7 @@ class JsEngine implements Engine {
         // The socket keeps the bytes until the kernel took them; the batch is filled anew before.
         const bytes = Buffer.from(batch.bytes.subarray(start, start + batch.lengths[index]));
         const address = batch.addresses[index];
-        this.#socket.send(bytes, 0, bytes.length, address.port, this.#text(address));
+        this.#socket.send(bytes, 0, bytes.length, address.port, this.#text(address), this.#sent);
         this.#counters.sendCalls += 1;
         this.#counters.datagramsSent += 1;
       }
@@ -302,6 +337,21 @@ class JsEngine implements Engine {
   }
 }
 
+/**
+ * Asks for a kernel buffer, for half of it where that is refused, and so on. A small buffer is no
+ * fault: as an option of the socket it would have failed the whole open.
+ */
+function bufferAsk(bytes: number, ask: (bytes: number) => void): void {
+  for (let wanted = bytes; wanted >= SOCKET_BUFFER_BYTES_MIN; wanted /= 2) {
+    try {
+      ask(Math.floor(wanted));
+      return;
+    } catch {
+      // The half of it, then.
+    }
+  }
+}
+
 /** Opens the JavaScript engine; see `OpenEngine`. */
 export async function openJs(options: EngineOptions): Promise<Engine> {
   const seal = sealAvailable();
@@ -315,8 +365,6 @@ export async function openJs(options: EngineOptions): Promise<Engine> {
   const socket = createSocket({
     type: type === ADDRESS_IPV6 ? "udp6" : "udp4",
     ipv6Only: type === ADDRESS_IPV6,
-    recvBufferSize: options.socketBufferBytes,
-    sendBufferSize: options.socketBufferBytes,
     // Only literal addresses come here; asking a resolver for them would cost a turn each.
     lookup: (name, _options, done) => done(null, name, type === ADDRESS_IPV6 ? 6 : 4),
   });
@@ -329,6 +377,8 @@ export async function openJs(options: EngineOptions): Promise<Engine> {
     socket.close();
     throw openError(error as NodeJS.ErrnoException, text);
   }
+  bufferAsk(options.socketBufferBytes, (bytes) => socket.setRecvBufferSize(bytes));
+  bufferAsk(options.socketBufferBytes, (bytes) => socket.setSendBufferSize(bytes));
   const bound = new AddressOf();
   addressCopy(bound, { type, port: socket.address().port, a, b, c, d });
   return new JsEngine(options, socket, bound);

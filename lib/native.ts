@@ -12,7 +12,7 @@ import path from "node:path";
 import { getSystemErrorName } from "node:util";
 import workerThreads from "node:worker_threads";
 import { formatAddress } from "./address.js";
-import { NetrtError } from "./errors.js";
+import { NetrtError, warnOfSystem } from "./errors.js";
 import type { Engine, EngineOptions, IoMode, SocketAddress, SocketStats } from "./turn.js";
 
 /** Words of the page that the addon publishes; native/io/turn.h has the same names and values. */
@@ -20,9 +20,10 @@ export const PUBLISHED_DEADLINE = 0;
 export const PUBLISHED_PORT = 2;
 export const PUBLISHED_ERROR = 3;
 export const PUBLISHED_CALL = 4;
+export const PUBLISHED_COUNT = 5;
 /** Pairs of words (low, high), in the order of the fields of SocketStats. */
 export const PUBLISHED_COUNTERS = 8;
-export const PUBLISHED_WORDS = 26;
+export const PUBLISHED_WORDS = 30;
 
 /** Bits of the last word of a wanted socket; native/addon/addon.cc has the same. */
 const SOCKET_REUSE_PORT = 1;
@@ -30,6 +31,8 @@ const SOCKET_THREAD = 2;
 
 /** Answer of a turn beside lib/turn.ts's: the socket is gone. */
 export const TURNED_FAILED = 4;
+/** Answer of a turn: datagrams could not go. Once a second at most. */
+export const TURNED_WARNED = 8;
 
 /** The addon's functions. What they are given they check; a mistake throws a TypeError. */
 export interface Binding {
@@ -136,6 +139,8 @@ const COUNTER_NAMES = [
   "localLoss",
   "unreachable",
   "blocked",
+  "tooLarge",
+  "refused",
 ] as const satisfies readonly (keyof SocketStats)[];
 
 /**
@@ -177,6 +182,10 @@ class NativeEngine implements Engine {
   turn(flags: number): number {
     this.#check();
     const turned = this.#binding.turn(this.#id, flags);
+    if ((turned & TURNED_WARNED) !== 0) {
+      const code = getSystemErrorName(-this.#published[PUBLISHED_ERROR]);
+      warnOfSystem(formatBind(this.bound), code, this.#published[PUBLISHED_COUNT]);
+    }
     if ((turned & TURNED_FAILED) === 0) return turned;
     const cause = systemError("socket", this.#published[PUBLISHED_ERROR], formatBind(this.bound));
     throw new NetrtError("ERR_NETRT_IO", `the socket is gone: ${cause.code}`, { cause });

@@ -70,7 +70,7 @@ export interface NetcodeServerOptions extends LimitOptions, EngineChoiceOptions 
 }
 
 /** Why a client is gone. */
-export type NetcodeEnd = "disconnected" | "timedOut" | "closed";
+export type NetcodeEnd = "disconnected" | "timedOut" | "closed" | "failed";
 
 function endOf(reason: string): NetcodeEnd {
   if (reason === "timedOut") return "timedOut";
@@ -171,6 +171,8 @@ export interface NetcodeServerEvents {
   disconnect: [client: NetcodePeer, end: NetcodeEnd];
   /** A view into the ring: copy what you keep. */
   payload: [client: NetcodePeer, bytes: Uint8Array];
+  /** The system took the socket away (`ERR_NETRT_IO`): every client is gone. Thrown if nobody listens. */
+  error: [error: NetrtError];
 }
 
 /** A NETCODE 1.02 server; {@link createNetcodeServer} makes it. */
@@ -178,6 +180,7 @@ export class NetcodeServer extends EventEmitter<NetcodeServerEvents> {
   readonly #clients = new Map<number, NetcodePeer>();
   #driver!: Driver;
   #closing: Promise<void> | null = null;
+  #shutting = false;
   #whenEmpty: (() => void) | null = null;
 
   /** @internal */
@@ -221,6 +224,7 @@ export class NetcodeServer extends EventEmitter<NetcodeServerEvents> {
         packet: () => undefined,
         fate: () => undefined,
         clientState: () => undefined,
+        failed: (error) => this.#failed(error),
         turned: () => {
           if (this.#whenEmpty !== null && this.#isEmpty()) this.#whenEmpty();
         },
@@ -261,12 +265,24 @@ export class NetcodeServer extends EventEmitter<NetcodeServerEvents> {
     return this.#driver.peers === 0 && this.#clients.size === 0;
   }
 
+  /** The engine is closed already. */
+  #failed(error: NetrtError): void {
+    for (const handle of [...this.#clients.keys()]) this.#disconnected(handle, "failed");
+    if (this.#shutting) {
+      this.#whenEmpty?.();
+      return;
+    }
+    this.#closing = Promise.resolve();
+    this.emit("error", error);
+  }
+
   async #shutDown(): Promise<void> {
+    this.#shutting = true;
     for (const handle of this.#clients.keys()) {
       this.#driver.closePeer(handle, REASON_SHUTDOWN, NO_TEXT, false);
     }
     this.#driver.flush();
-    if (!this.#isEmpty()) {
+    if (!this.#isEmpty() && !this.#driver.closed) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, 1000);
         this.#whenEmpty = () => {
@@ -455,6 +471,15 @@ export async function connectNetcode(
           driver.close();
           reject(stateError(state));
         }
+      },
+      failed: (error) => {
+        forgetSignal();
+        if (client === null) {
+          reject(error);
+          return;
+        }
+        client.ended("failed");
+        client.moved(CLIENT_DISCONNECTED);
       },
       turned: () => undefined,
     },

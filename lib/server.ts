@@ -40,8 +40,15 @@ import {
 import { insecureKey } from "./insecure.js";
 import { checkMessage, Peer, readPeer, readTtl, type SendOptions } from "./peer.js";
 import { type ChannelName, checkProtocol, type MessageOf, type Protocol } from "./protocol.js";
-import { type ChannelStats, type HostStats, readChannelStats, readHostStats } from "./stats.js";
-import { type SlipBucket, TICK_RATE_MAX, TICK_RATE_MIN } from "./ticker.js";
+import {
+  type ChannelStats,
+  type HostStats,
+  readChannelStats,
+  readHostStats,
+  readTickStats,
+  type TickStats,
+} from "./stats.js";
+import { TICK_RATE_MAX, TICK_RATE_MIN } from "./ticker.js";
 
 /** Options of {@link createServer}. */
 export interface ServerOptions extends LimitOptions, EngineChoiceOptions {
@@ -114,28 +121,17 @@ export interface ServerEvents<P extends Protocol> {
    * comes after `close` was called.
    */
   tick: [tick: number];
+  /**
+   * The system took the socket away (`ERR_NETRT_IO`): every peer is gone, `close` follows. Without a
+   * listener the error is thrown, as any emitter's.
+   */
+  error: [error: NetrtError];
   /** The server is closed: no event comes after it. */
   close: [];
 }
 
 /** Statistics of a server. */
-export interface ServerStats<P extends Protocol> extends HostStats {
-  /** Ticks that ran. */
-  readonly ticks: number;
-  /** Ticks that never ran: they lay more than 250 ms back when the process got to them. */
-  readonly ticksSkipped: number;
-  /** How late ticks began, in µs: half of them no later than this. */
-  readonly tickSlipP50Us: number;
-  readonly tickSlipP99Us: number;
-  readonly tickSlipMaxUs: number;
-  /** The same in buckets: ticks up to 16 µs late, 32 µs and so on to 0.52 s, and later. */
-  readonly tickSlipHistogram: readonly SlipBucket[];
-  /**
-   * Mean time of a tick that the JavaScript thread spent in the engine, in µs: all of the I/O inline,
-   * the calls that show and flush messages with an I/O thread.
-   */
-  readonly transportUsPerTick: number;
-  readonly transportUsPerTickP99: number;
+export interface ServerStats<P extends Protocol> extends HostStats, TickStats {
   readonly channels: Readonly<Record<ChannelName<P>, ChannelStats>>;
 }
 
@@ -152,6 +148,8 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
   #driver!: Driver;
   #ticks = 0;
   #closing: Promise<void> | null = null;
+  /** From the first line of the shutdown on, which runs before its promise is known. */
+  #shutting = false;
   #whenEmpty: (() => void) | null = null;
   #forgetSignal: () => void = () => undefined;
 
@@ -201,6 +199,7 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
           this.#peers.get(handle)?.verdict(number, acked, bytes),
         fate: (handle, channel, tag, fate) => this.#peers.get(handle)?.fated(channel, tag, fate),
         clientState: () => undefined,
+        failed: (error) => this.#failed(error),
         turned: () => this.#turned(),
         tick: (tick) => {
           // A server that closes goes on with turns until its peers are gone, not with the simulation.
@@ -296,26 +295,14 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
 
   /** Counters of the socket, the ticks and the channels. */
   get stats(): ServerStats<P> {
-    const { schedule, transportUs, page } = this.#driver;
+    const { page } = this.#driver;
     const channels = {} as Record<ChannelName<P>, ChannelStats>;
     for (const [index, name] of this.protocol.channelNames.entries()) {
       channels[name as ChannelName<P>] = readChannelStats(page, index, this.#driver.assembled);
     }
-    const measured = schedule !== null && schedule.slip.count > 0;
     return {
       ...readHostStats(this.#driver),
-      ticks: this.#ticks,
-      ticksSkipped: schedule?.skippedTicks ?? 0,
-      tickSlipP50Us: measured ? schedule.slip.percentile(50) : 0,
-      tickSlipP99Us: measured ? schedule.slip.percentile(99) : 0,
-      tickSlipMaxUs: measured ? schedule.slip.max : 0,
-      tickSlipHistogram: schedule?.slipHistogram ?? [],
-      // One wake-up may run several late ticks, or none: the sum counts, not their mean.
-      transportUsPerTick:
-        this.#ticks > 0 && transportUs.count > 0
-          ? (transportUs.mean * transportUs.count) / this.#ticks
-          : 0,
-      transportUsPerTickP99: transportUs.count > 0 ? transportUs.percentile(99) : 0,
+      ...readTickStats(this.#driver, this.#ticks),
       channels,
     };
   }
@@ -340,9 +327,10 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
   }
 
   async #shutDown(text: Uint8Array, drain: boolean, timeout: number): Promise<void> {
+    this.#shutting = true;
     for (const peer of this.#peers.values()) peer.end(REASON_SHUTDOWN, text, drain);
     this.#driver.flush();
-    if (!this.#isEmpty()) {
+    if (!this.#isEmpty() && !this.#driver.closed) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, timeout);
         this.#whenEmpty = () => {
@@ -358,6 +346,25 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
     }
     this.emit("close");
     this.removeAllListeners();
+  }
+
+  /** The engine is closed already. A server that was closing anyway has nothing more to say. */
+  #failed(error: NetrtError): void {
+    for (const [handle] of this.#peers) {
+      this.#disconnected(handle, { reason: "failed", text: error.message, local: true });
+    }
+    if (this.#shutting) {
+      this.#whenEmpty?.();
+      return;
+    }
+    this.#closing = Promise.resolve();
+    this.#forgetSignal();
+    try {
+      this.emit("error", error);
+    } finally {
+      this.emit("close");
+      this.removeAllListeners();
+    }
   }
 
   // --- what the engine tells ---

@@ -60,8 +60,14 @@ export interface SocketStats {
   readonly kernelDrops: number;
   /** Sends that the kernel had no room for and lost. */
   readonly localLoss: number;
+  /** Sends without a route, or refused by a firewall. */
   readonly unreachable: number;
+  /** Sends that found the kernel's buffer full and went out later. */
   readonly blocked: number;
+  /** Sends that the kernel found too large for the path. */
+  readonly tooLarge: number;
+  /** Errors that somebody's ICMP message caused. */
+  readonly refused: number;
 }
 
 export interface Engine {

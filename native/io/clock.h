@@ -15,8 +15,10 @@
 
 namespace netrt {
 
-// A stamp older than this says nothing useful: the process stood still, or the clock was moved.
-constexpr uint64_t STAMP_AGE_MAX_US = 1000000;
+// A stamp older than this says nothing useful. Longer than any time-out that is sensible: what a
+// process finds after it stood still came when it came. With a second here, a stall of 5 s once
+// made each datagram that had waited look a second old, and the RTT 2 s long (test/faults, stalls).
+constexpr uint64_t STAMP_AGE_MAX_US = 60000000;
 
 // Two samples of (wall - monotonic) that differ by more than this, in ns, mean that the wall clock
 // was stepped. It lies above what reading two clocks in turn costs, and a step below it can't hurt

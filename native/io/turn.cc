@@ -115,9 +115,9 @@ void publish(Engine& engine, uint32_t turned) {
   pairSet(engine.published, PUBLISHED_DEADLINE, engine.deadlineUs);
   const SocketStats& stats = engine.socket.stats;
   const uint64_t counters[] = {
-      stats.receiveCalls,  stats.sendCalls,   stats.receivedDatagrams,
-      stats.sentDatagrams, stats.truncated,   stats.kernelDrops,
-      stats.localLoss,     stats.unreachable, stats.wouldBlock,
+      stats.receiveCalls, stats.sendCalls,   stats.receivedDatagrams, stats.sentDatagrams,
+      stats.truncated,    stats.kernelDrops, stats.localLoss,         stats.unreachable,
+      stats.wouldBlock,   stats.tooLarge,    stats.refused,
   };
   static_assert(PUBLISHED_COUNTERS + 2 * sizeof(counters) / sizeof(*counters) == PUBLISHED_WORDS,
                 "the counters end the page");
@@ -136,6 +136,13 @@ void gateSet(Engine& engine, bool gated) {
   engine.gate[RING_HEAD] = ring.head;
   engine.gate[RING_TAIL] = ring.tail;
   ring.control = engine.gate;
+}
+
+void faultPublish(Engine& engine, const Fault& fault, uint64_t count) {
+  wordSet(engine.published, PUBLISHED_ERROR, static_cast<uint32_t>(fault.error));
+  wordSet(engine.published, PUBLISHED_CALL, static_cast<uint32_t>(fault.call));
+  wordSet(engine.published, PUBLISHED_COUNT,
+          count > UINT32_MAX ? UINT32_MAX : static_cast<uint32_t>(count));
 }
 
 // An own address with port 0 is that of the bound port.
@@ -193,9 +200,12 @@ uint32_t engineTurn(Engine& engine, uint32_t flags) {
   if ((flags & TURN_TRANSMIT) != 0) turned |= transmit(engine);
   hostPublish(engine.host);
   publish(engine, turned);
+  SocketWarning warning;
   if ((turned & TURNED_FAILED) != 0) {
-    wordSet(engine.published, PUBLISHED_ERROR, static_cast<uint32_t>(engine.socket.fault.error));
-    wordSet(engine.published, PUBLISHED_CALL, static_cast<uint32_t>(engine.socket.fault.call));
+    faultPublish(engine, engine.socket.fault, 1);
+  } else if (socketWarning(engine.socket, engine.nowUs, warning)) {
+    faultPublish(engine, warning.fault, warning.count);
+    turned |= TURNED_WARNED;
   }
   return turned;
 }

@@ -32,15 +32,18 @@ constexpr uint32_t TURNED_MORE = 1;
 constexpr uint32_t TURNED_BLOCKED = 2;
 // The socket is gone; the page has the errno. There is nothing left but to close.
 constexpr uint32_t TURNED_FAILED = 4;
+// Datagrams could not go; the page has the errno, and how many. Once a second at most.
+constexpr uint32_t TURNED_WARNED = 8;
 
 // Words of the page that an engine publishes after each turn; lib/native.ts reads them.
 constexpr uint32_t PUBLISHED_DEADLINE = 0;
 constexpr uint32_t PUBLISHED_PORT = 2;
 constexpr uint32_t PUBLISHED_ERROR = 3;
 constexpr uint32_t PUBLISHED_CALL = 4;
+constexpr uint32_t PUBLISHED_COUNT = 5;
 // Pairs of words, in the order of lib/native.ts.
 constexpr uint32_t PUBLISHED_COUNTERS = 8;
-constexpr uint32_t PUBLISHED_WORDS = 26;
+constexpr uint32_t PUBLISHED_WORDS = 30;
 
 // A blocked engine tries again after this long: the kernel sends a buffer's worth in less.
 constexpr uint64_t BLOCKED_RETRY_US = 1000;

@@ -45,6 +45,7 @@ const HOST_NAMES = [
   "bytesOut",
   "datagramsPerSyscall",
   "kernelDrops",
+  "faults",
   "rejected",
   "channels",
 ];

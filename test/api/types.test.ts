@@ -155,7 +155,7 @@ test("netrt/netcode", () => {
       expectTypeOf(payload).toEqualTypeOf<Uint8Array>();
     });
     server.on("disconnect", (_client, end) => {
-      expectTypeOf(end).toEqualTypeOf<"disconnected" | "timedOut" | "closed">();
+      expectTypeOf(end).toEqualTypeOf<"disconnected" | "timedOut" | "closed" | "failed">();
     });
     // @ts-expect-error: no such event
     server.on("tick", () => undefined);

@@ -164,7 +164,17 @@ function freshOf(results: Uint8Array, count: number): Uint8Array {
 
 // --- frame ---
 
-const KIND = { HELLO: 1, SKIP: 2, CLOSE: 3, PING: 4, NACK: 5, MESSAGE: 128 } as const;
+const KIND = {
+  HELLO: 1,
+  SKIP: 2,
+  CLOSE: 3,
+  PING: 4,
+  NACK: 5,
+  FRAGMENT: 6,
+  BLOCK: 7,
+  WINDOW: 8,
+  MESSAGE: 128,
+} as const;
 
 export function frameTarget(twin: Twin, bytes: Uint8Array): string {
   const digest = new Digest();
@@ -206,6 +216,7 @@ function frameWrite(
 ): number {
   const { engine } = twin;
   const [kind, channel, id, offset, bytes, code, nameHash, channelCount] = frame;
+  const [total, piece, number] = frame.subarray(8);
   const body = payload.slice(offset, offset + bytes);
   switch (kind) {
     case KIND.HELLO: {
@@ -213,10 +224,16 @@ function frameWrite(
       const hashes = Uint32Array.from({ length: channelCount }, (_, index) =>
         view.getUint32(4 * index, true),
       );
-      return engine.helloWrite(out, at, code, nameHash, hashes);
+      return engine.helloWrite(out, at, code, nameHash, hashes, frame.slice(11, 14));
     }
     case KIND.SKIP:
       return engine.skipWrite(out, at, channel, id);
+    case KIND.WINDOW:
+      return engine.windowWrite(out, at, channel, id);
+    case KIND.FRAGMENT:
+      return engine.fragmentWrite(out, at, channel, id, piece, total, body);
+    case KIND.BLOCK:
+      return engine.blockWrite(out, at, channel, id, piece, total, body, number);
     case KIND.CLOSE:
       return engine.closeWrite(out, at, code, body);
     case KIND.PING:

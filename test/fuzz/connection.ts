@@ -6,7 +6,7 @@ import { ROLE_CLIENT, ROLE_SERVER } from "../../lib/engine/config.js";
 import { CHALLENGE_BODY_BYTES, MESSAGE_BYTES_MAX, PACKET_TYPES } from "../../lib/engine/limits.js";
 import { PACKET_CHALLENGE, PACKET_KEEP_ALIVE, PACKET_RESPONSE } from "../../lib/engine/packet.js";
 import { TTL_DEFAULT } from "../../lib/engine/ring.js";
-import type { EngineName } from "../lockstep/pair.js";
+import type { EngineName } from "../sim/pair.js";
 import { Machine } from "./machine.js";
 import { Peer, peerHello } from "./peer.js";
 import { addressOf, type Profile, profileTake } from "./profile.js";

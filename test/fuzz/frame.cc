@@ -26,11 +26,25 @@ void frameWrite(Writer& writer, uint8_t kind, const Frame& frame, const uint8_t*
   const size_t start = writer.offset;
   switch (kind) {
     case FRAME_HELLO:
-      helloWrite(writer, frame.code, frame.nameHash, frame.channelCount);
+      helloWrite(writer, frame.code, frame.nameHash, frame.channelCount, frame.payloadBytesMax,
+                 frame.packetRateMax, frame.byteRateMax);
       copy(writer, payload, frame.offset, size_t{4} * frame.channelCount);
       break;
     case FRAME_SKIP:
       skipWrite(writer, frame.channel, frame.id);
+      break;
+    case FRAME_WINDOW:
+      windowWrite(writer, frame.channel, frame.id);
+      break;
+    case FRAME_FRAGMENT:
+      fragmentHeadWrite(writer, frame.channel, frame.id, frame.index, frame.total);
+      copy(writer, payload, frame.offset, frame.bytes);
+      FUZZ_CHECK(writer.offset - start <= fragmentFrameBytes(false, frame.bytes));
+      break;
+    case FRAME_BLOCK:
+      blockHeadWrite(writer, frame.channel, frame.id, frame.number, frame.index, frame.total);
+      copy(writer, payload, frame.offset, frame.bytes);
+      FUZZ_CHECK(writer.offset - start <= fragmentFrameBytes(true, frame.bytes));
       break;
     case FRAME_CLOSE:
       closeWrite(writer, frame.code, payload + frame.offset, frame.bytes);
@@ -67,6 +81,7 @@ void frameTarget(const uint8_t* data, size_t size) {
   emit8(lawful ? 1 : 0);
   if (!lawful || bytes > ROOM / 2) return;
   readerSet(reader, payload, 0, bytes);
+  frame.payloadBytes = PAYLOAD_BYTES_MAX;
   FUZZ_CHECK(ackHeaderRead(reader, header));
   static uint8_t out[ROOM];
   Writer writer;
@@ -77,7 +92,8 @@ void frameTarget(const uint8_t* data, size_t size) {
   for (uint8_t kind = frameNext(reader, frame); kind != FRAME_END;
        kind = frameNext(reader, frame)) {
     FUZZ_CHECK(kind != FRAME_INVALID);
-    const bool pointing = kind == FRAME_MESSAGE || kind == FRAME_CLOSE || kind == FRAME_NACK;
+    const bool pointing = kind == FRAME_MESSAGE || kind == FRAME_CLOSE || kind == FRAME_NACK ||
+                          kind == FRAME_FRAGMENT || kind == FRAME_BLOCK;
     FUZZ_CHECK(!pointing || frame.offset + frame.bytes <= bytes);
     emit8(kind);
     frameWrite(writer, kind, frame, payload, reader.offset == reader.end);

@@ -15,7 +15,7 @@ import {
 import { PACKET_CHALLENGE, PACKET_DENIED, PACKET_RESPONSE } from "../../lib/engine/packet.js";
 import { SealKey, sealKeySet, sealPacket } from "../../lib/engine/seal.js";
 import { ChallengeToken, tokenChallengeWrite } from "../../lib/engine/token.js";
-import type { EngineName } from "../lockstep/pair.js";
+import type { EngineName } from "../sim/pair.js";
 import { ENTROPY, Machine } from "./machine.js";
 import { PEERS, Peer, requestSeal } from "./peer.js";
 import { addressOf, type Profile, profileTake } from "./profile.js";

@@ -5,7 +5,7 @@ import { ROLE_SERVER } from "../../lib/engine/config.js";
 import { MESSAGE_BYTES_MAX } from "../../lib/engine/limits.js";
 import { PACKET_DISCONNECT, PACKET_RESPONSE } from "../../lib/engine/packet.js";
 import { TTL_DEFAULT } from "../../lib/engine/ring.js";
-import type { EngineName } from "../lockstep/pair.js";
+import type { EngineName } from "../sim/pair.js";
 import { Machine } from "./machine.js";
 import { PEERS, Peer } from "./peer.js";
 import { addressOf, indexOf, type Profile, profileTake } from "./profile.js";

@@ -1,7 +1,7 @@
 /*
  * machine: one host under test in each engine, given the same calls, with its user. It mirrors
  * test/fuzz/machine.cc: what is done there to one host is done here to all engines' at once, and whatever comes out of
- * them is compared (test/lockstep/pair.ts). What has to hold of it is checked there.
+ * them is compared (test/sim/pair.ts). What has to hold of it is checked there.
  */
 import {
   CONFIG_PEERS_MAX,
@@ -30,7 +30,7 @@ import {
 } from "../../lib/engine/ring.js";
 import { HOST_PEERS, PEER_HANDLE, statsHostWord, statsPeerWord } from "../../lib/engine/stats.js";
 import { ADDRESS_WORDS } from "../hosts.js";
-import { type EngineName, Pair } from "../lockstep/pair.js";
+import { type EngineName, Pair } from "../sim/pair.js";
 import { indexOf, machineConfig, type Profile, START_SECONDS } from "./profile.js";
 import type { Digest } from "./targets.js";
 

@@ -205,7 +205,7 @@ size_t peerHello(const Machine& machine, uint8_t* out) {
   const HostConfig& config = machine.host.config;
   Writer writer;
   writerSet(writer, out, 0, PAYLOAD_BYTES_MAX);
-  helloWrite(writer, NETRT_VERSION, config.nameHash, config.channelCount);
+  helloWrite(writer, NETRT_VERSION, config.nameHash, config.channelCount, PAYLOAD_BYTES_MAX, 0, 0);
   for (uint32_t channel = 0; channel < config.channelCount; channel++) {
     writeU32(writer, config.policies[channel].hash);
   }

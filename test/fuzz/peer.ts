@@ -41,7 +41,7 @@ import {
   tokenPrivateWrite,
   tokenPublicWrite,
 } from "../../lib/engine/token.js";
-import { addressOf as addressFrom } from "../lockstep/tokens.js";
+import { addressOf as addressFrom } from "../sim/tokens.js";
 import { type Machine, PRIVATE_KEY } from "./machine.js";
 import { addressOf, PROTOCOL_HIGH, PROTOCOL_LOW, type Profile, START_SECONDS } from "./profile.js";
 
@@ -247,7 +247,7 @@ export function peerHello(machine: Machine): Uint8Array {
   const writer = new Writer();
   writerSet(writer, new Uint8Array(PAYLOAD_BYTES_MAX), 0, PAYLOAD_BYTES_MAX);
   const channels = config[CONFIG_CHANNELS];
-  helloWrite(writer, NETRT_VERSION, config[CONFIG_NAME_HASH], channels);
+  helloWrite(writer, NETRT_VERSION, config[CONFIG_NAME_HASH], channels, PAYLOAD_BYTES_MAX, 0, 0);
   for (let channel = 0; channel < channels; channel++) {
     writeU32(writer, config[CONFIG_POLICIES + channel * POLICY_WORDS + HASH_WORD]);
   }

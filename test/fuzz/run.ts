@@ -2,8 +2,8 @@
  * run: gives an input to a target over the engines that are named, and answers the digest of what came out.
  */
 import { jsEngine } from "../engine-probe-js.js";
-import type { EngineName } from "../lockstep/pair.js";
 import { jsProbe } from "../probe-js.js";
+import type { EngineName } from "../sim/pair.js";
 import type { Twin } from "../twins.js";
 import { bytesTarget, frameTarget, packetTarget, tokenTarget } from "./codec.js";
 import { connectionTarget } from "./connection.js";

@@ -10,7 +10,7 @@ import {
 } from "../../lib/engine/config.js";
 import { POLICY_WORDS } from "../../lib/engine/policy.js";
 import { TTL_DEFAULT } from "../../lib/engine/ring.js";
-import type { EngineName } from "../lockstep/pair.js";
+import type { EngineName } from "../sim/pair.js";
 import { Machine } from "./machine.js";
 import { identityOf } from "./peer.js";
 import { addressOf, type Profile, profileTake } from "./profile.js";

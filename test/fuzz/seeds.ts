@@ -19,7 +19,7 @@ import {
   pingWrite,
   skipWrite,
 } from "../../lib/engine/frame.js";
-import { PAYLOAD_BYTES_MAX, TOKEN_SERVERS_MAX } from "../../lib/engine/limits.js";
+import { NETRT_VERSION, PAYLOAD_BYTES_MAX, TOKEN_SERVERS_MAX } from "../../lib/engine/limits.js";
 import { packetHeaderWrite } from "../../lib/engine/packet.js";
 import {
   ChallengeToken,
@@ -81,7 +81,7 @@ function close(reason: number, bytes: number): Part {
 
 function hello(channels: number): Part {
   return (writer) => {
-    helloWrite(writer, 1, 0x66757a7a, channels);
+    helloWrite(writer, NETRT_VERSION, 0x66757a7a, channels, PAYLOAD_BYTES_MAX, 0, 0);
     for (let channel = 0; channel < channels; channel++) writeU32(writer, 0x1000 + channel);
   };
 }

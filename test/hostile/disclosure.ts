@@ -82,12 +82,15 @@ function challengeTold(body: Buffer, clientId: bigint, fill: number): void {
   check(token.userData.equals(own), "a challenge holds this client's user data");
 }
 
+const varintBytes = (value: number): number => (value < 128 ? 1 : 1 + varintBytes(value >>> 7));
+
 /** The bytes that a frame takes. */
 function frameBytes(frame: FrameValue, isLast: boolean): number {
   switch (frame.kind) {
     case "hello":
-      return 7 + 4 * frame.hashes.length;
+      return 15 + 4 * frame.hashes.length;
     case "skip":
+    case "window":
       return 4;
     case "close":
       return 3 + frame.text.length;
@@ -95,6 +98,10 @@ function frameBytes(frame: FrameValue, isLast: boolean): number {
       return 1;
     case "nack":
       return 5 + frame.bits.length;
+    case "fragment":
+      return 4 + varintBytes(frame.index) + varintBytes(frame.total) + frame.body.length;
+    case "block":
+      return 6 + varintBytes(frame.index) + varintBytes(frame.total) + frame.body.length;
     case "message": {
       const { length } = frame.body;
       const lengthBytes = length < 128 ? 1 : 2;

@@ -9,6 +9,8 @@
 /** The limits that the page prints; agreement.test.ts holds them to its table. */
 export const LIMITS = {
   payload: 1200,
+  message: 65536,
+  fragment: 1024,
   "messages in a packet": 64,
   channels: 64,
   "ack bitfield": 256,
@@ -16,6 +18,8 @@ export const LIMITS = {
 } as const;
 /** R-49 leaves the longest bitmap to the table of frames. */
 const NACK_BITMAP_BYTES_MAX = 32;
+/** R-56. */
+const BLOCK_BYTES_MAX = 16 * 1024 * 1024;
 /** R-4. */
 const VARINT_BYTES_MAX = 4;
 
@@ -26,8 +30,26 @@ export interface AckDescription {
   readonly bits: Uint8Array;
 }
 
+interface FragmentDescription {
+  readonly kind: "fragment";
+  readonly channel: number;
+  readonly id: number;
+  readonly index: number;
+  readonly total: number;
+  readonly body: Uint8Array;
+}
+
 export type FrameDescription =
-  | { readonly kind: "hello"; version: number; nameHash: number; hashes: readonly number[] }
+  | {
+      readonly kind: "hello";
+      version: number;
+      nameHash: number;
+      hashes: readonly number[];
+      limits: readonly [payloadBytes: number, packetRate: number, byteRate: number];
+    }
+  | FragmentDescription
+  | (Omit<FragmentDescription, "kind"> & { readonly kind: "block"; number: number })
+  | { readonly kind: "window"; channel: number; id: number }
   | { readonly kind: "skip"; channel: number; id: number }
   | { readonly kind: "close"; reason: number; text: Uint8Array }
   | { readonly kind: "ping" }
@@ -58,6 +80,8 @@ function refuse(why: string): never {
 /** Bounded reading, little-endian (R-1). */
 class Reader {
   #next = 0;
+  /** The longest payload that both ends take, as far as this payload tells (R-54, R-60). */
+  payload: number = LIMITS.payload;
 
   constructor(
     readonly bytes: Uint8Array,
@@ -158,6 +182,20 @@ function row<Name extends Kind>(entry: Row<Name>): Row {
   return entry as unknown as Row;
 }
 
+/** R-54, R-56: index, total, and the bytes that follow from them. */
+function readPiece(reader: Reader, block: boolean) {
+  const index = reader.varint();
+  const total = reader.varint();
+  const least = block ? 1 : reader.payload - 100 + 1;
+  const most = block ? BLOCK_BYTES_MAX : LIMITS.message;
+  if (total < least || total > most) refuse(`R-54, R-56: a whole of ${total} bytes`);
+  const room = reader.payload - 72;
+  const size = Math.min(room - (room % 64), LIMITS.fragment);
+  const count = Math.ceil(total / size);
+  if (index >= count + (block ? 1 : 0)) refuse(`R-54, R-56: no fragment ${index}`);
+  return { index, total, body: reader.take(Math.max(Math.min(size, total - index * size), 0)) };
+}
+
 /** The page's table of frames, row by row. */
 export const FRAMES: readonly Row[] = [
   row({
@@ -170,13 +208,19 @@ export const FRAMES: readonly Row[] = [
       const count = reader.integer(1);
       if (count < 1 || count > LIMITS.channels) refuse(`a hello of ${count} channels`);
       const nameHash = reader.integer(4);
+      const limits = [reader.integer(2), reader.integer(2), reader.integer(4)] as const;
+      if (limits[0] < 200 || limits[0] > LIMITS.payload) refuse(`payloads of ${limits[0]} bytes`);
+      reader.payload = Math.min(reader.payload, limits[0]);
       const hashes = Array.from({ length: count }, () => reader.integer(4));
-      return { kind: "hello", version, nameHash, hashes };
+      return { kind: "hello", version, nameHash, hashes, limits };
     },
-    write(writer, { version, nameHash, hashes }) {
+    write(writer, { version, nameHash, hashes, limits }) {
       writer.integer(version, 1);
       writer.integer(hashes.length, 1);
       writer.integer(nameHash, 4);
+      writer.integer(limits[0], 2);
+      writer.integer(limits[1], 2);
+      writer.integer(limits[2], 4);
       for (const hash of hashes) writer.integer(hash, 4);
     },
   }),
@@ -235,6 +279,55 @@ export const FRAMES: readonly Row[] = [
     },
   }),
   row({
+    kind: "fragment",
+    row: ["0x06", "fragment"],
+    first: 0x06,
+    more: 0,
+    read(reader) {
+      const channel = reader.channel();
+      const id = reader.integer(2);
+      return { kind: "fragment", channel, id, ...readPiece(reader, false) };
+    },
+    write(writer, { channel, id, index, total, body }) {
+      writer.integer(channel, 1);
+      writer.integer(id, 2);
+      writer.varint(index);
+      writer.varint(total);
+      writer.raw(body);
+    },
+  }),
+  row({
+    kind: "block",
+    row: ["0x07", "block"],
+    first: 0x07,
+    more: 0,
+    read(reader) {
+      const channel = reader.channel();
+      const id = reader.integer(2);
+      const number = reader.integer(2);
+      return { kind: "block", channel, id, number, ...readPiece(reader, true) };
+    },
+    write(writer, { channel, id, number, index, total, body }) {
+      writer.integer(channel, 1);
+      writer.integer(id, 2);
+      writer.integer(number, 2);
+      writer.varint(index);
+      writer.varint(total);
+      writer.raw(body);
+    },
+  }),
+  row({
+    kind: "window",
+    row: ["0x08", "window"],
+    first: 0x08,
+    more: 0,
+    read: (reader) => ({ kind: "window", channel: reader.channel(), id: reader.integer(2) }),
+    write(writer, { channel, id }) {
+      writer.integer(channel, 1);
+      writer.integer(id, 2);
+    },
+  }),
+  row({
     kind: "message",
     row: ["0x80 + channel", "message, last"],
     first: 0x80,
@@ -289,6 +382,16 @@ function readFrame(reader: Reader): FrameDescription {
   return frame;
 }
 
+/** R-20: one hello, ping and close; skips, windows and nacks each in the order of channels. */
+function checkPlaces(frames: readonly FrameDescription[]): void {
+  const last = new Map<Kind, number>();
+  for (const frame of frames) {
+    const place = "channel" in frame ? frame.channel : 0;
+    if (place <= (last.get(frame.kind) ?? -1)) refuse(`R-20: another ${frame.kind}`);
+    last.set(frame.kind, place);
+  }
+}
+
 /** What a payload says, for a protocol of so many channels; or why it is refused as a whole (R-20). */
 export function decodePayload(
   bytes: Uint8Array,
@@ -299,7 +402,9 @@ export function decodePayload(
     const ack = readAck(reader);
     const frames: FrameDescription[] = [];
     while (!reader.done) frames.push(readFrame(reader));
-    const messages = frames.filter(({ kind }) => kind === "message").length;
+    const carrying: readonly Kind[] = ["message", "fragment", "block"];
+    const messages = frames.filter(({ kind }) => carrying.includes(kind)).length;
+    checkPlaces(frames.filter(({ kind }) => !carrying.includes(kind)));
     if (messages > LIMITS["messages in a packet"]) refuse(`R-20: ${messages} messages`);
     return { ack, frames };
   } catch (error) {

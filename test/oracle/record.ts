@@ -1,11 +1,12 @@
 /*
- * Owns payloads as they went over a simulated network: worlds of test/lockstep, their datagrams opened with the keys that
+ * Owns payloads as they went over a simulated network: worlds of test/sim, their datagrams opened with the keys that
  * their sessions had.
  * Never keeps what an insider made: sessions that were tampered with are left out, so every payload is an engine's own.
  */
-import type { Session } from "../lockstep/ledger.js";
-import { World } from "../lockstep/world.js";
+
 import { type OpenedPacket, openPacket, PACKET_TYPES } from "../peers/netcode-packet.js";
+import type { Session } from "../sim/ledger.js";
+import { World } from "../sim/world.js";
 
 interface Datagram {
   readonly bytes: Uint8Array;
@@ -29,19 +30,19 @@ function openAny({ bytes, sessions }: Datagram, protocolId: bigint): OpenedPacke
  * NETCODE peers.
  */
 export function recordWorld(seed: number, steps: number, most: number): Uint8Array[] {
-  const world = new World(seed, ["js"]);
+  const world = new World({ seed, engines: () => ["js"] });
   const { ledger, network, profile } = world;
   try {
     if (profile.raw) return [];
     const datagrams: Datagram[] = [];
     const send = network.send.bind(network);
-    network.send = (from, to, bytes, nowUs) => {
+    network.send = (node, from, to, bytes, nowUs) => {
       if ((bytes[0] & 15) === PACKET_TYPES.payload) {
         // A client's latest session, or an older one that is saying goodbye.
         const sessions = ledger.sessions.slice(-3 * world.nodes.length);
         datagrams.push({ bytes: bytes.slice(), sessions });
       }
-      send(from, to, bytes, nowUs);
+      send(node, from, to, bytes, nowUs);
     };
     for (let step = 0; step < steps && datagrams.length < most; step++) world.step();
     const protocolId = BigInt(profile.protocolIdLo) + (BigInt(profile.protocolIdHi) << 32n);

@@ -7,6 +7,7 @@
 //   fates       at most one for each message, none missing once the connection has ended
 //   the end     after a connection's end was reported nothing of it is; when a drain ended by
 //               itself, all that it reported delivered had arrived
+import type { Assemblies } from "../../lib/assembly.js";
 import { FATE_DELIVERED, FATE_DROPPED, FATE_EXPIRED } from "../../lib/engine/channel.js";
 import { SimError } from "./pair.js";
 import type { ChannelPromise } from "./profile.js";
@@ -57,6 +58,10 @@ export class End {
   ) {
     this.lanes = Array.from({ length: channels }, () => new Lane());
   }
+
+  /** Messages that have come in part, and channels that its user has paused. */
+  assemblies: Assemblies | null = null;
+  readonly pauses = new Set<number>();
 
   get other(): End {
     return this.isServer ? this.session.client : this.session.server;

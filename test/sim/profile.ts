@@ -2,11 +2,14 @@
 import {
   CONFIG_ADDRESS_WORDS,
   CONFIG_ADDRESSES,
+  CONFIG_BYTE_RATE_MAX,
   CONFIG_CARRIEDS,
   CONFIG_CHANNELS,
   CONFIG_CHUNKS,
+  CONFIG_CONGESTION,
   CONFIG_MESSAGES,
   CONFIG_NAME_HASH,
+  CONFIG_PACKET_RATE_MAX,
   CONFIG_PAYLOAD_BYTES_MAX,
   CONFIG_PEERS_MAX,
   CONFIG_PENDING_MAX,
@@ -63,6 +66,11 @@ export interface Profile {
   readonly peersMax: number;
   readonly rate: number;
   readonly payloadBytesMax: number;
+  /** 0 none, 1 by delay, 2 binary. */
+  readonly congestion: number;
+  /** Packets and bytes a second that clients take; 0 for any number. */
+  readonly packetRateMax: number;
+  readonly byteRateMax: number;
   readonly queueBytesMax: number;
   readonly queueMessagesMax: number;
   readonly chunks: number;
@@ -90,6 +98,9 @@ export interface Profile {
 function pick<T>(random: Random, ...choices: readonly T[]): T {
   return choices[random.below(choices.length)];
 }
+
+/** A message of two fragments in a full payload, of four in a small one. */
+const LONG_BYTES = 1900;
 
 const STRATEGY_REAL_TIME = 1;
 const STRATEGY_TIME_SENSITIVE = 2;
@@ -122,7 +133,7 @@ function timeSensitiveWords(random: Random, bytesMax: number): number[] {
 
 function channelShape(random: Random, bytesLimit: number, bulk: boolean): ChannelShape {
   const bytesMax = Math.min(
-    pick(random, 40, 300, MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX),
+    pick(random, 40, 300, MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX, LONG_BYTES, LONG_BYTES),
     bytesLimit,
   );
   if (random.chance(bulk ? 10 : 35)) {
@@ -156,7 +167,7 @@ export function profileDraw(random: Random, faults: FaultSet, clients?: number):
   const drawn = 2 + random.below(CLIENTS_MAX - 1);
   const count = clients ?? drawn;
   const channels = raw ? 1 : many ? CHANNELS_MAX : 1 + random.below(6);
-  const bytesLimit = small ? 480 : MESSAGE_BYTES_MAX;
+  const bytesLimit = random.chance(60) ? LONG_BYTES : small ? 480 : MESSAGE_BYTES_MAX;
   return {
     raw,
     channels: Array.from({ length: channels }, () =>
@@ -168,6 +179,9 @@ export function profileDraw(random: Random, faults: FaultSet, clients?: number):
     peersMax: 1 + random.below(count + 1),
     rate: bulk ? 1_000_000_000 : pick(random, 20_000, 100_000, 1_250_000, 1_250_000, 1_000_000_000),
     payloadBytesMax: small ? 600 : PAYLOAD_BYTES_MAX,
+    congestion: raw ? 0 : pick(random, 0, 1, 1, 1, 2),
+    packetRateMax: pick(random, 0, 0, 0, 0, 100),
+    byteRateMax: pick(random, 0, 0, 0, 0, 50_000),
     queueBytesMax: bulk ? 262_144 : pick(random, 4096, 65_536, 262_144),
     queueMessagesMax: bulk ? 1024 : pick(random, 32, 256, 1024),
     chunks: tight ? 200 + random.below(400) : 8192,
@@ -209,6 +223,9 @@ export function profileConfig(profile: Profile, server: boolean, stranger: boole
   config[CONFIG_CHANNELS] = profile.channels.length;
   config[CONFIG_PAYLOAD_BYTES_MAX] = profile.payloadBytesMax;
   config[CONFIG_RATE] = profile.rate;
+  config[CONFIG_CONGESTION] = profile.congestion;
+  config[CONFIG_PACKET_RATE_MAX] = server ? 0 : profile.packetRateMax;
+  config[CONFIG_BYTE_RATE_MAX] = server ? 0 : profile.byteRateMax;
   config[CONFIG_QUEUE_BYTES_MAX] = profile.queueBytesMax;
   config[CONFIG_QUEUE_MESSAGES_MAX] = profile.queueMessagesMax;
   config[CONFIG_CHUNKS] = profile.chunks;

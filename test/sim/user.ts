@@ -1,6 +1,8 @@
 // user: the users of the hosts: what they send and close, and how they read what their host tells.
 
+import { Assemblies } from "../../lib/assembly.js";
 import {
+  FRAGMENT_RECORD_BYTES,
   NO_ROOM,
   RECORD_BROADCAST,
   RECORD_BYTES,
@@ -8,9 +10,12 @@ import {
   RECORD_CONNECT,
   RECORD_DISCONNECT,
   RECORD_FATE,
+  RECORD_FRAGMENT,
   RECORD_MESSAGE,
+  RECORD_PAUSE,
   RECORD_SEND,
   RECORD_STATE,
+  RECORD_WORDS,
   type Ring,
   ringNext,
   ringPeek,
@@ -32,7 +37,10 @@ const CLOSE_TEXT_MAX = 140;
 // --- what users do ---
 
 export function userActs(world: World, node: Node): void {
-  if (world.settling) return;
+  if (world.settling) {
+    userResumes(node);
+    return;
+  }
   const { random, profile } = world;
   if (!node.isServer && node.state <= 0 && random.chance(30)) world.connect(node);
   // One in a while drops its host without a word.
@@ -52,6 +60,7 @@ export function userActs(world: World, node: Node): void {
     if (random.chance(50)) sends(world, node, end);
   }
   if (node.isServer && live.length > 0 && random.chance(5)) broadcasts(world, node);
+  if (!profile.raw && live.length > 0 && random.chance(3)) wishes(world, node);
   // A message to a connection that never was.
   if (random.below(200) === 0) {
     node.pair.push(RECORD_SEND, [random.next32(), random.below(70), TTL_DEFAULT, 0], NOTHING);
@@ -61,6 +70,33 @@ export function userActs(world: World, node: Node): void {
 }
 
 const NOTHING = new Uint8Array(3);
+const ORDERS = ["none", "sequenced", "ordered"] as const;
+
+/** A user pauses a channel, or goes on: all of them, once the world settles. */
+function wishes(world: World, node: Node): void {
+  const { random, profile } = world;
+  const end = node.live[random.below(node.live.length)];
+  const channel = random.below(profile.channels.length);
+  const paused = random.chance(40) ? 1 : 0;
+  if (node.pair.push(RECORD_PAUSE, [end.handle, channel, 0, paused], NOTHING.subarray(0, 0))) {
+    if (paused === 1) end.pauses.add(channel);
+    else end.pauses.delete(channel);
+  }
+}
+
+/** Nobody waits for a user any more. */
+export function userResumes(node: Node): void {
+  for (const end of node.live) {
+    for (const channel of [...end.pauses]) {
+      const resumed = node.pair.push(
+        RECORD_PAUSE,
+        [end.handle, channel, 0, 0],
+        NOTHING.subarray(0, 0),
+      );
+      if (resumed) end.pauses.delete(channel);
+    }
+  }
+}
 
 function sizeOf(world: World, bytesMax: number): number {
   const { random } = world;
@@ -143,7 +179,13 @@ function reads(world: World, node: Node, ring: Ring, word: number): void {
       ended(world, node, handle, words[word + 4], words[word + 5] === 1);
       break;
     case RECORD_MESSAGE:
+      endOf(node, handle)
+        .assemblies?.peek(channel)
+        ?.whole(words[word + 4]);
       messageOf(world, endOf(node, handle), channel, payload);
+      break;
+    case RECORD_FRAGMENT:
+      fragmentOf(world, endOf(node, handle), channel, ring, word, payload);
       break;
     case RECORD_FATE:
       ledger.fate(endOf(node, handle), channel, words[word + 4], words[word + 5]);
@@ -158,6 +200,26 @@ function reads(world: World, node: Node, ring: Ring, word: number): void {
     default:
       throw new SimError(`a record of kind ${kind}, out of ${CHANNEL_COUNTERS}`);
   }
+}
+
+/** A fragment, put together as lib's users have it. */
+function fragmentOf(
+  world: World,
+  end: End,
+  channel: number,
+  { words }: Ring,
+  word: number,
+  payload: Uint8Array,
+): void {
+  const { channels, payloadBytesMax } = world.profile;
+  end.assemblies ??= new Assemblies(
+    channels.map(({ words: [order] }) => ({ order: ORDERS[order] })),
+  );
+  const body = payload.subarray(FRAGMENT_RECORD_BYTES);
+  const total = words[word + RECORD_WORDS];
+  const fragment = { key: words[word + 4], index: words[word + 5], total, body };
+  const message = end.assemblies.channel(channel).message(fragment, payloadBytesMax);
+  if (message !== null) messageOf(world, end, channel, message);
 }
 
 /** A message, as it is or as the canary has it. */

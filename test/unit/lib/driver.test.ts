@@ -94,6 +94,7 @@ const silent: DriverEvents = {
   packet: () => {},
   fate: () => {},
   clientState: () => {},
+  failed: () => {},
   turned: () => {},
 };
 
