@@ -127,6 +127,8 @@ export class Driver {
   #submittedBytes = 0;
   #submittedHead: number;
   #draining = false;
+  /** Handlers took long, and the rest of the records waits for the next wake. */
+  #cut = false;
   #held = false;
   #flushAsked = false;
   #submitted = false;
@@ -360,7 +362,7 @@ export class Driver {
     // A handler that threw leaves records behind it, and nothing else may ever wake us for them: but
     // an I/O thread, which adds to them at any time.
     const left = !this.#held && !this.#threaded && ringPeek(this.#completion) !== NO_ROOM;
-    const more = this.#more || left;
+    const more = this.#more || left || this.#cut;
     if (this.#paced) {
       const tickUs = (this.schedule as TickSchedule).nextDeadlineUs;
       this.engine.arm(more ? now : tickUs, false, flush);
@@ -372,6 +374,7 @@ export class Driver {
     if (this.schedule !== null) deadlineUs = Math.min(deadlineUs, this.schedule.nextDeadlineUs);
     const threaded = this.#threaded;
     if (threaded && this.waiters.size > 0) deadlineUs = Math.min(deadlineUs, now + RELIEF_US);
+    if (threaded && this.busy.size > 0) deadlineUs = Math.min(deadlineUs, now + BUSY_US);
     // Records that are held back are no news: an I/O thread would tell of them again and again.
     this.engine.arm(deadlineUs, !(threaded && this.#held), flush);
   }
@@ -388,10 +391,12 @@ export class Driver {
     const ring = this.#completion;
     const untilMs = performance.now() + HANDLERS_MS_MAX;
     let handled = 0;
+    this.#cut = false;
     try {
       for (let word = ringPeek(ring); word !== NO_ROOM; word = ringPeek(ring)) {
         if (handled === HANDLERS_PER_LOOK) {
-          if (performance.now() >= untilMs) return;
+          this.#cut = performance.now() >= untilMs;
+          if (this.#cut) return;
           handled = 0;
         }
         handled += 1;

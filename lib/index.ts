@@ -49,6 +49,7 @@ export type {
   PeerStats,
   RejectReason,
   SystemFaults,
+  TickStats,
 } from "./stats.js";
 export {
   type CriticalOptions,

@@ -40,8 +40,15 @@ import { placeMessage, prepareMessage, REFUSED } from "./message.js";
 import type { BroadcastOptions, ServerCloseOptions, ServerOptions } from "./options.js";
 import { Peer, readPeer, readTtl } from "./peer.js";
 import { type ChannelName, checkProtocol, type MessageOf, type Protocol } from "./protocol.js";
-import { type ChannelStats, type HostStats, readChannelStats, readHostStats } from "./stats.js";
-import { type SlipBucket, TICK_RATE_MAX, TICK_RATE_MIN } from "./ticker.js";
+import {
+  type ChannelStats,
+  type HostStats,
+  readChannelStats,
+  readHostStats,
+  readTickStats,
+  type TickStats,
+} from "./stats.js";
+import { TICK_RATE_MAX, TICK_RATE_MIN } from "./ticker.js";
 
 /** Events of a server. */
 export interface ServerEvents<P extends Protocol> {
@@ -64,23 +71,7 @@ export interface ServerEvents<P extends Protocol> {
 }
 
 /** Statistics of a server. */
-export interface ServerStats<P extends Protocol> extends HostStats {
-  /** Ticks that ran. */
-  readonly ticks: number;
-  /** Ticks that never ran: they lay more than 250 ms back when the process got to them. */
-  readonly ticksSkipped: number;
-  /** How late ticks began, in µs: half of them no later than this. */
-  readonly tickSlipP50Us: number;
-  readonly tickSlipP99Us: number;
-  readonly tickSlipMaxUs: number;
-  /** The same in buckets: ticks up to 16 µs late, 32 µs and so on to 0.52 s, and later. */
-  readonly tickSlipHistogram: readonly SlipBucket[];
-  /**
-   * Mean time of a tick that the JavaScript thread spent in the engine, in µs: all of the I/O inline,
-   * the calls that show and flush messages with an I/O thread.
-   */
-  readonly transportUsPerTick: number;
-  readonly transportUsPerTickP99: number;
+export interface ServerStats<P extends Protocol> extends HostStats, TickStats {
   readonly channels: Readonly<Record<ChannelName<P>, ChannelStats>>;
 }
 
@@ -252,21 +243,9 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
     for (const [index, name] of this.protocol.channelNames.entries()) {
       channels[name as ChannelName<P>] = readChannelStats(this.#driver, index);
     }
-    const measured = schedule !== null && schedule.slip.count > 0;
     return {
       ...readHostStats(this.#driver),
-      ticks: this.#ticks,
-      ticksSkipped: schedule?.skippedTicks ?? 0,
-      tickSlipP50Us: measured ? schedule.slip.percentile(50) : 0,
-      tickSlipP99Us: measured ? schedule.slip.percentile(99) : 0,
-      tickSlipMaxUs: measured ? schedule.slip.max : 0,
-      tickSlipHistogram: schedule?.slipHistogram ?? [],
-      // One wake-up may run several late ticks, or none: the sum counts, not their mean.
-      transportUsPerTick:
-        this.#ticks > 0 && transportUs.count > 0
-          ? (transportUs.mean * transportUs.count) / this.#ticks
-          : 0,
-      transportUsPerTickP99: transportUs.count > 0 ? transportUs.percentile(99) : 0,
+      ...readTickStats(this.#driver, this.#ticks),
       channels,
     };
   }

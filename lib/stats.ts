@@ -80,6 +80,7 @@ import {
   statsPeerWord,
   statsRejectWord,
 } from "./engine/stats.js";
+import type { SlipBucket } from "./ticker.js";
 
 const REJECTS = {
   /** Shorter than any packet, longer than any, or a request of another size than the standard's. */
@@ -365,5 +366,42 @@ export function readHostStats(driver: Driver): HostStats {
       refused: socket.refused,
     },
     rejected,
+  };
+}
+
+/** How a server's ticks ran. */
+export interface TickStats {
+  /** Ticks that ran. */
+  readonly ticks: number;
+  /** Ticks that never ran: they lay more than 250 ms back when the process got to them. */
+  readonly ticksSkipped: number;
+  /** How late ticks began, in µs: half of them no later than this. */
+  readonly tickSlipP50Us: number;
+  readonly tickSlipP99Us: number;
+  readonly tickSlipMaxUs: number;
+  /** The same in buckets: ticks up to 16 µs late, 32 µs and so on to 0.52 s, and later. */
+  readonly tickSlipHistogram: readonly SlipBucket[];
+  /**
+   * Mean time of a tick that the JavaScript thread spent in the engine, in µs: all of the I/O inline,
+   * the calls that show and flush messages with an I/O thread.
+   */
+  readonly transportUsPerTick: number;
+  readonly transportUsPerTickP99: number;
+}
+
+export function readTickStats(driver: Driver, ticks: number): TickStats {
+  const { schedule, transportUs } = driver;
+  const measured = schedule !== null && schedule.slip.count > 0;
+  return {
+    ticks,
+    ticksSkipped: schedule?.skippedTicks ?? 0,
+    tickSlipP50Us: measured ? schedule.slip.percentile(50) : 0,
+    tickSlipP99Us: measured ? schedule.slip.percentile(99) : 0,
+    tickSlipMaxUs: measured ? schedule.slip.max : 0,
+    tickSlipHistogram: schedule?.slipHistogram ?? [],
+    // One wake-up may run several late ticks, or none: the sum counts, not their mean.
+    transportUsPerTick:
+      ticks > 0 && transportUs.count > 0 ? (transportUs.mean * transportUs.count) / ticks : 0,
+    transportUsPerTickP99: transportUs.count > 0 ? transportUs.percentile(99) : 0,
   };
 }

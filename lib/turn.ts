@@ -23,7 +23,7 @@ export interface SocketAddress {
   readonly words: readonly [number, number, number, number];
 }
 
-/** `inline`: the caller's turns do all the work. `thread`: see {@link Engine.turn}. */
+/** `inline`: the caller's turns do all the work. `thread`: see the option `io`. */
 export type IoMode = "inline" | "thread";
 
 export interface EngineOptions {

@@ -1,7 +1,13 @@
 /*
  * A server of the workload on netrt, as its users write it: handlers in TypeScript, the public API.
  */
-import { createServer, type Peer, type Server, type ServerOptions } from "../../lib/index.js";
+import {
+  createServer,
+  type IoMode,
+  type Peer,
+  type Server,
+  type ServerOptions,
+} from "../../lib/index.js";
 import { MESSAGE_HEAD_BYTES, Messages, workload } from "../workload.js";
 import { Counters, obey, readOptions } from "./control.js";
 

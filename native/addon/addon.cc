@@ -243,10 +243,11 @@ bool turnThreaded(napi_env env, Tenant& tenant, uint32_t flags, uint32_t& turned
   Thread& thread = tenant.wake.thread;
   const bool flush = (flags & TURN_FLUSH) != 0;
   turned = thread.failed.load(std::memory_order_acquire) ? TURNED_FAILED : 0;
-  if (turned != 0 || (flags != 0 && !flush)) return true;
+  if (thread.warned.exchange(false, std::memory_order_acq_rel)) turned |= TURNED_WARNED;
+  if ((turned & TURNED_FAILED) != 0 || (flags != 0 && !flush)) return true;
   if (!submissionShow(env, tenant)) return false;
   if (flags == 0) {
-    turned = threadSubmit(thread);
+    turned |= threadSubmit(thread);
   } else if (tenant.unflushed) {
     tenant.unflushed = false;
     threadFlush(thread);

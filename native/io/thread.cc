@@ -112,6 +112,7 @@ Turned turnTake(Thread& thread) {
   const uint32_t turned = engineTurn(engine, flags);
   // What was ordered to go out and is not yet taken goes out when it is.
   thread.flushing = thread.flushing && !engineTookAll(engine);
+  if ((turned & TURNED_WARNED) != 0) thread.warned.store(true, std::memory_order_release);
   Turned result;
   result.failed = (turned & TURNED_FAILED) != 0;
   result.stalled = engine.inNext < engine.in.count;
@@ -231,6 +232,7 @@ Fault threadStart(Thread& thread, Engine& engine, WakeCallback callback, void* c
   thread.context = context;
   thread.order = ThreadOrder();
   thread.failed = false;
+  thread.warned = false;
   thread.flushing = false;
   thread.failureTold = false;
   thread.peersTold = engine.host.page[statsHostWord(HOST_PEERS)];

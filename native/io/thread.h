@@ -87,6 +87,7 @@ struct Thread {
   pthread_mutex_t engineLock = PTHREAD_MUTEX_INITIALIZER;
   std::atomic<bool> engineWanted{false};  // the owner waits for engineLock, and goes first
   std::atomic<bool> failed{false};        // the socket is gone; the page has the errno
+  std::atomic<bool> warned{false};        // datagrams could not go; the page has why
   // The thread's.
   bool flushing = false;  // a flush was ordered, and not all that it is about was taken yet
   bool failureTold = false;

@@ -25,12 +25,12 @@ uint64_t workUs() {
 }  // namespace
 
 TEST(threadExchangesWhileTheUserReadsRings) {
-  if (!ciphers()) return;
-  const std::unique_ptr<Pair> pair = makePair();
+  if (!sidesCiphers()) return;
+  const std::unique_ptr<Sides> pair = makeSides();
   NEED(pair->open());
   constexpr uint32_t MESSAGES = 20000;
   uint32_t sent[2] = {0, 0};
-  const bool done = run(pair->server, pair->client, [&] {
+  const bool done = sidesRun(pair->server, pair->client, [&] {
     pair->server.send(sent[0], MESSAGES, 4 + sent[0] % 200, 500);
     pair->client.send(sent[1], MESSAGES, 4 + sent[1] % 200, 500);
     return pair->server.received == MESSAGES && pair->client.received == MESSAGES;
@@ -44,21 +44,21 @@ TEST(threadExchangesWhileTheUserReadsRings) {
 // One message, one flush, one wake at a time: nothing that comes later makes up for one that is
 // lost.
 TEST(threadLosesNoFlushAndNoWake) {
-  if (!ciphers()) return;
-  const std::unique_ptr<Pair> pair = makePair();
+  if (!sidesCiphers()) return;
+  const std::unique_ptr<Sides> pair = makeSides();
   NEED(pair->open());
   Side& server = pair->server;
   uint32_t state = 1;
   for (uint32_t round = 0; round < 2000; round++) {
     NEED(pair->client.push(round, 8));
     pair->client.flush();
-    const uint64_t readUs = clockNowUs() + random32(state) % 100;
+    const uint64_t readUs = clockNowUs() + randomNext(state) % 100;
     while (clockNowUs() < readUs) {
     }
     // Armed after the message came, or before: either way it is told of.
     const uint32_t before = server.wakes;
     threadArm(server.thread, WAKER_NEVER, true);
-    for (uint32_t ms = 0; ms < PATIENCE_MS * 20 && server.wakes == before; ms++) usleep(50);
+    for (uint32_t ms = 0; ms < SIDES_PATIENCE_MS * 20 && server.wakes == before; ms++) usleep(50);
     NEED(server.wakes == before + 1);
     server.drain();
     NEED(server.received == round + 1);
@@ -66,8 +66,8 @@ TEST(threadLosesNoFlushAndNoWake) {
 }
 
 TEST(threadMakesRoomInAFullRing) {
-  if (!ciphers()) return;
-  const std::unique_ptr<Pair> pair = makePair();
+  if (!sidesCiphers()) return;
+  const std::unique_ptr<Sides> pair = makeSides();
   NEED(pair->open());
   Side& client = pair->client;
   uint32_t sent = 0;
@@ -78,13 +78,13 @@ TEST(threadMakesRoomInAFullRing) {
   CHECK(client.push(sent, 64));
   sent++;
   client.flush();
-  CHECK(run(pair->server, client, [&] { return pair->server.received == sent; }));
+  CHECK(sidesRun(pair->server, client, [&] { return pair->server.received == sent; }));
   CHECK(pair->server.ordered);
 }
 
 TEST(threadWaitsForAUserThatDoesNotRead) {
-  if (!ciphers()) return;
-  const std::unique_ptr<Pair> pair = makePair();
+  if (!sidesCiphers()) return;
+  const std::unique_ptr<Sides> pair = makeSides();
   NEED(pair->open());
   Side& server = pair->server;
   Side& client = pair->client;
@@ -95,7 +95,7 @@ TEST(threadWaitsForAUserThatDoesNotRead) {
   const auto full = [&] {
     return server.unreadBytes() > COMPLETION_CAPACITY - COMPLETION_RESERVE_BYTES;
   };
-  for (uint32_t ms = 0; ms < PATIENCE_MS && !full(); ms++) {
+  for (uint32_t ms = 0; ms < SIDES_PATIENCE_MS && !full(); ms++) {
     send();
     sleepMs(1);
   }
@@ -118,7 +118,7 @@ TEST(threadWaitsForAUserThatDoesNotRead) {
   CHECK(server.unreadBytes() <= COMPLETION_CAPACITY);
   // It reads, and all goes on.
   server.drain();
-  CHECK(run(server, client, [&] {
+  CHECK(sidesRun(server, client, [&] {
     send();
     return server.received == MESSAGES && client.received == 1;
   }));
@@ -158,23 +158,23 @@ TEST(threadTellsOfWhatWasThereBefore) {
   sleepMs(20);
   CHECK_EQUAL(side.wakes.load(), 0u);
   threadArm(side.thread, WAKER_NEVER, true);
-  for (uint32_t ms = 0; ms < PATIENCE_MS && side.wakes == 0; ms++) sleepMs(1);
+  for (uint32_t ms = 0; ms < SIDES_PATIENCE_MS && side.wakes == 0; ms++) sleepMs(1);
   CHECK_EQUAL(side.wakes.load(), 1u);
 }
 
 TEST(threadFlushesWhatComesWhileItIsAwake) {
-  if (!ciphers()) return;
-  const std::unique_ptr<Pair> pair = makePair();
+  if (!sidesCiphers()) return;
+  const std::unique_ptr<Sides> pair = makeSides();
   NEED(pair->open());
   Side& client = pair->client;
   const uint32_t before = client.wakes;
   client.hold = true;
   threadArm(client.thread, 0, false);
-  for (uint32_t ms = 0; ms < PATIENCE_MS && client.wakes == before; ms++) sleepMs(1);
+  for (uint32_t ms = 0; ms < SIDES_PATIENCE_MS && client.wakes == before; ms++) sleepMs(1);
   CHECK(client.push(0, 8));
   client.flush();
   client.hold = false;
-  for (uint32_t ms = 0; ms < PATIENCE_MS && client.waiting() == UINT32_MAX; ms++) sleepMs(1);
+  for (uint32_t ms = 0; ms < SIDES_PATIENCE_MS && client.waiting() == UINT32_MAX; ms++) sleepMs(1);
   CHECK(client.waiting() != UINT32_MAX);
   threadStop(client.thread);
   CHECK_EQUAL(client.engine->host.dirtyCount, 0u);
@@ -187,7 +187,7 @@ TEST(threadTakesTheLastOrder) {
   sleepMs(5);
   // Sooner than what it sleeps for: the bell rings.
   threadArm(side.thread, clockNowUs() + 1000, false);
-  for (uint32_t ms = 0; ms < PATIENCE_MS && side.wakes == 0; ms++) sleepMs(1);
+  for (uint32_t ms = 0; ms < SIDES_PATIENCE_MS && side.wakes == 0; ms++) sleepMs(1);
   CHECK_EQUAL(side.wakes.load(), 1u);
   threadArm(side.thread, clockNowUs() + 20000, false);
   threadArm(side.thread, WAKER_NEVER, false);
@@ -229,7 +229,7 @@ TEST(threadTakesDatagramsTogetherForAnOwnerWithTicks) {
   // Each gathering costs two calls at most, the second of which finds nothing.
   const uint64_t gatherings = (clockNowUs() - startUs) / GATHER_US + 4;
   CHECK(side.receiveCalls() - before <= 2 * gatherings);
-  for (uint32_t ms = 0; ms < PATIENCE_MS && side.datagrams() < DATAGRAMS; ms++) sleepMs(1);
+  for (uint32_t ms = 0; ms < SIDES_PATIENCE_MS && side.datagrams() < DATAGRAMS; ms++) sleepMs(1);
   CHECK_EQUAL(side.datagrams(), uint64_t{DATAGRAMS});
 }
 
@@ -242,7 +242,7 @@ TEST(threadSaysThatTheSocketIsGone) {
   NEED(pipe(ends) == 0);
   NEED(dup2(ends[0], side.engine->socket.handle) >= 0);
   threadFlush(side.thread);
-  for (uint32_t ms = 0; ms < PATIENCE_MS && side.wakes == 0; ms++) sleepMs(1);
+  for (uint32_t ms = 0; ms < SIDES_PATIENCE_MS && side.wakes == 0; ms++) sleepMs(1);
   CHECK_EQUAL(side.wakes.load(), 1u);
   CHECK(side.thread.failed.load());
   CHECK_EQUAL(threadSubmit(side.thread), TURNED_FAILED);
@@ -260,10 +260,10 @@ TEST(threadSaysThatTheSocketIsGone) {
 }
 
 TEST(threadStopsAtAnyMoment) {
-  if (!ciphers()) return;
+  if (!sidesCiphers()) return;
   const uint32_t handles = openHandles();
   for (uint32_t round = 0; round < 30; round++) {
-    const std::unique_ptr<Pair> pair = makePair();
+    const std::unique_ptr<Sides> pair = makeSides();
     NEED(pair->open());
     uint32_t sent = 0;
     while (pair->client.push(sent, 100)) sent++;

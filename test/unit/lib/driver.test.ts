@@ -95,6 +95,7 @@ const silent: DriverEvents = {
   failed: () => {},
   fate: () => {},
   clientState: () => {},
+  failed: () => {},
   turned: () => {},
 };
 
