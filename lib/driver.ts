@@ -65,6 +65,8 @@ const HANDLERS_MS_MAX = 20;
 const HANDLERS_PER_LOOK = 8;
 /** How often room for those who wait for it is looked for, where an I/O thread makes it (µs). */
 const RELIEF_US = 1000;
+/** And how often blocks are fed that nothing else reminds us of (µs). */
+const BUSY_US = 10_000;
 /** Without any deadline the driver still looks after so long (µs): an hour. */
 const IDLE_US = 3_600_000_000;
 

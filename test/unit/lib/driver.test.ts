@@ -92,7 +92,6 @@ const silent: DriverEvents = {
   message: () => {},
   fragment: () => {},
   packet: () => {},
-  failed: () => {},
   fate: () => {},
   clientState: () => {},
   failed: () => {},
