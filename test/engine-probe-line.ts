@@ -224,7 +224,7 @@ const machines: Channels = {
     delivery.deliveryRelease(channelOf(line, channel), outletOf(line), peer),
   deliveryDrop: (line, channel) => delivery.deliveryDrop(channelOf(line, channel), outletOf(line)),
   gapUpdate: (line, channel, nowUs, delayUs) =>
-    gap.gapUpdate(channelOf(line, channel), nowUs, delayUs),
+    gap.gapUpdate(channelOf(line, channel), nowUs, delayUs, 0),
   gapDeadlineUs: (line, channel) => gap.gapDeadlineUs(channelOf(line, channel)),
   gapExpire: (line, channel, nowUs) => gap.gapExpire(channelOf(line, channel), nowUs),
   gapMissing: (line, channel, bits) => gap.gapMissing(channelOf(line, channel), bits, 0),

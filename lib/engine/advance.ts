@@ -133,8 +133,11 @@ export function connectionAdvance(connection: Connection, shared: Shared, nowUs:
   }
   if (acksExpire(connection.sent, connection.rtt, nowUs)) {
     rttBackOff(connection.rtt);
-    congestionTimedOut(connection.congestion);
-    connectionRates(connection, nowUs);
+    // One alone is how a loss shows on a steady path; two without an ack between them are a silence.
+    if (connection.rtt.backoff > 1) {
+      congestionTimedOut(connection.congestion);
+      connectionRates(connection, nowUs);
+    }
   }
   connectionVerdicts(connection, shared, nowUs);
   for (const channel of connection.channels) {
@@ -144,7 +147,12 @@ export function connectionAdvance(connection: Connection, shared: Shared, nowUs:
   connectionBroken(connection, shared, nowUs);
   connectionRelease(connection, shared);
   for (const channel of connection.channels) {
-    gapUpdate(channel, nowUs, connectionNackDelayUs(connection));
+    gapUpdate(
+      channel,
+      nowUs,
+      connectionNackDelayUs(connection),
+      Math.trunc(connection.rtt.smoothedUs / 2),
+    );
   }
   connectionDrained(connection, shared, nowUs);
 }

@@ -110,6 +110,8 @@ export class Channel {
   /** The id that everything behind it waits for, and since when (µs); NO_ID for none. */
   gapId = NO_ID;
   gapUs = 0;
+  /** Half a round trip, when that was looked at last (µs). */
+  gapOneWayUs = 0;
   /** When what is missing is named next. */
   nackDueUs = NO_DEADLINE;
   /** The peer was told that our user has consumed everything below toldId, and knows it of knownId. */
@@ -147,6 +149,7 @@ export function channelReset(channel: Channel): void {
   channel.seen.fill(0);
   channel.gapId = NO_ID;
   channel.gapUs = 0;
+  channel.gapOneWayUs = 0;
   channel.nackDueUs = NO_DEADLINE;
   channel.blockFirst = null;
   channel.blockLast = null;
@@ -448,12 +451,14 @@ export function channelInWindow(channel: Channel, id: number): boolean {
   return id < Math.min(base, channel.consumedId) + CHANNEL_WINDOW;
 }
 
+/** Whether ids were given up that the receiver may not know of. */
+export function channelHoled(channel: Channel): boolean {
+  return channel.holeFirst !== NO_ID && channelSkipId(channel) > channel.holeFirst;
+}
+
+/** Whether no packet is on its way that tells of them. */
 export function channelSkipDue(channel: Channel): boolean {
-  return (
-    channel.holeFirst !== NO_ID &&
-    channel.skipping === NO_ID &&
-    channelSkipId(channel) > channel.holeFirst
-  );
+  return channel.skipping === NO_ID && channelHoled(channel);
 }
 
 /** What our user has consumed: what was handed over, but for what came since it paused. */

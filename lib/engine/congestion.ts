@@ -154,8 +154,10 @@ function roundEnded(congestion: Congestion, rtt: Rtt, acked: number, lost: numbe
     return;
   }
   const packets = acked + lost;
-  const lossy =
-    packets >= CONGESTION_LOSS_PACKETS && lost * 65536 >= packets * CONGESTION_LOSS_SHARE;
+  // A lossy link is none of ours: without a queue only heavy loss counts, as behind a policer.
+  const share =
+    delayUs >= CONGESTION_TARGET_US / 4 ? CONGESTION_LOSS_SHARE : 3 * CONGESTION_LOSS_SHARE;
+  const lossy = packets >= CONGESTION_LOSS_PACKETS && lost * 65536 >= packets * share;
   if (delayUs > CONGESTION_TARGET_US) {
     // What empties the queue, and a twentieth less: then whoever came late sees the path without it.
     const drained = Math.trunc(

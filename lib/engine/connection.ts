@@ -296,10 +296,9 @@ export function connectionDeadlineUs(connection: Connection, nowUs: number): num
   if (!sentReady(connection.sent)) {
     return deadlineUs;
   }
-  return Math.min(
-    deadlineUs,
-    Math.max(connectionDueUs(connection), pacingNextUs(connection.pacing, nowUs)),
-  );
+  const ackDueUs = Math.max(receivedDueUs(connection.received), connection.pacing.packetUs);
+  const dueUs = Math.max(connectionDueUs(connection), pacingNextUs(connection.pacing, nowUs));
+  return Math.min(deadlineUs, dueUs, ackDueUs);
 }
 
 /** When something wants to go out (µs): 0 for at once, NO_DEADLINE for not before more happens. */
@@ -323,7 +322,7 @@ export function connectionDueUs(connection: Connection): number {
   return dueUs;
 }
 
-/** Whether what asks for an ack may go out: the window has room. */
+/** Whether what asks for an ack may go out: the window has room. The budget is asked where a packet is begun. */
 export function connectionOpenWindow(connection: Connection): boolean {
   return congestionOpen(connection.congestion, connection.sent.flightBytes);
 }
@@ -354,17 +353,31 @@ export function connectionNackDelayUs(connection: Connection): number {
   return Math.min(Math.trunc(connection.rtt.smoothedUs / 8), NACK_DELAY_MAX_US);
 }
 
+/** Acks don't wait for the budget, but for the packets that a peer takes: their sender would count what they ack as lost. */
+function ackDue(connection: Connection, nowUs: number): boolean {
+  return nowUs >= Math.max(receivedDueUs(connection.received), connection.pacing.packetUs);
+}
+
 /** Whether a packet may go out now: something is due, and number and budget allow it. */
 export function connectionReady(connection: Connection, nowUs: number): boolean {
   if (nowUs < connectionDueUs(connection)) {
     return false;
   }
-  const closing = connection.state === CONNECTION_CLOSING;
-  return closing || (sentReady(connection.sent) && pacingReady(connection.pacing, nowUs));
+  if (connection.state === CONNECTION_CLOSING) {
+    return true;
+  }
+  return (
+    sentReady(connection.sent) &&
+    (pacingReady(connection.pacing, nowUs) || ackDue(connection, nowUs))
+  );
 }
 
 /** A flush has been served as far as it can be now: what stayed unsent is stale. */
 export function connectionFlushed(connection: Connection): void {
+  // Without one, what waits for a flush once became stale, and went out, with any packet (test/sim).
+  if (!connection.flushing) {
+    return;
+  }
   let left = false;
   for (const channel of connection.channels) {
     channelFlushed(channel);

@@ -264,6 +264,7 @@ function hold(
   }
   const message = messageCreate(outlet.pool)!;
   message.id = id;
+  message.rodeUs = 0;
   message.bytes = frame.bytes;
   message.total = frame.total;
   message.index = frame.index;

@@ -18,14 +18,42 @@ function arrivedEnd(channel: Channel): number {
   return channel.heldLast === null ? channel.expectedId : channel.heldLast.id + 1;
 }
 
+/** Whether a repair must be asked for with every packet: time alone ends the gap. */
+export function gapUrgent(channel: Channel): boolean {
+  return channel.gapId !== NO_ID && channel.policy.repair === REPAIR_NACK;
+}
+
+/**
+ * When the oldest of what is held came (µs). Each gap once had a time of its own, and what lay behind
+ * several of them waited for all (test/matrix).
+ */
+function heldSinceUs(channel: Channel, nowUs: number): number {
+  let sinceUs = nowUs;
+  for (let held = channel.heldFirst; held !== null; held = held.next) {
+    if (held.rodeUs === 0) {
+      held.rodeUs = nowUs;
+    }
+    sinceUs = Math.min(sinceUs, held.rodeUs);
+  }
+  return sinceUs;
+}
+
 /** After anything came: is an id missing, since when, and when is it named? */
-export function gapUpdate(channel: Channel, nowUs: number, delayUs: number): void {
+export function gapUpdate(
+  channel: Channel,
+  nowUs: number,
+  delayUs: number,
+  oneWayUs: number,
+): void {
+  const timely = channel.policy.repair === REPAIR_NACK;
+  const sinceUs = timely ? heldSinceUs(channel, nowUs) : nowUs;
+  channel.gapOneWayUs = oneWayUs;
   if (arrivedEnd(channel) === channel.expectedId || channel.heldFirst?.id === channel.expectedId) {
     channel.gapId = NO_ID;
     channel.nackDueUs = NO_DEADLINE;
   } else if (channel.gapId !== channel.expectedId) {
     channel.gapId = channel.expectedId;
-    channel.gapUs = nowUs;
+    channel.gapUs = sinceUs;
     if ((channel.policy.repair & REPAIR_NACK) !== 0) {
       channel.nackDueUs = Math.min(channel.nackDueUs, nowUs + delayUs);
     }
@@ -34,8 +62,9 @@ export function gapUpdate(channel: Channel, nowUs: number, delayUs: number): voi
 
 /** When a gap has waited for as long as a message of this channel is of interest (µs). */
 export function gapDeadlineUs(channel: Channel): number {
-  const waits = channel.gapId !== NO_ID && channel.policy.repair === REPAIR_NACK;
-  return waits ? channel.gapUs + channel.policy.expiryMs * 1000 : NO_DEADLINE;
+  // What came has been under way for half a round trip already.
+  const waitUs = Math.max(channel.policy.expiryMs * 1000 - channel.gapOneWayUs, 0);
+  return gapUrgent(channel) ? channel.gapUs + waitUs : NO_DEADLINE;
 }
 
 /** Passes a gap at its deadline; a later message of the channel waits no longer. */

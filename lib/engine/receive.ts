@@ -301,7 +301,12 @@ function channelFrame(
     default:
       result = deliveryReceive(channel, outlet, handle, frame, reader.bytes, holds);
   }
-  gapUpdate(channel, nowUs, connectionNackDelayUs(connection));
+  gapUpdate(
+    channel,
+    nowUs,
+    connectionNackDelayUs(connection),
+    Math.trunc(connection.rtt.smoothedUs / 2),
+  );
   connection.heldUp = connection.heldUp || result === RECEIVE_HELD;
   if (result === RECEIVE_VIOLATION) {
     violate(connection, shared, TEXT_MESSAGE, REJECT_PAYLOAD, nowUs);

@@ -15,7 +15,7 @@ import {
   type Outlet,
 } from "./channel.js";
 import { COPIES_ADAPTIVE, SEQUENCED_KEPT_MAX } from "./limits.js";
-import { ORDER_SEQUENCED } from "./policy.js";
+import { ORDER_SEQUENCED, REPAIR_NACK } from "./policy.js";
 import { type Message, messageForgetBody, messageRelease } from "./queue.js";
 import { TTL_DEFAULT } from "./ring.js";
 import { CHANNEL_BYTES_SENT, CHANNEL_FRAGMENTS_SENT, CHANNEL_SENT } from "./stats.js";
@@ -73,6 +73,11 @@ export function channelCarried(
   if (message.resend) {
     message.resend = false;
     channel.resends -= 1;
+    if (channel.policy.repair === REPAIR_NACK && message.copiesLeft === 0) {
+      // A second round trip rarely fits: a repair has a copy instead.
+      message.copiesLeft = 1;
+      channel.copying += 1;
+    }
     return RIDE_RESEND;
   }
   message.copiesLeft -= 1;

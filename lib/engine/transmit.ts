@@ -17,8 +17,8 @@ import {
 import { writeBytes, writerSet, writeU8, writeU32 } from "./bytes.js";
 import {
   type Channel,
+  channelHoled,
   channelMark,
-  channelSkipDue,
   channelSkipId,
   channelWindowDue,
 } from "./channel.js";
@@ -40,7 +40,7 @@ import {
   skipWrite,
   windowWrite,
 } from "./frame.js";
-import { gapMissing } from "./gap.js";
+import { gapMissing, gapUrgent } from "./gap.js";
 import {
   FAREWELL_INTERVAL_US,
   KEEP_ALIVE_BODY_BYTES,
@@ -53,7 +53,7 @@ import {
   STALL_RETRY_US,
   UNASKED_MAX,
 } from "./limits.js";
-import { pacingSpend } from "./pacing.js";
+import { pacingReady, pacingSpend } from "./pacing.js";
 import {
   PACKET_DISCONNECT,
   PACKET_KEEP_ALIVE,
@@ -229,7 +229,7 @@ function payloadTransmit(
   helloAdd(connection, shared, packet);
   marksAdd(connection, shared, packet);
   nacksAdd(connection, shared, nowUs);
-  const open = connectionOpenWindow(connection);
+  const open = connectionOpenWindow(connection) && pacingReady(connection.pacing, nowUs);
   if (open) {
     messagesFill(connection, shared, packet, nowUs);
   }
@@ -291,7 +291,8 @@ function helloAdd(connection: Connection, shared: Shared, packet: SentPacket): v
 /** Skips, then what our user has consumed. */
 function marksAdd(connection: Connection, shared: Shared, packet: SentPacket): void {
   for (const channel of connection.channels) {
-    if (channelSkipDue(channel) && markCarry(shared, packet, channel, CARRIED_SKIP)) {
+    // Four bytes in every packet until one is acked: a receiver that doesn't know waits for nothing.
+    if (channelHoled(channel) && markCarry(shared, packet, channel, CARRIED_SKIP)) {
       channel.skipping = channelSkipId(channel);
       skipWrite(shared.writer, channel.index, channel.skipping);
     }
@@ -325,7 +326,8 @@ function markCarry(shared: Shared, packet: SentPacket, channel: Channel, kind: n
 function nacksAdd(connection: Connection, shared: Shared, nowUs: number): void {
   const writer = shared.writer;
   for (const channel of connection.channels) {
-    if (nowUs < channel.nackDueUs || writer.end - writer.offset < NACK_BYTES_MAX) {
+    const due = nowUs >= channel.nackDueUs || gapUrgent(channel);
+    if (!due || writer.end - writer.offset < NACK_BYTES_MAX) {
       continue;
     }
     const bytes = gapMissing(channel, shared.nackBits, 0);

@@ -325,7 +325,7 @@ void deliveryInit(Napi::Object exports) {
 
 void gapInit(Napi::Object exports) {
   probeExport(exports, "gapUpdate", [](const Info& info) {
-    gapUpdate(channelIn(info), probeTime(info, 2), probeU32(info, 3));
+    gapUpdate(channelIn(info), probeTime(info, 2), probeU32(info, 3), 0);
   });
   probeExport(exports, "gapDeadlineUs", [](const Info& info) -> Value {
     return number(info, gapDeadlineUs(channelIn(info)));

@@ -95,8 +95,11 @@ void connectionAdvance(Connection& connection, Shared& shared, uint64_t nowUs) {
   }
   if (acksExpire(connection.sent, connection.rtt, nowUs)) {
     rttBackOff(connection.rtt);
-    congestionTimedOut(connection.congestion);
-    connectionRates(connection, nowUs);
+    // One alone is how a loss shows on a steady path; two without an ack between them are a silence.
+    if (connection.rtt.backoff > 1) {
+      congestionTimedOut(connection.congestion);
+      connectionRates(connection, nowUs);
+    }
   }
   connectionVerdicts(connection, shared, nowUs);
   for (uint32_t index = 0; index < connection.channelCount; index++) {
@@ -106,7 +109,8 @@ void connectionAdvance(Connection& connection, Shared& shared, uint64_t nowUs) {
   connectionBroken(connection, shared, nowUs);
   connectionRelease(connection, shared);
   for (uint32_t index = 0; index < connection.channelCount; index++) {
-    gapUpdate(connection.channels[index], nowUs, connectionNackDelayUs(connection));
+    gapUpdate(connection.channels[index], nowUs, connectionNackDelayUs(connection),
+              connection.rtt.smoothedUs / 2);
   }
   connectionDrained(connection, shared, nowUs);
 }

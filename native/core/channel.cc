@@ -39,6 +39,7 @@ void channelReset(Channel& channel) {
   std::fill(std::begin(channel.seen), std::end(channel.seen), 0);
   channel.gapId = NO_ID;
   channel.gapUs = 0;
+  channel.gapOneWayUs = 0;
   channel.nackDueUs = NO_DEADLINE;
   channel.blockFirst = nullptr;
   channel.blockLast = nullptr;
@@ -279,9 +280,12 @@ bool channelInWindow(const Channel& channel, int64_t id) {
   return id < std::min(base, channel.consumedId) + CHANNEL_WINDOW;
 }
 
+bool channelHoled(const Channel& channel) {
+  return channel.holeFirst != NO_ID && channelSkipId(channel) > channel.holeFirst;
+}
+
 bool channelSkipDue(const Channel& channel) {
-  return channel.holeFirst != NO_ID && channel.skipping == NO_ID &&
-         channelSkipId(channel) > channel.holeFirst;
+  return channel.skipping == NO_ID && channelHoled(channel);
 }
 
 int64_t channelMark(const Channel& channel) {

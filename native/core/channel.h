@@ -91,6 +91,8 @@ struct Channel {
   // The id that everything behind it waits for, and since when (µs); NO_ID for none.
   int64_t gapId = NO_ID;
   uint64_t gapUs = 0;
+  // Half a round trip, when that was looked at last (µs).
+  uint64_t gapOneWayUs = 0;
   // When what is missing is named next.
   uint64_t nackDueUs = NO_DEADLINE;
   // The peer was told that our user has consumed everything below toldId, and knows it of knownId.
@@ -156,6 +158,10 @@ int64_t channelSkipId(const Channel& channel);
 //
 bool channelInWindow(const Channel& channel, int64_t id);
 
+// Whether ids were given up that the receiver may not know of.
+bool channelHoled(const Channel& channel);
+
+// Whether no packet is on its way that tells of them.
 bool channelSkipDue(const Channel& channel);
 
 // What our user has consumed: what was handed over, but for what came since it paused.

@@ -74,8 +74,11 @@ void roundEnded(Congestion& congestion, const Rtt& rtt, uint32_t acked, uint32_t
   congestion.delayUs = static_cast<uint32_t>(delayUs);
   if (congestion.roundFlightBytes < congestion.windowBytes / 2) return;
   const uint64_t packets = uint64_t{acked} + lost;
-  const bool lossy = packets >= CONGESTION_LOSS_PACKETS &&
-                     uint64_t{lost} * 65536 >= packets * CONGESTION_LOSS_SHARE;
+  // A lossy link is none of ours: without a queue only heavy loss counts, as behind a policer.
+  const uint64_t share = delayUs >= CONGESTION_TARGET_US / 4 ? uint64_t{CONGESTION_LOSS_SHARE}
+                                                             : 3 * uint64_t{CONGESTION_LOSS_SHARE};
+  const bool lossy =
+      packets >= CONGESTION_LOSS_PACKETS && uint64_t{lost} * 65536 >= packets * share;
   if (delayUs > CONGESTION_TARGET_US) {
     // What empties the queue, and a twentieth less: then whoever came late sees the path without
     // it.

@@ -105,9 +105,11 @@ uint64_t connectionDeadlineUs(const Connection& connection, uint64_t nowUs) {
                            gapDeadlineUs(connection.channels[index])});
   }
   if (!sentReady(connection.sent)) return deadlineUs;
-  const uint64_t sendUs =
+  const uint64_t ackDueUs =
+      std::max(receivedDueUs(connection.received), connection.pacing.packetUs);
+  const uint64_t dueUs =
       std::max(connectionDueUs(connection), pacingNextUs(connection.pacing, nowUs));
-  return std::min(deadlineUs, sendUs);
+  return std::min({deadlineUs, dueUs, ackDueUs});
 }
 
 uint64_t connectionDueUs(const Connection& connection) {
@@ -152,13 +154,27 @@ uint64_t connectionNackDelayUs(const Connection& connection) {
   return std::min(uint64_t{connection.rtt.smoothedUs} / 8, NACK_DELAY_MAX_US);
 }
 
+namespace {
+
+// Acks don't wait for the budget, but for the packets that a peer takes: their sender would count
+// what they ack as lost.
+bool ackDue(const Connection& connection, uint64_t nowUs) {
+  return nowUs >= std::max(receivedDueUs(connection.received), connection.pacing.packetUs);
+}
+
+}  // namespace
+
 bool connectionReady(Connection& connection, uint64_t nowUs) {
   if (nowUs < connectionDueUs(connection)) return false;
-  const bool closing = connection.state == CONNECTION_CLOSING;
-  return closing || (sentReady(connection.sent) && pacingReady(connection.pacing, nowUs));
+  if (connection.state == CONNECTION_CLOSING) return true;
+  return sentReady(connection.sent) &&
+         (pacingReady(connection.pacing, nowUs) || ackDue(connection, nowUs));
 }
 
 void connectionFlushed(Connection& connection) {
+  // Without one, what waits for a flush once became stale, and went out, with any packet
+  // (test/sim).
+  if (!connection.flushing) return;
   bool left = false;
   for (uint32_t index = 0; index < connection.channelCount; index++) {
     channelFlushed(connection.channels[index]);

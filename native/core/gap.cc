@@ -16,16 +16,34 @@ int64_t arrivedEnd(const Channel& channel) {
   return channel.heldLast == nullptr ? channel.expectedId : channel.heldLast->id + 1;
 }
 
+// When the oldest of what is held came (µs). Each gap once had a time of its own, and what lay
+// behind several of them waited for all (test/matrix).
+uint64_t heldSinceUs(Channel& channel, uint64_t nowUs) {
+  uint64_t sinceUs = nowUs;
+  for (Message* held = channel.heldFirst; held != nullptr; held = held->next) {
+    if (held->rodeUs == 0) held->rodeUs = nowUs;
+    sinceUs = std::min(sinceUs, held->rodeUs);
+  }
+  return sinceUs;
+}
+
 }  // namespace
 
-void gapUpdate(Channel& channel, uint64_t nowUs, uint64_t delayUs) {
+bool gapUrgent(const Channel& channel) {
+  return channel.gapId != NO_ID && channel.policy->repair == REPAIR_NACK;
+}
+
+void gapUpdate(Channel& channel, uint64_t nowUs, uint64_t delayUs, uint64_t oneWayUs) {
+  const bool timely = channel.policy->repair == REPAIR_NACK;
+  const uint64_t sinceUs = timely ? heldSinceUs(channel, nowUs) : nowUs;
+  channel.gapOneWayUs = oneWayUs;
   const bool due = channel.heldFirst != nullptr && channel.heldFirst->id == channel.expectedId;
   if (arrivedEnd(channel) == channel.expectedId || due) {
     channel.gapId = NO_ID;
     channel.nackDueUs = NO_DEADLINE;
   } else if (channel.gapId != channel.expectedId) {
     channel.gapId = channel.expectedId;
-    channel.gapUs = nowUs;
+    channel.gapUs = sinceUs;
     if ((channel.policy->repair & REPAIR_NACK) != 0) {
       channel.nackDueUs = std::min(channel.nackDueUs, nowUs + delayUs);
     }
@@ -33,8 +51,10 @@ void gapUpdate(Channel& channel, uint64_t nowUs, uint64_t delayUs) {
 }
 
 uint64_t gapDeadlineUs(const Channel& channel) {
-  const bool waits = channel.gapId != NO_ID && channel.policy->repair == REPAIR_NACK;
-  return waits ? channel.gapUs + uint64_t{channel.policy->expiryMs} * 1000 : NO_DEADLINE;
+  // What came has been under way for half a round trip already.
+  const uint64_t expiryUs = uint64_t{channel.policy->expiryMs} * 1000;
+  const uint64_t waitUs = expiryUs > channel.gapOneWayUs ? expiryUs - channel.gapOneWayUs : 0;
+  return gapUrgent(channel) ? channel.gapUs + waitUs : NO_DEADLINE;
 }
 
 void gapExpire(Channel& channel, uint64_t nowUs) {

@@ -12,7 +12,10 @@
 namespace netrt {
 
 // After anything came: is an id missing, since when, and when is it named?
-void gapUpdate(Channel& channel, uint64_t nowUs, uint64_t delayUs);
+void gapUpdate(Channel& channel, uint64_t nowUs, uint64_t delayUs, uint64_t oneWayUs);
+
+// Whether a repair must be asked for with every packet: time alone ends the gap.
+bool gapUrgent(const Channel& channel);
 
 // When a gap has waited for as long as a message of this channel is of interest (µs).
 uint64_t gapDeadlineUs(const Channel& channel);

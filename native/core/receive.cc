@@ -188,7 +188,7 @@ bool channelFrame(Connection& connection, Shared& shared, const Reader& reader, 
   } else {
     result = deliveryReceive(channel, outlet, connection.handle, frame, reader.bytes, holds);
   }
-  gapUpdate(channel, nowUs, connectionNackDelayUs(connection));
+  gapUpdate(channel, nowUs, connectionNackDelayUs(connection), connection.rtt.smoothedUs / 2);
   connection.heldUp = connection.heldUp || result == RECEIVE_HELD;
   if (result == RECEIVE_VIOLATION) {
     violate(connection, shared, TEXT_MESSAGE, REJECT_PAYLOAD, nowUs);

@@ -53,6 +53,11 @@ uint32_t channelCarried(Channel& channel, Outlet& outlet, Message& message, int3
   if (message.resend) {
     message.resend = false;
     channel.resends -= 1;
+    if (channel.policy->repair == REPAIR_NACK && message.copiesLeft == 0) {
+      // A second round trip rarely fits: a repair has a copy instead.
+      message.copiesLeft = 1;
+      channel.copying += 1;
+    }
     return RIDE_RESEND;
   }
   message.copiesLeft -= 1;

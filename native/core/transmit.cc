@@ -141,7 +141,7 @@ size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, u
   helloAdd(connection, shared, packet);
   marksAdd(connection, shared, packet);
   nacksAdd(connection, shared, nowUs);
-  const bool open = connectionOpenWindow(connection);
+  const bool open = connectionOpenWindow(connection) && pacingReady(connection.pacing, nowUs);
   if (open) messagesFill(connection, shared, packet, nowUs);
   if (open && packet.carried == nullptr && connectionWants(connection)) {
     // A message that does not fit beside a hello, or a pool that is empty: packets without it would
@@ -206,7 +206,9 @@ bool markCarry(Shared& shared, SentPacket& packet, const Channel& channel, uint8
 void marksAdd(Connection& connection, Shared& shared, SentPacket& packet) {
   for (uint32_t index = 0; index < connection.channelCount; index++) {
     Channel& channel = connection.channels[index];
-    if (channelSkipDue(channel) && markCarry(shared, packet, channel, CARRIED_SKIP)) {
+    // Four bytes in every packet until one is acked: a receiver that doesn't know waits for
+    // nothing.
+    if (channelHoled(channel) && markCarry(shared, packet, channel, CARRIED_SKIP)) {
       channel.skipping = channelSkipId(channel);
       skipWrite(shared.writer, channel.index, channel.skipping);
     }
@@ -225,7 +227,8 @@ void nacksAdd(Connection& connection, Shared& shared, uint64_t nowUs) {
   Writer& writer = shared.writer;
   for (uint32_t index = 0; index < connection.channelCount; index++) {
     Channel& channel = connection.channels[index];
-    if (nowUs < channel.nackDueUs || writer.end - writer.offset < NACK_BYTES_MAX) continue;
+    const bool due = nowUs >= channel.nackDueUs || gapUrgent(channel);
+    if (!due || writer.end - writer.offset < NACK_BYTES_MAX) continue;
     const uint32_t bytes = gapMissing(channel, shared.nackBits, 0);
     nackWrite(writer, channel.index, channel.expectedId, bytes);
     writeBytes(writer, shared.nackBits, 0, bytes);

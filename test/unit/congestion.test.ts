@@ -86,6 +86,12 @@ describe.each(twins)("congestion control of $name by delay (R-58)", ({ engine })
     const before = round(7);
     expect(round(7, 9)).toBe(before + CONGESTION_STEP);
     expect(round(7, 11)).toBe(Math.trunc(((before + CONGESTION_STEP) * 7) / 10));
+    // Without a queue it is a lossy link, up to three times as much.
+    const clear = open(engine);
+    clear.round(7);
+    const first = clear.read().windowBytes;
+    expect(clear.round(3, 29)).toBe(first + CONGESTION_STEP);
+    expect(clear.round(3, 31)).toBe(Math.trunc(((first + CONGESTION_STEP) * 7) / 10));
     for (let trip = 0; trip < 40; trip++) round(7, 50);
     expect(round(7, 50)).toBe(CONGESTION_LOSS_FLOOR);
   });
