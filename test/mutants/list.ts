@@ -180,8 +180,8 @@ const time: readonly Mutant[] = [
     ),
     native: swap(
       "native/core/acks.cc",
-      "if (ackNumber(sent, received, latest)) sampleRtt",
-      "ackNumber(sent, received, latest);\n  if (recordOf(sent, latest)->number == latest) sampleRtt",
+      "const bool sampled = ackNumber(sent, received, latest) &&\n",
+      "ackNumber(sent, received, latest);\n  const bool sampled = recordOf(sent, latest)->number == latest &&\n",
     ),
   },
   {

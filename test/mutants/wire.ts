@@ -178,4 +178,41 @@ export const parsing: readonly Mutant[] = [
       "return !reader.failed;",
     ),
   },
+  {
+    name: "fragment-overlong",
+    bug: "the last fragment is as long as the others, and writes behind its message (ENet)",
+    gate: unit("frame"),
+    js: swap(
+      "lib/engine/fragment.ts",
+      "return start >= total ? 0 : Math.min(size, total - start);",
+      "return start >= total ? 0 : size;",
+    ),
+    native: swap(
+      "native/core/fragment.cc",
+      "return start >= total ? 0 : static_cast<uint32_t>(std::min(size, total - start));",
+      "return start >= total ? 0 : static_cast<uint32_t>(size);",
+    ),
+  },
+  {
+    name: "fragment-behind",
+    bug: "a fragment behind the last is taken, and counts as one that was missing",
+    gate: unit("frame"),
+    js: swap("lib/engine/frame.ts", "if (frame.index >= end) {", "if (frame.index > end) {"),
+    native: swap("native/core/frame.cc", "frame.index >= end", "frame.index > end"),
+  },
+  {
+    name: "fragments-uncounted",
+    bug: "fragments are not counted: one packet holds hundreds of a byte",
+    gate: { suite: "test/oracle/agreement.test.ts" },
+    js: swap(
+      "lib/engine/frame.ts",
+      "if (kind === FRAME_MESSAGE || kind === FRAME_FRAGMENT || kind === FRAME_BLOCK) {",
+      "if (kind === FRAME_MESSAGE) {",
+    ),
+    native: swap(
+      "native/core/frame.cc",
+      "if (kind == FRAME_MESSAGE || kind == FRAME_FRAGMENT || kind == FRAME_BLOCK) {",
+      "if (kind == FRAME_MESSAGE) {",
+    ),
+  },
 ];

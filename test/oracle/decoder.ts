@@ -16,6 +16,12 @@ export const LIMITS = {
   "ack bitfield": 256,
   "close text": 120,
 } as const;
+/** The table of frames: the least that a hello may tell as its longest payload. */
+const PAYLOAD_BYTES_MIN = 200;
+/** R-54: a message longer than a payload less this goes in fragments; a fragment has a payload less the other. */
+const WHOLE_LESS = 100;
+const FRAGMENT_LESS = 72;
+const FRAGMENT_STEP = 64;
 /** R-49 leaves the longest bitmap to the table of frames. */
 const NACK_BITMAP_BYTES_MAX = 32;
 /** R-56. */
@@ -80,13 +86,13 @@ function refuse(why: string): never {
 /** Bounded reading, little-endian (R-1). */
 class Reader {
   #next = 0;
-  /** The longest payload that both ends take, as far as this payload tells (R-54, R-60). */
-  payload: number = LIMITS.payload;
 
   constructor(
     readonly bytes: Uint8Array,
     /** How many channels the protocol has (R-20). */
     readonly channels: number,
+    /** The longest payload that both ends take, as far as is known (R-54, R-60). */
+    public payload: number,
   ) {}
 
   get done(): boolean {
@@ -186,11 +192,11 @@ function row<Name extends Kind>(entry: Row<Name>): Row {
 function readPiece(reader: Reader, block: boolean) {
   const index = reader.varint();
   const total = reader.varint();
-  const least = block ? 1 : reader.payload - 100 + 1;
+  const least = block ? 1 : reader.payload - WHOLE_LESS + 1;
   const most = block ? BLOCK_BYTES_MAX : LIMITS.message;
   if (total < least || total > most) refuse(`R-54, R-56: a whole of ${total} bytes`);
-  const room = reader.payload - 72;
-  const size = Math.min(room - (room % 64), LIMITS.fragment);
+  const room = reader.payload - FRAGMENT_LESS;
+  const size = Math.min(room - (room % FRAGMENT_STEP), LIMITS.fragment);
   const count = Math.ceil(total / size);
   if (index >= count + (block ? 1 : 0)) refuse(`R-54, R-56: no fragment ${index}`);
   return { index, total, body: reader.take(Math.max(Math.min(size, total - index * size), 0)) };
@@ -209,7 +215,8 @@ export const FRAMES: readonly Row[] = [
       if (count < 1 || count > LIMITS.channels) refuse(`a hello of ${count} channels`);
       const nameHash = reader.integer(4);
       const limits = [reader.integer(2), reader.integer(2), reader.integer(4)] as const;
-      if (limits[0] < 200 || limits[0] > LIMITS.payload) refuse(`payloads of ${limits[0]} bytes`);
+      if (limits[0] < PAYLOAD_BYTES_MIN || limits[0] > LIMITS.payload)
+        refuse(`payloads of ${limits[0]} bytes`);
       reader.payload = Math.min(reader.payload, limits[0]);
       const hashes = Array.from({ length: count }, () => reader.integer(4));
       return { kind: "hello", version, nameHash, hashes, limits };
@@ -396,9 +403,10 @@ function checkPlaces(frames: readonly FrameDescription[]): void {
 export function decodePayload(
   bytes: Uint8Array,
   channels: number = LIMITS.channels,
+  longest: number = LIMITS.payload,
 ): PayloadDescription | Refusal {
   try {
-    const reader = new Reader(bytes, channels);
+    const reader = new Reader(bytes, channels, longest);
     const ack = readAck(reader);
     const frames: FrameDescription[] = [];
     while (!reader.done) frames.push(readFrame(reader));

@@ -4,8 +4,10 @@
  * Never keeps what an insider made: sessions that were tampered with are left out, so every payload is an engine's own.
  */
 
+import { CONFIG_PAYLOAD_BYTES_MAX } from "../../lib/engine/config.js";
 import { type OpenedPacket, openPacket, PACKET_TYPES } from "../peers/netcode-packet.js";
 import type { Session } from "../sim/ledger.js";
+import { SimError } from "../sim/pair.js";
 import { World } from "../sim/world.js";
 
 interface Datagram {
@@ -14,22 +16,44 @@ interface Datagram {
   readonly sessions: readonly Session[];
 }
 
-function openAny({ bytes, sessions }: Datagram, protocolId: bigint): OpenedPacket | undefined {
-  for (const { keys, tampered } of sessions) {
+/** The payload in a datagram, and whose session it was of. */
+function openAny(
+  { bytes, sessions }: Datagram,
+  protocolId: bigint,
+): { opened: OpenedPacket; session: Session } | undefined {
+  for (const session of sessions) {
+    const { keys, tampered } = session;
     if (keys === null || tampered) continue;
     for (const key of [keys.clientToServerKey, keys.serverToClientKey]) {
       const opened = openPacket(bytes, key, protocolId);
-      if (opened !== undefined) return opened;
+      if (opened !== undefined) return { opened, session };
     }
   }
   return undefined;
+}
+
+export interface Recorded {
+  readonly bytes: Uint8Array;
+  /** The longest payload that both its ends take: what its fragments are cut by. */
+  readonly longest: number;
+}
+
+/** One step; false where the world itself found something wrong, which is for test/sim to tell. */
+function lives(world: World): boolean {
+  try {
+    world.step();
+    return true;
+  } catch (error) {
+    if (error instanceof SimError) return false;
+    throw error;
+  }
 }
 
 /**
  * The different payloads that the TypeScript engine's hosts sent in one world, at most so many; none in a world of bare
  * NETCODE peers.
  */
-export function recordWorld(seed: number, steps: number, most: number): Uint8Array[] {
+export function recordWorld(seed: number, steps: number, most: number): Recorded[] {
   const world = new World({ seed, engines: () => ["js"] });
   const { ledger, network, profile } = world;
   try {
@@ -44,13 +68,18 @@ export function recordWorld(seed: number, steps: number, most: number): Uint8Arr
       }
       send(node, from, to, bytes, nowUs);
     };
-    for (let step = 0; step < steps && datagrams.length < most; step++) world.step();
+    for (let step = 0; step < steps && datagrams.length < most; step++) {
+      if (!lives(world)) break;
+    }
     const protocolId = BigInt(profile.protocolIdLo) + (BigInt(profile.protocolIdHi) << 32n);
-    const payloads = new Map<string, Uint8Array>();
+    const payloads = new Map<string, Recorded>();
+    const limitOf = (node: number) => world.nodes[node].config[CONFIG_PAYLOAD_BYTES_MAX];
     for (const datagram of datagrams) {
-      const opened = openAny(datagram, protocolId);
-      if (opened === undefined) continue;
-      payloads.set(opened.body.toString("latin1"), Uint8Array.from(opened.body));
+      const found = openAny(datagram, protocolId);
+      if (found === undefined) continue;
+      const { body } = found.opened;
+      const longest = Math.min(limitOf(0), limitOf(found.session.node));
+      payloads.set(body.toString("latin1"), { bytes: Uint8Array.from(body), longest });
     }
     return [...payloads.values()];
   } finally {
