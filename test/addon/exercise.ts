@@ -48,11 +48,15 @@ async function exchange(): Promise<void> {
   closePair(pair);
 }
 
-const protocol = defineProtocol("exercise/1", { state: realTime(), chat: reliable() });
+const protocol = defineProtocol("exercise/1", {
+  state: realTime(),
+  chat: reliable({ messageBytesMax: 8000 }),
+});
 
-/** Through the API: a server with two clients, one of which leaves without a word. */
-async function talk(): Promise<void> {
+/** Through the API, with and without an I/O thread: a server with two clients, one of which leaves without a word. */
+async function talk(io: "inline" | "thread"): Promise<void> {
   const server = await createServer(protocol, {
+    io,
     address: "127.0.0.1:0",
     insecure: true,
     engine: "native",
@@ -65,7 +69,7 @@ async function talk(): Promise<void> {
   });
   const insecure = { insecure: true, address: server.address } as const;
   const clients = await Promise.all(
-    [1, 2].map(() => connect(protocol, insecure, { engine: "native" })),
+    [1, 2].map(() => connect(protocol, insecure, { engine: "native", io })),
   );
   let answered = 0;
   for (const client of clients) {
@@ -73,7 +77,8 @@ async function talk(): Promise<void> {
       answered += 1;
     });
     for (let message = 0; message < 20; message++) {
-      client.send("chat", new Uint8Array(message));
+      // The last of them in fragments.
+      client.send("chat", new Uint8Array(message < 19 ? message : 5000));
       client.send("state", new Uint8Array(100));
     }
   }
@@ -95,7 +100,8 @@ async function inWorker(): Promise<void> {
 
 for (let round = 0; round < (isMainThread ? ROUNDS : 1); round++) {
   await exchange();
-  await talk();
+  await talk("inline");
+  await talk("thread");
 }
 if (isMainThread) await inWorker();
 (globalThis as { gc?: () => void }).gc?.();

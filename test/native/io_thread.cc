@@ -252,7 +252,7 @@ TEST(threadSaysThatTheSocketIsGone) {
   sleepMs(20);
   CHECK_EQUAL(side.wakes.load(), 1u);
   threadArm(side.thread, 0, true);
-  for (uint32_t ms = 0; ms < PATIENCE_MS && side.wakes == 1; ms++) sleepMs(1);
+  for (uint32_t ms = 0; ms < SIDES_PATIENCE_MS && side.wakes == 1; ms++) sleepMs(1);
   CHECK_EQUAL(side.wakes.load(), 2u);
   side.close();
   ::close(ends[0]);

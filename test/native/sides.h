@@ -21,17 +21,17 @@
 
 namespace netrt::test {
 
-constexpr uint32_t PATIENCE_MS = 20000;
-constexpr uint32_t PROTOCOL_ID = 77;
+constexpr uint32_t SIDES_PATIENCE_MS = 20000;
+constexpr uint32_t SIDES_PROTOCOL_ID = 77;
 constexpr uint32_t RING_CAPACITY = 1 << 16;
 constexpr uint32_t COMPLETION_CAPACITY = 1 << 18;
 // The words of a policy: ordered, ack and nack, one copy, no expiry to speak of.
-constexpr uint32_t RELIABLE[] = {2, 3, 1, 0, 10000, 1, 1100, 3, 77};
-constexpr uint8_t KEY[KEY_BYTES] = {1, 2, 3};
+constexpr uint32_t SIDES_POLICY[] = {2, 3, 1, 0, 10000, 1, 1100, 3, 77};
+constexpr uint8_t SIDES_KEY[KEY_BYTES] = {1, 2, 3};
 
-inline void configSet(uint32_t* words, uint32_t role) {
+inline void sidesConfig(uint32_t* words, uint32_t role) {
   words[CONFIG_ROLE] = role;
-  words[CONFIG_PROTOCOL_LOW] = PROTOCOL_ID;
+  words[CONFIG_PROTOCOL_LOW] = SIDES_PROTOCOL_ID;
   words[CONFIG_PEERS_MAX] = 1;
   words[CONFIG_CHANNELS] = 1;
   words[CONFIG_PAYLOAD_BYTES_MAX] = 1200;
@@ -48,11 +48,11 @@ inline void configSet(uint32_t* words, uint32_t role) {
     words[CONFIG_ADDRESSES + 1] = ADDRESS_IPV4;
     words[CONFIG_ADDRESSES + 3] = 0x7f000001;
   }
-  std::memcpy(words + CONFIG_POLICIES, RELIABLE, sizeof(RELIABLE));
+  std::memcpy(words + CONFIG_POLICIES, SIDES_POLICY, sizeof(SIDES_POLICY));
 }
 
 // A token for the server at this port.
-inline bool tokenMake(uint16_t port, uint8_t* out) {
+inline bool sidesToken(uint16_t port, uint8_t* out) {
   const Address server = loopbackV4(port);
   PrivateToken inner;
   inner.clientId = 5;
@@ -62,7 +62,7 @@ inline bool tokenMake(uint16_t port, uint8_t* out) {
   inner.clientToServerKey[0] = 9;
   inner.serverToClientKey[0] = 8;
   ConnectToken token;
-  token.protocolId = PROTOCOL_ID;
+  token.protocolId = SIDES_PROTOCOL_ID;
   token.createTimestamp = clockWallSeconds();
   token.expireTimestamp = token.createTimestamp + 60;
   token.timeoutSeconds = inner.timeoutSeconds;
@@ -72,10 +72,10 @@ inline bool tokenMake(uint16_t port, uint8_t* out) {
   std::memcpy(token.serverToClientKey, inner.serverToClientKey, KEY_BYTES);
   token.nonce[0] = static_cast<uint8_t>(port);
   uint8_t associated[TOKEN_ASSOCIATED_BYTES];
-  tokenAssociatedData(PROTOCOL_ID, token.expireTimestamp, associated);
+  tokenAssociatedData(SIDES_PROTOCOL_ID, token.expireTimestamp, associated);
   SealScratch scratch;
   const bool sealed = sealScratchOpen(scratch) && tokenPrivateWrite(inner, token.privateBytes, 0) &&
-                      sealToken(scratch, KEY, token.nonce, associated, sizeof(associated),
+                      sealToken(scratch, SIDES_KEY, token.nonce, associated, sizeof(associated),
                                 token.privateBytes, 0, TOKEN_PRIVATE_PLAIN_BYTES) > 0;
   sealScratchClose(scratch);
   return sealed && tokenPublicWrite(token, out, 0);
@@ -123,10 +123,10 @@ struct Side {
   bool open(uint32_t role) {
     uint32_t config[CONFIG_WORDS] = {};
     const uint8_t entropy[ENTROPY_BYTES] = {static_cast<uint8_t>(role + 1)};
-    configSet(config, role);
+    sidesConfig(config, role);
     EngineOptions options = {};
     options.config = config;
-    options.privateKey = KEY;
+    options.privateKey = SIDES_KEY;
     options.entropy = entropy;
     options.submission = bytesOf(submissionMemory);
     options.submissionBytes = submissionMemory.size() * 8;
@@ -219,11 +219,11 @@ struct Side {
 // Reads both until `done`, as two users whose only hints are their wakes; a wake that is lost would
 // be a wait that never ends.
 template <typename Done>
-bool run(Side& left, Side& right, Done done) {
+bool sidesRun(Side& left, Side& right, Done done) {
   uint32_t seen[2] = {left.wakes, right.wakes};
   Side* sides[2] = {&left, &right};
   for (Side* side : sides) threadArm(side->thread, WAKER_NEVER, true);
-  for (uint32_t ms = 0; ms < PATIENCE_MS * 10; ms++) {
+  for (uint32_t ms = 0; ms < SIDES_PATIENCE_MS * 10; ms++) {
     for (uint32_t index = 0; index < 2; index++) {
       Side& side = *sides[index];
       if (side.wakes == seen[index]) continue;
@@ -237,29 +237,29 @@ bool run(Side& left, Side& right, Done done) {
   return false;
 }
 
-struct Pair {
+struct Sides {
   Side server;
   Side client;
 
   bool open() {
     uint8_t token[TOKEN_PUBLIC_BYTES];
     if (!server.open(ROLE_SERVER) || !client.open(ROLE_CLIENT)) return false;
-    if (!tokenMake(server.port(), token)) return false;
+    if (!sidesToken(server.port(), token)) return false;
     threadConnect(client.thread, token);
-    return run(server, client, [this] { return server.peer != 0 && client.peer != 0; });
+    return sidesRun(server, client, [this] { return server.peer != 0 && client.peer != 0; });
   }
 };
 
-inline std::unique_ptr<Pair> makePair() { return std::unique_ptr<Pair>(new Pair); }
+inline std::unique_ptr<Sides> makeSides() { return std::unique_ptr<Sides>(new Sides); }
 
-inline uint32_t random32(uint32_t& state) {
+inline uint32_t randomNext(uint32_t& state) {
   state ^= state << 13;
   state ^= state >> 17;
   state ^= state << 5;
   return state;
 }
 
-inline bool ciphers() {
+inline bool sidesCiphers() {
   if (sealInit() != nullptr) return true;
   std::printf("     no ciphers in this build: not run\n");
   return false;
