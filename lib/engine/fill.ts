@@ -41,18 +41,18 @@ import {
 } from "./stats.js";
 import { NO_DEADLINE } from "./timers.js";
 
-/** Chooses messages by rank, then writes them by channel and age, oldest first. */
+/** Chooses messages by rank, then writes them by channel and age, oldest first; how many. */
 export function messagesFill(
   connection: Connection,
   shared: Shared,
   packet: SentPacket,
   nowUs: number,
-): void {
+): number {
   const plan = shared.plan;
   planReset(plan, shared.writer.end - shared.writer.offset);
   if (shared.outlet.pool.carriedsFree < MESSAGES_PER_PACKET_MAX + CHANNELS_MAX) {
     copiesSchedule(connection, false, nowUs);
-    return;
+    return 0;
   }
   const channels = connection.channels;
   const order = shared.config.channelOrder;
@@ -69,6 +69,7 @@ export function messagesFill(
     ranksPlan(connection, shared);
   }
   planWrite(connection, shared, packet, nowUs);
+  return plan.count;
 }
 
 /** What rides in the room that the newest real-time messages leave. */

@@ -19,6 +19,7 @@ import {
   type Channel,
   channelHoled,
   channelMark,
+  channelSkipDue,
   channelSkipId,
   channelWindowDue,
 } from "./channel.js";
@@ -227,13 +228,11 @@ function payloadTransmit(
   const packet = sentAdd(connection.sent, nowUs, 0, false);
   packet.reported = connection.received.latest;
   helloAdd(connection, shared, packet);
-  marksAdd(connection, shared, packet);
+  const told = marksAdd(connection, shared, packet);
   nacksAdd(connection, shared, nowUs);
   const open = connectionOpenWindow(connection) && pacingReady(connection.pacing, nowUs);
-  if (open) {
-    messagesFill(connection, shared, packet, nowUs);
-  }
-  if (open && packet.carried === null && connectionWants(connection)) {
+  const messages = open ? messagesFill(connection, shared, packet, nowUs) : 0;
+  if (open && !told && messages === 0 && connectionWants(connection)) {
     // A message that does not fit beside a hello, or a pool that is empty: packets without it would
     // follow each other as fast as the budget allows (test/lockstep).
     connection.stalledUntilUs = nowUs + STALL_RETRY_US;
@@ -288,21 +287,26 @@ function helloAdd(connection: Connection, shared: Shared, packet: SentPacket): v
   connection.helloInFlight += 1;
 }
 
-/** Skips, then what our user has consumed. */
-function marksAdd(connection: Connection, shared: Shared, packet: SentPacket): void {
+/** Skips, then what our user has consumed; whether one of them was due. */
+function marksAdd(connection: Connection, shared: Shared, packet: SentPacket): boolean {
+  let told = false;
   for (const channel of connection.channels) {
+    const due = channelSkipDue(channel);
     // Four bytes in every packet until one is acked: a receiver that doesn't know waits for nothing.
     if (channelHoled(channel) && markCarry(shared, packet, channel, CARRIED_SKIP)) {
+      told = told || due;
       channel.skipping = channelSkipId(channel);
       skipWrite(shared.writer, channel.index, channel.skipping);
     }
   }
   for (const channel of connection.channels) {
     if (channelWindowDue(channel) && markCarry(shared, packet, channel, CARRIED_WINDOW)) {
+      told = true;
       channel.toldId = channelMark(channel);
       windowWrite(shared.writer, channel.index, channel.toldId);
     }
   }
+  return told;
 }
 
 /** Notes that the packet carries a channel's id; false when there is no room or no record for it. */

@@ -20,12 +20,12 @@ void copiesSchedule(Connection& connection, bool first, uint64_t nowUs);
 
 }  // namespace
 
-void messagesFill(Connection& connection, Shared& shared, SentPacket& packet, uint64_t nowUs) {
+uint32_t messagesFill(Connection& connection, Shared& shared, SentPacket& packet, uint64_t nowUs) {
   Plan& plan = shared.plan;
   planReset(plan, shared.writer.end - shared.writer.offset);
   if (shared.outlet->pool.carriedsFree < MESSAGES_PER_PACKET_MAX + CHANNELS_MAX) {
     copiesSchedule(connection, false, nowUs);
-    return;
+    return 0;
   }
   Channel* channels = connection.channels;
   const uint32_t* order = shared.config->channelOrder;
@@ -45,6 +45,7 @@ void messagesFill(Connection& connection, Shared& shared, SentPacket& packet, ui
     ranksPlan(connection, shared);
   }
   planWrite(connection, shared, packet, nowUs);
+  return plan.count;
 }
 
 namespace {

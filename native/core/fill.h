@@ -12,8 +12,8 @@
 
 namespace netrt {
 
-// Chooses messages by rank, then writes them by channel and age, oldest first.
-void messagesFill(Connection& connection, Shared& shared, SentPacket& packet, uint64_t nowUs);
+// Chooses messages by rank, then writes them by channel and age, oldest first; how many.
+uint32_t messagesFill(Connection& connection, Shared& shared, SentPacket& packet, uint64_t nowUs);
 
 }  // namespace netrt
 

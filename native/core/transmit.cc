@@ -23,7 +23,7 @@ size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, u
                        size_t offset);
 void ackWrite(Connection& connection, Shared& shared, uint64_t nowUs);
 void helloAdd(Connection& connection, Shared& shared, SentPacket& packet);
-void marksAdd(Connection& connection, Shared& shared, SentPacket& packet);
+bool marksAdd(Connection& connection, Shared& shared, SentPacket& packet);
 void nacksAdd(Connection& connection, Shared& shared, uint64_t nowUs);
 void keepAliveAdd(Connection& connection, Shared& shared, uint64_t nowUs, size_t acksEnd);
 
@@ -139,11 +139,11 @@ size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, u
   SentPacket& packet = *sentAdd(connection.sent, nowUs, 0, false);
   packet.reported = connection.received.latest;
   helloAdd(connection, shared, packet);
-  marksAdd(connection, shared, packet);
+  const bool told = marksAdd(connection, shared, packet);
   nacksAdd(connection, shared, nowUs);
   const bool open = connectionOpenWindow(connection) && pacingReady(connection.pacing, nowUs);
-  if (open) messagesFill(connection, shared, packet, nowUs);
-  if (open && packet.carried == nullptr && connectionWants(connection)) {
+  const uint32_t messages = open ? messagesFill(connection, shared, packet, nowUs) : 0;
+  if (open && !told && messages == 0 && connectionWants(connection)) {
     // A message that does not fit beside a hello, or a pool that is empty: packets without it would
     // follow each other as fast as the budget allows (test/lockstep).
     connection.stalledUntilUs = nowUs + STALL_RETRY_US;
@@ -202,13 +202,16 @@ bool markCarry(Shared& shared, SentPacket& packet, const Channel& channel, uint8
   return true;
 }
 
-// Skips, then what our user has consumed.
-void marksAdd(Connection& connection, Shared& shared, SentPacket& packet) {
+// Skips, then what our user has consumed; whether one of them was due.
+bool marksAdd(Connection& connection, Shared& shared, SentPacket& packet) {
+  bool told = false;
   for (uint32_t index = 0; index < connection.channelCount; index++) {
     Channel& channel = connection.channels[index];
+    const bool due = channelSkipDue(channel);
     // Four bytes in every packet until one is acked: a receiver that doesn't know waits for
     // nothing.
     if (channelHoled(channel) && markCarry(shared, packet, channel, CARRIED_SKIP)) {
+      told = told || due;
       channel.skipping = channelSkipId(channel);
       skipWrite(shared.writer, channel.index, channel.skipping);
     }
@@ -216,10 +219,12 @@ void marksAdd(Connection& connection, Shared& shared, SentPacket& packet) {
   for (uint32_t index = 0; index < connection.channelCount; index++) {
     Channel& channel = connection.channels[index];
     if (channelWindowDue(channel) && markCarry(shared, packet, channel, CARRIED_WINDOW)) {
+      told = true;
       channel.toldId = channelMark(channel);
       windowWrite(shared.writer, channel.index, channel.toldId);
     }
   }
+  return told;
 }
 
 // Names what is missing. A nack that is lost is followed by the next.

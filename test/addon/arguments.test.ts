@@ -158,7 +158,7 @@ describe("open", () => {
     ["an order of no policy", CONFIG_POLICIES, 3],
     ["too many copies", CONFIG_POLICIES + 2, 16],
     ["a priority of nothing", CONFIG_POLICIES + 5, 0],
-    ["messages beyond a packet", CONFIG_POLICIES + 6, 1101],
+    ["messages beyond a packet", CONFIG_POLICIES + 6, 65_537],
   ])("refuses a configuration with %s", (_what, word, value) => {
     const given = openArguments();
     given[0][word] = value;

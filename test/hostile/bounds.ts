@@ -252,8 +252,9 @@ function greeted(world: World): number {
     const insider = new Insider(world, `10.3.0.${index}:1`).admitted();
     const right = hello(world.protocol);
     const hashes = new Uint8Array(4 * count);
-    hashes.set(right.subarray(7, 7 + hashes.length));
-    insider.say(NO_ACK, raw(1, 1, count, ...right.subarray(3, 7), ...hashes));
+    // Behind the head: name and limits.
+    hashes.set(right.subarray(15, 15 + hashes.length));
+    insider.say(NO_ACK, raw(1, right[1], count, ...right.subarray(3, 15), ...hashes));
     world.step();
     const announced = world.server.peers.length > 0 && world.server.of(world.server.peer);
     const alive = announced !== false && announced.end === undefined;

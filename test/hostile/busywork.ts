@@ -41,10 +41,9 @@ const KINDS: readonly Kind[] = [
   ["a bare ack", (insider) => [insider.trueAck()]],
   ["an empty payload", () => [NO_ACK]],
   ["a ping", (insider) => [insider.trueAck(), PING]],
-  ["1,160 pings", (insider) => [insider.trueAck(), ...filled(PING)]],
   ["63 old empty messages", (insider) => [insider.trueAck(), ...emptyMessages, PING]],
   ["an old message", (insider) => [insider.trueAck(), last(STATE, 0, Uint8Array.of(1))]],
-  ["290 skips to where things are", (insider) => [insider.trueAck(), ...filled(skip(CHAT, 0))]],
+  ["a skip to where things are", (insider) => [insider.trueAck(), skip(CHAT, 0)]],
   ["a second hello", (insider, world) => [insider.trueAck(), hello(world.protocol)]],
 ];
 

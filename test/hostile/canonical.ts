@@ -65,7 +65,7 @@ function unknownFrames(): Case[] {
 }
 
 /** First byte that no frame of docs/PROTOCOL.md has. */
-const FRAMES_FROM = 6;
+const FRAMES_FROM = 9;
 
 function refused(world: World, address: string, [what, bytes]: Case): void {
   const insider = new Insider(world, address).connected();

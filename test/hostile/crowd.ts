@@ -12,8 +12,6 @@ import { CHAT, SECOND, TRADE, withWorld } from "./world.js";
 
 export const number = 15;
 export const name = "crowd";
-export const broken =
-  "each peer's queue is bounded, their sum is not: 8 queues take a small server's memory, and a Critical message that finds none ends an honest peer";
 export const promise = "a crowd that acks nothing leaves an honest peer the memory that it needs";
 
 const SLOTS = 16;

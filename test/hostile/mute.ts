@@ -12,8 +12,6 @@ export const number = 5;
 export const name = "mute";
 export const promise =
   "who is admitted and never says hello has its slot for a time-out, not for ever";
-export const broken =
-  "a connection in greeting has no deadline of its own: keep-alives hold its slot until the token's owner goes";
 
 /** A hello takes a round trip; whoever has not said it after a time-out and more never will. */
 const LIMIT_SECONDS = 15;

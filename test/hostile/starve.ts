@@ -14,8 +14,6 @@ export const number = 16;
 export const name = "starve";
 export const promise =
   "whatever a peer sends in a turn, the deadlines of its connection are served in that turn";
-export const broken =
-  "slotWork takes a connection's deadline away until it has sent, and hostAdvance comes before that: with two packets a turn it never advances";
 
 /** TimeSensitive waits 200 ms for a gap, and a turn more. */
 const GAP_LIMIT_US = 200 * MS + 20 * MS;

@@ -2,6 +2,7 @@
  * Owns payloads as bytes, written from docs/PROTOCOL.md alone: what an attacker puts together by hand.
  * Never uses the engines' writers, and checks nothing: wrong bytes are its purpose.
  */
+import { NETRT_VERSION, PAYLOAD_BYTES_MAX } from "../../lib/engine/limits.js";
 import type { Protocol } from "../../lib/index.js";
 
 /** Reasons of a close (R-34). */
@@ -39,13 +40,16 @@ export function ack(latest: number, delay = 0, bits: readonly number[] = []): Ui
   return Uint8Array.from([0x80 + bits.length, ...u16(latest & 0xffff), ...u16(delay), ...bits]);
 }
 
-export function hello(protocol: Protocol, version = 1): Uint8Array {
+export function hello(protocol: Protocol, version = NETRT_VERSION): Uint8Array {
   const hashes = protocol.channelNames.map((_name, index) => protocol.channelHash(index));
   return Uint8Array.from([
     1,
     version,
     hashes.length,
     ...u32(protocol.nameHash),
+    ...u16(PAYLOAD_BYTES_MAX),
+    ...u16(0),
+    ...u32(0),
     ...hashes.flatMap(u32),
   ]);
 }

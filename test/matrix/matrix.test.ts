@@ -10,8 +10,12 @@ const SECONDS = 5;
 const ENGINES: readonly EngineName[] =
   process.env.NETRT_TEST_TWINS === "js" ? ["js"] : ["js", "native"];
 
-/** Gaps wait longer than their deadline where several are open. When all of these are kept, the list goes. */
-const BROKEN = /^timeSensitive (5|20|90|bursts)%? /;
+/**
+ * At 90 % loss congestion control holds states back for longer than they may wait; where a round trip takes longer
+ * than a message may, and packets overtake each other, gaps are passed too early. When all of these are kept, the
+ * list goes.
+ */
+const BROKEN = /^(realTime 90% |timeSensitive \S+ 600ms )/;
 
 const run = (cells: readonly Cell[], engine: EngineName): CellRow[] => [
   ...matrixRun(cells, { engine, seed: 1, seeds: 1, seconds: SECONDS }),
@@ -82,7 +86,7 @@ describe("a contract", () => {
 describe("the figures", () => {
   const figures = figuresRun(ENGINES.at(-1) as EngineName, 1, true);
   /** Not reached yet; one here that is reached fails, and leaves the list. */
-  const missed = /TimeSensitive|wait in the queue/;
+  const missed = /delivered late|wait in the queue/;
 
   it.each(figures.filter(({ name }) => !missed.test(name)))("$name", ({ reached, measured }) => {
     expect({ reached, measured }).toMatchObject({ reached: true });
