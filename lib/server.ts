@@ -238,7 +238,6 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
 
   /** Counters of the socket, the ticks and the channels. */
   get stats(): ServerStats<P> {
-    const { schedule, transportUs } = this.#driver;
     const channels = {} as Record<ChannelName<P>, ChannelStats>;
     for (const [index, name] of this.protocol.channelNames.entries()) {
       channels[name as ChannelName<P>] = readChannelStats(this.#driver, index);

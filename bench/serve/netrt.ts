@@ -1,13 +1,7 @@
 /*
  * A server of the workload on netrt, as its users write it: handlers in TypeScript, the public API.
  */
-import {
-  createServer,
-  type IoMode,
-  type Peer,
-  type Server,
-  type ServerOptions,
-} from "../../lib/index.js";
+import { createServer, type Peer, type Server, type ServerOptions } from "../../lib/index.js";
 import { MESSAGE_HEAD_BYTES, Messages, workload } from "../workload.js";
 import { Counters, obey, readOptions } from "./control.js";
 

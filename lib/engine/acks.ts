@@ -17,7 +17,7 @@ import {
   SENT_PACKETS,
 } from "./limits.js";
 import type { Carried } from "./queue.js";
-import { type Rtt, rttReorderUs, rttSample, rttTimeoutUs } from "./rtt.js";
+import { type Rtt, rttHeld, rttReorderUs, rttSample, rttTimeoutUs } from "./rtt.js";
 import { NO_DEADLINE } from "./timers.js";
 
 const ACK_WORDS = ACK_BITS_MAX / 32;
@@ -334,6 +334,7 @@ export function acksReceive(
       const sample = raw - delay * ACK_DELAY_UNIT_US;
       // A peer that claims to have held the packet for longer than it was away is not believed.
       rttSample(rtt, sample > 0 ? sample : raw, receivedUs);
+      rttHeld(rtt, raw - sample);
       sampled = true;
     }
   }
@@ -408,7 +409,7 @@ function oldestEliciting(sent: Sent): SentPacket | null {
 /** The time-out of the oldest packet that asked for an ack (µs), or NO_DEADLINE. */
 export function acksTimeoutUs(sent: Sent, rtt: Rtt): number {
   const oldest = oldestEliciting(sent);
-  return oldest === null ? NO_DEADLINE : oldest.sentUs + rttTimeoutUs(rtt) + ACK_HOLD_US;
+  return oldest === null ? NO_DEADLINE : oldest.sentUs + rttTimeoutUs(rtt) + rtt.heldUs;
 }
 
 /** When acksVerdict or a time-out may have news without another ack (µs), or NO_DEADLINE. */
@@ -427,6 +428,6 @@ export function acksExpire(sent: Sent, rtt: Rtt, nowUs: number): boolean {
   if (nowUs < acksTimeoutUs(sent, rtt)) {
     return false;
   }
-  sent.timedOutUs = nowUs - rttTimeoutUs(rtt) - ACK_HOLD_US;
+  sent.timedOutUs = nowUs - rttTimeoutUs(rtt) - rtt.heldUs;
   return true;
 }

@@ -5,6 +5,7 @@
 // Invariant: 0 < minimumUs <= every sample of the last RTT_MINIMUM_WINDOW_US.
 
 import {
+  ACK_HOLD_US,
   RTO_MAX_US,
   RTO_MIN_US,
   RTT_INITIAL_US,
@@ -25,6 +26,8 @@ export class Rtt {
   /** The lowest sample of the running window, which becomes minimumUs when the window ends. */
   windowMinimumUs = 0;
   windowEndsUs = 0;
+  /** For how long the peer lately held acks (µs): what it does so rarely that packets come seldom, too. */
+  heldUs = ACK_HOLD_US;
 }
 
 export function rttReset(rtt: Rtt): void {
@@ -37,6 +40,15 @@ export function rttReset(rtt: Rtt): void {
   rtt.backoff = 0;
   rtt.windowMinimumUs = 0;
   rtt.windowEndsUs = 0;
+  rtt.heldUs = ACK_HOLD_US;
+}
+
+/**
+ * The peer says how long it held an ack. A fixed time once made a peer that may send but 30 packets a
+ * second lose everything to time-outs, for ever (test/sim).
+ */
+export function rttHeld(rtt: Rtt, heldUs: number): void {
+  rtt.heldUs = Math.max(heldUs, rtt.heldUs - Math.trunc(rtt.heldUs / 16), ACK_HOLD_US);
 }
 
 /** Takes one sample (RFC 6298 section 2: gains 1/8 and 1/4) and ends the backoff. */

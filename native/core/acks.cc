@@ -143,6 +143,7 @@ bool sampleRtt(Rtt& rtt, const SentPacket& packet, uint32_t delay, uint64_t rece
   const int64_t sample = raw - static_cast<int64_t>(delay) * ACK_DELAY_UNIT_US;
   // A peer that claims to have held the packet for longer than it was away is not believed.
   rttSample(rtt, sample > 0 ? sample : raw, receivedUs);
+  rttHeld(rtt, uint64_t{delay} * ACK_DELAY_UNIT_US);
   return true;
 }
 
@@ -269,7 +270,7 @@ SentPacket* acksVerdict(Sent& sent, const Rtt& rtt, uint64_t nowUs) {
 
 uint64_t acksTimeoutUs(const Sent& sent, const Rtt& rtt) {
   const SentPacket* oldest = oldestEliciting(sent);
-  return oldest == nullptr ? NO_DEADLINE : oldest->sentUs + rttTimeoutUs(rtt) + ACK_HOLD_US;
+  return oldest == nullptr ? NO_DEADLINE : oldest->sentUs + rttTimeoutUs(rtt) + rtt.heldUs;
 }
 
 uint64_t acksDeadlineUs(const Sent& sent, const Rtt& rtt) {
@@ -284,7 +285,7 @@ uint64_t acksDeadlineUs(const Sent& sent, const Rtt& rtt) {
 
 bool acksExpire(Sent& sent, const Rtt& rtt, uint64_t nowUs) {
   if (nowUs < acksTimeoutUs(sent, rtt)) return false;
-  sent.timedOutUs = static_cast<int64_t>(nowUs - rttTimeoutUs(rtt) - ACK_HOLD_US);
+  sent.timedOutUs = static_cast<int64_t>(nowUs - rttTimeoutUs(rtt) - rtt.heldUs);
   return true;
 }
 

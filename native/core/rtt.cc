@@ -1,6 +1,8 @@
 // The round-trip time of a connection: see rtt.h.
 #include "core/rtt.h"
 
+#include <algorithm>
+
 namespace netrt {
 
 namespace {
@@ -25,6 +27,10 @@ void rttMinimum(Rtt& rtt, uint32_t sampleUs, uint64_t nowUs) {
 }  // namespace
 
 void rttReset(Rtt& rtt) { rtt = Rtt(); }
+
+void rttHeld(Rtt& rtt, uint64_t heldUs) {
+  rtt.heldUs = std::max({heldUs, rtt.heldUs - rtt.heldUs / 16, ACK_HOLD_US});
+}
 
 void rttSample(Rtt& rtt, int64_t rawUs, uint64_t nowUs) {
   int64_t bounded = rawUs < 1 ? 1 : rawUs;

@@ -24,6 +24,8 @@ struct Rtt {
   uint32_t backoff = 0;
   uint64_t samples = 0;
   uint64_t windowEndsUs = 0;
+  // For how long the peer lately held acks (µs).
+  uint64_t heldUs = ACK_HOLD_US;
   // The lowest sample of the running window, which becomes minimumUs when the window ends.
   uint32_t windowMinimumUs = 0;
 };
@@ -34,6 +36,10 @@ void rttReset(Rtt& rtt);
 
 // Takes one sample (RFC 6298 section 2: gains 1/8 and 1/4) and ends the backoff.
 void rttSample(Rtt& rtt, int64_t rawUs, uint64_t nowUs);
+
+// The peer says how long it held an ack. A fixed time once made a peer that may send but 30 packets a
+// second lose everything to time-outs, for ever (test/sim).
+void rttHeld(Rtt& rtt, uint64_t heldUs);
 
 // srtt + 4 * var between RTO_MIN_US and RTO_MAX_US, doubled for each time-out in a row.
 uint64_t rttTimeoutUs(const Rtt& rtt);

@@ -95,17 +95,15 @@ testEach(
     };
     peer.on("drain", fill);
     fill();
-    // It stands still with a full queue and nothing on its way.
+    // It stands still: what was sent before it heard of it came, a window of messages, and nothing is on its way.
     await within(
       (async () => {
-        while (received === 0 || peer.writable || peer.stats.flightBytes > 0) {
+        while (received < 64 + 256 || peer.stats.flightBytes > 0) {
           await new Promise(setImmediate);
         }
       })(),
       "a standstill",
     );
-    // 64 unread messages ask for it; a window and what had come by then still came.
-    expect(received).toBeGreaterThanOrEqual(64);
     expect(received).toBeLessThanOrEqual(64 + 256 + 64);
     expect(refusals).toBeGreaterThan(0);
     for (let index = 0; index < count; index++) {
