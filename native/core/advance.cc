@@ -95,7 +95,8 @@ void connectionAdvance(Connection& connection, Shared& shared, uint64_t nowUs) {
   }
   if (acksExpire(connection.sent, connection.rtt, nowUs)) {
     rttBackOff(connection.rtt);
-    // One alone is how a loss shows on a steady path; two without an ack between them are a silence.
+    // One alone is how a loss shows on a steady path; two without an ack between them are a
+    // silence.
     if (connection.rtt.backoff > 1) {
       congestionTimedOut(connection.congestion);
       connectionRates(connection, nowUs);

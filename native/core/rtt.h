@@ -37,8 +37,8 @@ void rttReset(Rtt& rtt);
 // Takes one sample (RFC 6298 section 2: gains 1/8 and 1/4) and ends the backoff.
 void rttSample(Rtt& rtt, int64_t rawUs, uint64_t nowUs);
 
-// The peer says how long it held an ack. A fixed time once made a peer that may send but 30 packets a
-// second lose everything to time-outs, for ever (test/sim).
+// The peer says how long it held an ack. A fixed time once made a peer that may send but 30 packets
+// a second lose everything to time-outs, for ever (test/sim).
 void rttHeld(Rtt& rtt, uint64_t heldUs);
 
 // srtt + 4 * var between RTO_MIN_US and RTO_MAX_US, doubled for each time-out in a row.
