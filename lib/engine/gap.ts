@@ -8,6 +8,7 @@ import { type Channel, NO_ID } from "./channel.js";
 import { deliverySeen } from "./delivery.js";
 import { NACK_BITS_BYTES_MAX } from "./limits.js";
 import { ORDER_NONE, REPAIR_NACK } from "./policy.js";
+import type { Message } from "./queue.js";
 import { NO_DEADLINE } from "./timers.js";
 
 /** The id behind the highest that came. */
@@ -60,20 +61,31 @@ export function gapUpdate(
   }
 }
 
+/** How long what came waits for what is missing (µs): it has been under way for half a round trip already. */
+function waitUs(channel: Channel): number {
+  return Math.max(channel.policy.expiryMs * 1000 - channel.gapOneWayUs, 0);
+}
+
 /** When a gap has waited for as long as a message of this channel is of interest (µs). */
 export function gapDeadlineUs(channel: Channel): number {
-  // What came has been under way for half a round trip already.
-  const waitUs = Math.max(channel.policy.expiryMs * 1000 - channel.gapOneWayUs, 0);
-  return gapUrgent(channel) ? channel.gapUs + waitUs : NO_DEADLINE;
+  return gapUrgent(channel) ? channel.gapUs + waitUs(channel) : NO_DEADLINE;
 }
 
 /** Passes a gap at its deadline; a later message of the channel waits no longer. */
 export function gapExpire(channel: Channel, nowUs: number): void {
-  if (nowUs >= gapDeadlineUs(channel) && channel.heldFirst !== null) {
-    channel.passId = channel.heldFirst.id;
-    channel.gapId = NO_ID;
-    channel.nackDueUs = NO_DEADLINE;
+  if (nowUs < gapDeadlineUs(channel) || channel.heldFirst === null) {
+    return;
   }
+  channel.passId = channel.heldFirst.id;
+  // Every gap below what has waited so long: one passed at each turn, those behind it once waited for
+  // as many turns (test/fuzz).
+  for (let held: Message | null = channel.heldFirst; held !== null; held = held.next) {
+    if (held.rodeUs !== 0 && nowUs >= held.rodeUs + waitUs(channel)) {
+      channel.passId = held.id;
+    }
+  }
+  channel.gapId = NO_ID;
+  channel.nackDueUs = NO_DEADLINE;
 }
 
 /** Marks the ids behind the first missing one that are missing too; the bytes of the bitmap. */

@@ -50,19 +50,31 @@ void gapUpdate(Channel& channel, uint64_t nowUs, uint64_t delayUs, uint64_t oneW
   }
 }
 
-uint64_t gapDeadlineUs(const Channel& channel) {
-  // What came has been under way for half a round trip already.
+namespace {
+
+// How long what came waits for what is missing (µs): it has been under way for half a round trip
+// already.
+uint64_t waitUs(const Channel& channel) {
   const uint64_t expiryUs = uint64_t{channel.policy->expiryMs} * 1000;
-  const uint64_t waitUs = expiryUs > channel.gapOneWayUs ? expiryUs - channel.gapOneWayUs : 0;
-  return gapUrgent(channel) ? channel.gapUs + waitUs : NO_DEADLINE;
+  return expiryUs > channel.gapOneWayUs ? expiryUs - channel.gapOneWayUs : 0;
+}
+
+}  // namespace
+
+uint64_t gapDeadlineUs(const Channel& channel) {
+  return gapUrgent(channel) ? channel.gapUs + waitUs(channel) : NO_DEADLINE;
 }
 
 void gapExpire(Channel& channel, uint64_t nowUs) {
-  if (nowUs >= gapDeadlineUs(channel) && channel.heldFirst != nullptr) {
-    channel.passId = channel.heldFirst->id;
-    channel.gapId = NO_ID;
-    channel.nackDueUs = NO_DEADLINE;
+  if (nowUs < gapDeadlineUs(channel) || channel.heldFirst == nullptr) return;
+  channel.passId = channel.heldFirst->id;
+  // Every gap below what has waited so long: one passed at each turn, those behind it once waited
+  // for as many turns (test/fuzz).
+  for (const Message* held = channel.heldFirst; held != nullptr; held = held->next) {
+    if (held->rodeUs != 0 && nowUs >= held->rodeUs + waitUs(channel)) channel.passId = held->id;
   }
+  channel.gapId = NO_ID;
+  channel.nackDueUs = NO_DEADLINE;
 }
 
 uint32_t gapMissing(const Channel& channel, uint8_t* bits, size_t offset) {
