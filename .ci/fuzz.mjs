@@ -290,10 +290,14 @@ function keep(target) {
   const small = path.join(FUZZ_FOLDER, "minimized", target);
   fs.rmSync(small, { recursive: true, force: true });
   fs.mkdirSync(small, { recursive: true });
-  const merge = run(fuzzer(target), ["-set_cover_merge=1", small, workOf(target)], {
-    env: environment,
-    stdio: ["ignore", "ignore", "pipe"],
-  });
+  const merge = run(
+    fuzzer(target),
+    ["-set_cover_merge=1", `-artifact_prefix=${FOUND}/`, small, workOf(target)],
+    {
+      env: environment,
+      stdio: ["ignore", "ignore", "pipe"],
+    },
+  );
   if (merge.status !== 0) fail(`${target}: the corpus could not be minimized\n${merge.stderr}`);
   // The seeds stay whatever they reach: many stand at a limit, which looks like any other refusal.
   seeds(target, small);

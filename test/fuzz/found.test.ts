@@ -14,27 +14,52 @@ const BEHIND_A_GAP = Uint8Array.of(0x82, 1, 0, 0x41);
 const TURN_US = 10_000;
 const GAP_US = 200_000;
 
+/** A server of both engines that a peer has said hello to. */
+function greeted(heard: (nowUs: number) => void): { machine: Machine; peer: Peer } {
+  const profile = profileTake(new Input(Uint8Array.of(0x40, 0)));
+  const engines = twins.map(({ name }) => name);
+  const machine = new Machine(engines, new Digest(), profile, ROLE_SERVER, 2);
+  const peer = new Peer(profile, 1);
+  machine.events = {
+    sent: (_to, bytes) => peer.hear(machine, bytes),
+    heard: () => heard(machine.nowUs),
+  };
+  peer.sendBytes(machine, peer.identity.request);
+  machine.turn();
+  peer.send(machine, PACKET_RESPONSE, peer.number(0), peer.challenge);
+  machine.turn();
+  peer.hello(machine);
+  machine.turn();
+  return { machine, peer };
+}
+
+describe("found by the target `host`", () => {
+  // One gap was passed at each turn: what lay behind eight of them came eight turns late.
+  it("R-50: gaps behind each other are passed at the same time", () => {
+    const times: number[] = [];
+    const { machine, peer } = greeted((nowUs) => times.push(nowUs));
+    const startUs = machine.nowUs;
+    for (let id = 1; id < 16; id += 2) {
+      peer.payload(machine, false, 0, Uint8Array.of(0x82, id, 0, 0x41));
+    }
+    for (let turn = 0; turn < 40; turn++) {
+      machine.turn();
+      machine.nowUs += TURN_US;
+    }
+    expect(times).toHaveLength(8);
+    for (const nowUs of times) expect(nowUs - startUs).toBeLessThanOrEqual(GAP_US + TURN_US);
+    machine.finish();
+  });
+});
+
 describe("found by the target `connection`", () => {
   // Two packets that ask for an ack make a connection due at once, and what was due at once was left out when time
   // passed: with two in every turn nothing ever timed out, expired or was passed over.
   it.each([0, 1, 2, 3])("R-50: a gap is passed in time, with %i pings in every turn", (pings) => {
-    const profile = profileTake(new Input(Uint8Array.of(0x40, 0)));
-    const engines = twins.map(({ name }) => name);
-    const machine = new Machine(engines, new Digest(), profile, ROLE_SERVER, 2);
-    const peer = new Peer(profile, 1);
     let heardUs = 0;
-    machine.events = {
-      sent: (_to, bytes) => peer.hear(machine, bytes),
-      heard: () => {
-        heardUs = machine.nowUs;
-      },
-    };
-    peer.sendBytes(machine, peer.identity.request);
-    machine.turn();
-    peer.send(machine, PACKET_RESPONSE, peer.number(0), peer.challenge);
-    machine.turn();
-    peer.hello(machine);
-    machine.turn();
+    const { machine, peer } = greeted((nowUs) => {
+      heardUs = nowUs;
+    });
     const startUs = machine.nowUs;
     peer.payload(machine, false, 0, BEHIND_A_GAP);
     for (let turn = 0; turn < 100 && heardUs === 0; turn++) {
