@@ -36,6 +36,7 @@ import {
 import { CONGESTION_BINARY, CONGESTION_DELAY, CONGESTION_FIXED } from "./engine/congestion.js";
 import {
   COMPLETION_RESERVE_BYTES,
+  HELLO_ROOM_BYTES,
   PACING_RATE_MAX,
   PACING_RATE_MIN,
   PAYLOAD_BYTES_MAX,
@@ -169,9 +170,6 @@ function limits(config: Uint32Array, options: LimitOptions): number {
   );
   return queueBytes;
 }
-
-/** A hello's bytes beside its channels, with the acks and control frames that ride with it. */
-const HELLO_ROOM_BYTES = 80;
 
 function receiveLimits(config: Uint32Array, receive: ReceiveLimits = {}): void {
   const { payloadBytes = PAYLOAD_BYTES_MAX, packetsPerSecond, bytesPerSecond } = receive;

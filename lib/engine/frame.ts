@@ -30,6 +30,7 @@ import {
   CLOSE_TEXT_BYTES_MAX,
   FRAGMENT_HEADER_BYTES_MAX,
   FRAGMENTED_BYTES_MAX,
+  HELLO_ROOM_BYTES,
   MESSAGE_HEADER_BYTES_MAX,
   MESSAGES_PER_PACKET_MAX,
   NACK_BITS_BYTES_MAX,
@@ -163,10 +164,12 @@ function helloNext(reader: Reader, frame: Frame): number {
   frame.byteRateMax = readU32(reader);
   frame.offset = reader.offset;
   readSkip(reader, 4 * frame.channelCount);
+  // It must take our own hello, which has as many channels.
+  const least = Math.max(PAYLOAD_BYTES_MIN, HELLO_ROOM_BYTES + 4 * frame.channelCount);
   const lawful =
     frame.channelCount >= 1 &&
     frame.channelCount <= CHANNELS_MAX &&
-    frame.payloadBytesMax >= PAYLOAD_BYTES_MIN &&
+    frame.payloadBytesMax >= least &&
     frame.payloadBytesMax <= PAYLOAD_BYTES_MAX;
   if (reader.failed || !lawful) {
     return FRAME_INVALID;

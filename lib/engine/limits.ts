@@ -165,6 +165,8 @@ export const REQUEST_INTERVAL_US = 100000;
 export const NETRT_VERSION = 2;
 /** Bytes of a payload that a peer may ask for at least (Tribes: 200 B packets over a modem). */
 export const PAYLOAD_BYTES_MIN = 200;
+/** Bytes of a payload that a hello's channels leave to its head, acks and control frames. */
+export const HELLO_ROOM_BYTES = 80;
 /** A peer that is connected says hello within its time-out, and within this (µs) at the latest. */
 export const GREETING_MAX_US = 10000000;
 /** Channels of a protocol: six bits of a message frame. */

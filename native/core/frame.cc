@@ -53,9 +53,10 @@ uint8_t helloNext(Reader& reader, Frame& frame) {
   frame.byteRateMax = readU32(reader);
   frame.offset = reader.offset;
   readSkip(reader, size_t{4} * frame.channelCount);
+  // It must take our own hello, which has as many channels.
+  const uint32_t least = std::max(PAYLOAD_BYTES_MIN, HELLO_ROOM_BYTES + 4 * frame.channelCount);
   const bool lawful = frame.channelCount >= 1 && frame.channelCount <= CHANNELS_MAX &&
-                      frame.payloadBytesMax >= PAYLOAD_BYTES_MIN &&
-                      frame.payloadBytesMax <= PAYLOAD_BYTES_MAX;
+                      frame.payloadBytesMax >= least && frame.payloadBytesMax <= PAYLOAD_BYTES_MAX;
   if (reader.failed || !lawful) return FRAME_INVALID;
   // What follows in the payload was cut to a size that its sender knows both ends to take.
   frame.payloadBytes = std::min(frame.payloadBytes, frame.payloadBytesMax);

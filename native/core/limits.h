@@ -201,6 +201,8 @@ constexpr uint64_t REQUEST_INTERVAL_US = 100000;
 constexpr uint8_t NETRT_VERSION = 2;
 // Bytes of a payload that a peer may ask for at least (Tribes: 200 B packets over a modem).
 constexpr uint32_t PAYLOAD_BYTES_MIN = 200;
+// Bytes of a payload that a hello's channels leave to its head, acks and control frames.
+constexpr uint32_t HELLO_ROOM_BYTES = 80;
 // A peer that is connected says hello within its time-out, and within this (µs) at the latest.
 constexpr uint64_t GREETING_MAX_US = 10000000;
 // Channels of a protocol: six bits of a message frame.

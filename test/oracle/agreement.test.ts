@@ -110,7 +110,10 @@ const FRAME: { [Kind in FrameDescription["kind"]]: fc.Arbitrary<FrameDescription
       fc.array(u32, { minLength: LIMITS.channels, maxLength: LIMITS.channels }),
     ),
     limits: fc.tuple(
-      fc.oneof(fc.constant(LIMITS.payload), fc.integer({ min: 200, max: 1200 })),
+      fc.oneof(
+        fc.constant(LIMITS.payload),
+        fc.integer({ min: 80 + 4 * LIMITS.channels, max: 1200 }),
+      ),
       u16,
       u32,
     ),

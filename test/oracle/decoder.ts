@@ -215,7 +215,7 @@ export const FRAMES: readonly Row[] = [
       if (count < 1 || count > LIMITS.channels) refuse(`a hello of ${count} channels`);
       const nameHash = reader.integer(4);
       const limits = [reader.integer(2), reader.integer(2), reader.integer(4)] as const;
-      if (limits[0] < PAYLOAD_BYTES_MIN || limits[0] > LIMITS.payload)
+      if (limits[0] < Math.max(PAYLOAD_BYTES_MIN, 80 + 4 * count) || limits[0] > LIMITS.payload)
         refuse(`payloads of ${limits[0]} bytes`);
       reader.payload = Math.min(reader.payload, limits[0]);
       const hashes = Array.from({ length: count }, () => reader.integer(4));

@@ -310,6 +310,10 @@ const REFUSED: readonly [reason: string, hex: string][] = [
   ["a hello of 255 channels", `00 01 01 ff 00000000 b004 0000 00000000 ${zeros(4 * 255)}`],
   ["a hello with a hash less than it says", `00 01 01 02 00000000 b004 0000 00000000 ${zeros(7)}`],
   ["a hello that takes payloads of 199 B", `00 01 01 01 00000000 c700 0000 00000000 ${zeros(4)}`],
+  [
+    "a hello of 64 channels that takes less than a hello",
+    `00 01 01 40 00000000 4f01 0000 00000000 ${zeros(4 * 64)}`,
+  ],
   ["a hello that takes payloads of 1201 B", `00 01 01 01 00000000 b104 0000 00000000 ${zeros(4)}`],
   ["a window of channel 64", "00 08 40 0000"],
   ["a window that is cut", "00 08 01 00"],
