@@ -48,8 +48,8 @@ function svg(axis: Axis, lines: readonly Line[]): string {
     return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * Math.min(share, 1);
   };
   const parts = [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
-    `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="-12 0 ${WIDTH + 12} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
+    `<rect x="-12" width="${WIDTH + 12}" height="${HEIGHT}" fill="#fff"/>`,
     `<text x="${LEFT}" y="22" font-size="14" font-weight="bold">${axis.title}</text>`,
   ];
   for (const tick of ticks) {
