@@ -81,7 +81,7 @@ export type MessageOf<P extends Protocol, C extends string> =
  * @param channels 1 to 64 policies by name; a name has 1 to 64 bytes of UTF-8 and is not a whole
  *                 number (JavaScript would move it to the front, and the order gives the numbers)
  * @throws NetrtError `ERR_NETRT_ARGUMENT` for a bad name, too few or too many channels, or a value
- * that is no policy; `ERR_NETRT_STRATEGY` and `ERR_NETRT_NOT_SUPPORTED` as the strategies do
+ * that is no policy; `ERR_NETRT_STRATEGY` as the strategies do
  *
  * @example
  * ```ts

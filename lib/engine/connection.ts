@@ -296,9 +296,8 @@ export function connectionDeadlineUs(connection: Connection, nowUs: number): num
   if (!sentReady(connection.sent)) {
     return deadlineUs;
   }
-  const ackDueUs = Math.max(receivedDueUs(connection.received), connection.pacing.packetUs);
   const dueUs = Math.max(connectionDueUs(connection), pacingNextUs(connection.pacing, nowUs));
-  return Math.min(deadlineUs, dueUs, ackDueUs);
+  return Math.min(deadlineUs, dueUs, ackDueUs(connection));
 }
 
 /** When something wants to go out (µs): 0 for at once, NO_DEADLINE for not before more happens. */
@@ -309,9 +308,9 @@ export function connectionDueUs(connection: Connection): number {
   if (!connection.helloAcked && connection.helloInFlight === 0) {
     return 0;
   }
-  const ackDueUs = receivedDueUs(connection.received);
+  const ackUs = receivedDueUs(connection.received);
   const keepAliveDueUs = connection.spokenUs + connection.keepAliveUs;
-  let dueUs = Math.min(ackDueUs, keepAliveDueUs);
+  let dueUs = Math.min(ackUs, keepAliveDueUs);
   if (connectionOpenWindow(connection)) {
     const wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
     dueUs = Math.min(dueUs, wantsUs, connection.copyDueUs);
@@ -322,7 +321,7 @@ export function connectionDueUs(connection: Connection): number {
   return dueUs;
 }
 
-/** Whether what asks for an ack may go out: the window has room. The budget is asked where a packet is begun. */
+/** Whether what asks for an ack may go out: the window has room. */
 export function connectionOpenWindow(connection: Connection): boolean {
   return congestionOpen(connection.congestion, connection.sent.flightBytes);
 }
@@ -354,8 +353,8 @@ export function connectionNackDelayUs(connection: Connection): number {
 }
 
 /** Acks don't wait for the budget, but for the packets that a peer takes: their sender would count what they ack as lost. */
-function ackDue(connection: Connection, nowUs: number): boolean {
-  return nowUs >= Math.max(receivedDueUs(connection.received), connection.pacing.packetUs);
+function ackDueUs(connection: Connection): number {
+  return Math.max(receivedDueUs(connection.received), connection.pacing.packetUs);
 }
 
 /** Whether a packet may go out now: something is due, and number and budget allow it. */
@@ -368,7 +367,7 @@ export function connectionReady(connection: Connection, nowUs: number): boolean 
   }
   return (
     sentReady(connection.sent) &&
-    (pacingReady(connection.pacing, nowUs) || ackDue(connection, nowUs))
+    (pacingReady(connection.pacing, nowUs) || nowUs >= ackDueUs(connection))
   );
 }
 

@@ -1,7 +1,7 @@
 // plan: which messages of which channels ride in the packet under construction.
 //
 // Owns the choice and its order by channel and age. Never writes a byte, never changes a message
-// but for its mark; the ranks among channels and kinds are transmit's (R-46).
+// but for its mark; the ranks among channels and kinds are fill's (R-46).
 // Invariant: the messages chosen fit into the room that was given, with their frames' heads.
 
 import { blockMove } from "./block.js";
@@ -40,10 +40,10 @@ function planFits(plan: Plan, message: Message): boolean {
 
 /** Takes a message into the plan if it fits, at the place that its channel and id give it. */
 function planAdd(plan: Plan, channel: Channel, message: Message): boolean {
-  const bytes = frameBytes(message);
   if (!planFits(plan, message)) {
     return false;
   }
+  const bytes = frameBytes(message);
   plan.room -= bytes;
   channel.served += Math.trunc((bytes * SHARE_UNIT) / channel.policy.priority);
   message.planned = true;

@@ -93,6 +93,16 @@ bool connectionRoom(const Shared& shared) {
 
 // ---- What is due ----
 
+namespace {
+
+// Acks don't wait for the budget, but for the packets that a peer takes: their sender would count
+// what they ack as lost.
+uint64_t ackDueUs(const Connection& connection) {
+  return std::max(receivedDueUs(connection.received), connection.pacing.packetUs);
+}
+
+}  // namespace
+
 uint64_t connectionDeadlineUs(const Connection& connection, uint64_t nowUs) {
   if (connection.state == CONNECTION_FREE) return NO_DEADLINE;
   if (connection.state == CONNECTION_CLOSING) return connection.farewellDueUs;
@@ -105,11 +115,9 @@ uint64_t connectionDeadlineUs(const Connection& connection, uint64_t nowUs) {
                            gapDeadlineUs(connection.channels[index])});
   }
   if (!sentReady(connection.sent)) return deadlineUs;
-  const uint64_t ackDueUs =
-      std::max(receivedDueUs(connection.received), connection.pacing.packetUs);
   const uint64_t dueUs =
       std::max(connectionDueUs(connection), pacingNextUs(connection.pacing, nowUs));
-  return std::min({deadlineUs, dueUs, ackDueUs});
+  return std::min({deadlineUs, dueUs, ackDueUs(connection)});
 }
 
 uint64_t connectionDueUs(const Connection& connection) {
@@ -117,9 +125,9 @@ uint64_t connectionDueUs(const Connection& connection) {
     return connection.farewells > 0 ? connection.farewellDueUs : NO_DEADLINE;
   }
   if (!connection.helloAcked && connection.helloInFlight == 0) return 0;
-  const uint64_t ackDueUs = receivedDueUs(connection.received);
+  const uint64_t ackUs = receivedDueUs(connection.received);
   const uint64_t keepAliveDueUs = connection.spokenUs + connection.keepAliveUs;
-  uint64_t dueUs = std::min(ackDueUs, keepAliveDueUs);
+  uint64_t dueUs = std::min(ackUs, keepAliveDueUs);
   if (connectionOpenWindow(connection)) {
     const uint64_t wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
     dueUs = std::min({dueUs, wantsUs, connection.copyDueUs});
@@ -154,21 +162,11 @@ uint64_t connectionNackDelayUs(const Connection& connection) {
   return std::min(uint64_t{connection.rtt.smoothedUs} / 8, NACK_DELAY_MAX_US);
 }
 
-namespace {
-
-// Acks don't wait for the budget, but for the packets that a peer takes: their sender would count
-// what they ack as lost.
-bool ackDue(const Connection& connection, uint64_t nowUs) {
-  return nowUs >= std::max(receivedDueUs(connection.received), connection.pacing.packetUs);
-}
-
-}  // namespace
-
 bool connectionReady(Connection& connection, uint64_t nowUs) {
   if (nowUs < connectionDueUs(connection)) return false;
   if (connection.state == CONNECTION_CLOSING) return true;
   return sentReady(connection.sent) &&
-         (pacingReady(connection.pacing, nowUs) || ackDue(connection, nowUs));
+         (pacingReady(connection.pacing, nowUs) || nowUs >= ackDueUs(connection));
 }
 
 void connectionFlushed(Connection& connection) {

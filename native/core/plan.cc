@@ -35,8 +35,8 @@ bool planFits(const Plan& plan, const Message& message) {
 
 // Takes a message into the plan if it fits, at the place that its channel and id give it.
 bool planAdd(Plan& plan, Channel& channel, Message& message) {
-  const size_t bytes = frameBytes(message);
   if (!planFits(plan, message)) return false;
+  const size_t bytes = frameBytes(message);
   plan.room -= bytes;
   channel.served += bytes * SHARE_UNIT / channel.policy->priority;
   message.planned = true;

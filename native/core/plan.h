@@ -1,7 +1,7 @@
 // Owns which messages of which channels ride in the packet under construction: the choice, and its
 // order by channel and age.
 // Never writes a byte, never changes a message but for its mark; the ranks among channels and kinds
-// are transmit's.
+// are fill's.
 // Invariant: the messages chosen fit into the room that was given, with their frames' heads.
 #ifndef NETRT_CORE_PLAN_H_
 #define NETRT_CORE_PLAN_H_

@@ -34,7 +34,7 @@ export interface Rate {
 }
 
 /** Compiles the shim into `folder`. A string says why there is none. */
-export function buildShim(root: string, folder: string): { library: string } | { reason: string } {
+export function buildShim(root: string, folder: string): { shimFile: string } | { reason: string } {
   const { glibcVersionRuntime } = (
     process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } }
   ).header;
@@ -42,14 +42,14 @@ export function buildShim(root: string, folder: string): { library: string } | {
     return { reason: "the shim is for Linux with glibc" };
   }
   const compiler = process.env.CC || "cc";
-  const library = path.join(folder, "shim.so");
+  const shimFile = path.join(folder, "shim.so");
   const source = path.join(root, "test/faults/shim.c");
-  const args = ["-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", source, "-o", library];
+  const args = ["-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", source, "-o", shimFile];
   const result = spawnSync(compiler, [...args, "-ldl"], { encoding: "utf8" });
   if (result.error !== undefined) return { reason: `no C compiler: ${compiler}` };
   // A compiler that is there and refuses is a fault of ours.
   if (result.status !== 0) throw new Error(`the shim does not compile: ${result.stderr}`);
-  return { library };
+  return { shimFile };
 }
 
 /** The control page of one process. */

@@ -30,8 +30,8 @@ const folder = fs.mkdtempSync(path.join(os.tmpdir(), "netrt-faults-"));
 const home = compilePackage("test/faults");
 const shim = buildShim(root, folder);
 const reason = "reason" in shim ? `: skipped, ${shim.reason}` : "";
-const bare: Bench = { home, library: null, folder };
-const bench: Bench = { ...bare, library: "reason" in shim ? null : shim.library };
+const bare: Bench = { home, shimFile: null, folder };
+const bench: Bench = { ...bare, shimFile: "reason" in shim ? null : shim.shimFile };
 const faults = faultTable(root);
 afterAll(() => {
   for (const made of [folder, home]) fs.rmSync(made, { recursive: true });
@@ -59,7 +59,7 @@ describe("the table", () => {
   });
 });
 
-describe.skipIf(bench.library === null)(`system calls that fail${reason}`, () => {
+describe.skipIf(bench.shimFile === null)(`system calls that fail${reason}`, () => {
   it.each(engines)("at each call of an open: typed, and nothing leaks: %s", async (engine) => {
     const cells = await openingCells(bench, engine, faults);
     expect(wrong(cells)).toEqual([]);

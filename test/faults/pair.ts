@@ -17,7 +17,7 @@ export interface Bench {
   /** What runs below it; by default the program of this folder. */
   readonly program?: string;
   /** The shim; null for none. */
-  readonly library: string | null;
+  readonly shimFile: string | null;
   /** Added to the environment. */
   readonly environment?: Readonly<Record<string, string>>;
   /** For control pages. */
@@ -47,7 +47,7 @@ export class Host {
 
   constructor(bench: Bench, engine: EngineName, flags: readonly string[] = []) {
     this.control = new Control(path.join(bench.folder, `control-${process.pid}-${++hosts}`));
-    const shim = bench.library === null ? {} : { LD_PRELOAD: bench.library };
+    const shim = bench.shimFile === null ? {} : { LD_PRELOAD: bench.shimFile };
     const program = path.join(bench.home, bench.program ?? "test/faults/host.js");
     this.#child = spawn(process.execPath, ["--no-warnings", ...flags, program], {
       env: {

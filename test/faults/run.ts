@@ -73,7 +73,7 @@ async function runEngines(bench: Bench, engines: Engines, faults: readonly Fault
 
 /** What a process does to itself, as cells. */
 async function runAlone(bench: Bench, engine: EngineName): Promise<void> {
-  const bare = { ...bench, library: null };
+  const bare = { ...bench, shimFile: null };
   if (wants("stalls")) {
     const runs = WHO.map((who) => stallRun(bare, engine, who, STALLS_MS));
     for (const { who, ms, rttMoved, burstBytes, wrong } of (await Promise.all(runs)).flat()) {
@@ -117,9 +117,9 @@ async function main(): Promise<void> {
   try {
     const shim = buildShim(root, folder);
     if ("reason" in shim) console.error(`skipped what needs the shim: ${shim.reason}`);
-    const library = "reason" in shim ? null : shim.library;
-    const bench = { home: path.join(root, "dist"), library, folder };
-    if (library !== null) await runShimmed(bench, engines, faultTable(root));
+    const shimFile = "reason" in shim ? null : shim.shimFile;
+    const bench = { home: path.join(root, "dist"), shimFile, folder };
+    if (shimFile !== null) await runShimmed(bench, engines, faultTable(root));
     for (const engine of engines) await runAlone(bench, engine);
     sum(performance.now() - began, "reason" in shim ? shim.reason : null);
   } finally {

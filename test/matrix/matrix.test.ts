@@ -12,10 +12,10 @@ const ENGINES: readonly EngineName[] =
 
 /**
  * At 90 % loss congestion control holds states back for longer than they may wait; where a round trip takes longer
- * than a message may, and packets overtake each other, gaps are passed too early. When all of these are kept, the
- * list goes.
+ * than a message may, and packets overtake each other, gaps are passed too early; where hardly a packet arrives and a
+ * round trip is as long as the deadline, too few events come in time. When all of these are kept, the list goes.
  */
-const BROKEN = /^(realTime 90% |timeSensitive \S+ 600ms )/;
+const BROKEN = /^(realTime 90% |timeSensitive \S+ 600ms |timeSensitive 90% 200ms )/;
 
 const run = (cells: readonly Cell[], engine: EngineName): CellRow[] => [
   ...matrixRun(cells, { engine, seed: 1, seeds: 1, seconds: SECONDS }),
@@ -32,7 +32,7 @@ describe.each(ENGINES)("the delivery matrix, %s", (engine) => {
     const [{ broken, result }] = run([cell], engine);
     expect(broken).toEqual([]);
     expect(result.sent).toBeGreaterThan(600);
-    expect(result.arrived).toBeGreaterThan(cell.weather.loss === 90 ? 20 : 500);
+    expect(result.arrived).toBeGreaterThan(cell.weather.loss === 90 ? 50 : 500);
   });
 });
 

@@ -57,7 +57,7 @@ async function main(): Promise<void> {
       if (engine === "native" && !("binding" in loadNative())) continue;
       const [seconds, peers] = [Number(values.minutes) * 60, Number(values.peers)];
       const [loss, seed] = [Number(values.loss), Number(values.seed)];
-      const bench = { home, library: null, folder };
+      const bench = { home, shimFile: null, folder };
       const done = await soak(bench, { engine, seconds, peers, loss, seed });
       soaks.push(done);
       if (!values.json) tell(done);

@@ -16,7 +16,7 @@ afterAll(() => {
 
 it.each(engines)("4 peers behind a lossy link, for a while: %s", async (engine) => {
   const options = { engine, seconds: 6, peers: 4, loss: 5, seed: 1 };
-  const done = await soak({ home, library: null, folder }, options);
+  const done = await soak({ home, shimFile: null, folder }, options);
   expect(done.wrong).toEqual([]);
   expect(done.packetsLost).toBeGreaterThan(0);
   // A client a second leaves, and another comes.

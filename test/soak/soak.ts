@@ -127,7 +127,7 @@ export async function soak(bench: Bench, options: SoakOptions): Promise<Soak> {
   const targetPort = await freePort();
   const relay = await createRelay({ targetPort, up: link, down: link, seed, idleMs: 10_000 });
   const program = "test/soak/end.js";
-  const soaking = { ...bench, program, library: null, environment: ENVIRONMENT };
+  const soaking = { ...bench, program, shimFile: null, environment: ENVIRONMENT };
   const hosts = [
     await Host.open(soaking, engine, ["--expose-gc"]),
     await Host.open(soaking, engine, ["--expose-gc"]),
