@@ -49,6 +49,7 @@ function svg(axis: Axis, lines: readonly Line[]): string {
   };
   const parts = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="-12 0 ${WIDTH + 12} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
+    `<title>${axis.title}</title>`,
     `<rect x="-12" width="${WIDTH + 12}" height="${HEIGHT}" fill="#fff"/>`,
     `<text x="${LEFT}" y="22" font-size="14" font-weight="bold">${axis.title}</text>`,
   ];
