@@ -6,6 +6,7 @@
  * Invariants: one block of a channel is on its way at a time, the next waits; a block's promise is
  * settled exactly once.
  */
+import { onAbort } from "./abort.js";
 import type { BlockProgress } from "./assembly.js";
 import type { Driver } from "./driver.js";
 import { FATE_DELIVERED } from "./engine/channel.js";
@@ -58,9 +59,10 @@ class Block {
   told = 0;
   /** A fragment of it will not arrive. */
   missed = false;
-  /** Why it is given up, once it is. */
-  failure: unknown = null;
-  settled = false;
+  /** It is given up. */
+  failed = false;
+  /** Takes the listener off its signal. */
+  forget: () => void = () => undefined;
 
   constructor(
     channel: number,
@@ -79,19 +81,14 @@ class Block {
   }
 
   fail(error: unknown): void {
-    this.failure ??= error;
-    this.#settle(() => this.reject(error));
+    this.failed = true;
+    this.forget();
+    this.reject(error);
   }
 
   done(): void {
-    this.#settle(this.resolve);
-  }
-
-  #settle(settle: () => void): void {
-    if (!this.settled) {
-      this.settled = true;
-      settle();
-    }
+    this.forget();
+    this.resolve();
   }
 }
 
@@ -135,8 +132,7 @@ export class BlockSender {
       this.#lines.set(channel, line);
       line.push(block);
       const { signal } = options;
-      signal?.addEventListener("abort", () => block.fail(signal.reason), { once: true });
-      if (signal?.aborted) block.fail(signal.reason);
+      block.forget = onAbort(signal, () => block.fail(signal?.reason));
       this.pump();
     });
   }
@@ -186,7 +182,7 @@ export class BlockSender {
       const message = "a fragment of the block could not be delivered in its channel's time";
       block.fail(new NetrtError("ERR_NETRT_BLOCK", message));
     }
-    if (block.failure !== null) {
+    if (block.failed) {
       // A block that never began leaves nothing behind.
       return block.fed === 0 || block.fed >= count || this.#feed(block, count);
     }
