@@ -9,7 +9,13 @@ import { Address, addressCopy, addressEqual, addressHash } from "./address.js";
 import type { Outlet } from "./channel.js";
 import { Client } from "./client.js";
 import { configRead, HostConfig, ROLE_CLIENT } from "./config.js";
-import { Connection, connectionDeadlineUs, connectionReady, Shared } from "./connection.js";
+import {
+  Connection,
+  connectionDeadlineUs,
+  connectionReady,
+  connectionStats,
+  Shared,
+} from "./connection.js";
 import { Handshake } from "./handshake.js";
 import { hash32 } from "./hash.js";
 import { PACKET_ASSOCIATED_BYTES, REPLIES_MAX } from "./limits.js";
@@ -227,6 +233,8 @@ export function slotSettle(host: Host, connection: Connection, nowUs: number): v
     if (connectionReady(connection, nowUs)) {
       slotWork(host, connection);
     } else {
+      // An ack that brings nothing to send must show as well: bytes on their way once seemed to stay there.
+      connectionStats(connection, host.page);
       timersSet(host.timers, connection.slot, connectionDeadlineUs(connection, nowUs));
     }
   }

@@ -222,6 +222,9 @@ void slotSettle(Host& host, Connection& connection, uint64_t nowUs) {
     if (connectionReady(connection, nowUs)) {
       slotWork(host, connection);
     } else {
+      // An ack that brings nothing to send must show as well: bytes on their way once seemed to
+      // stay there.
+      connectionStats(connection, host.page);
       timersSet(host.timers, connection.slot, connectionDeadlineUs(connection, nowUs));
     }
   }

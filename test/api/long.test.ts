@@ -245,7 +245,16 @@ testEach("a client dictates the size and number of packets (R-60)", pairings, as
   // One verdict a packet, in the order of numbers.
   const numbers = verdicts.map(({ number }) => number);
   expect(numbers).toEqual(numbers.map((_, index) => numbers[0] + index));
-  expect(verdicts.every(({ acked }) => acked)).toBe(true);
+  // Nothing was lost: what a busy machine let time out was acked late, each.
+  await within(
+    (async () => {
+      while (peer.stats.packetsAckedLate < verdicts.filter(({ acked }) => !acked).length) {
+        await new Promise(setImmediate);
+      }
+    })(),
+    "acks of all packets",
+  );
+  expect(peer.stats.lossOut).toBe(0);
 });
 
 testEach("an option that can't be is refused", engines, async (engine) => {
