@@ -63,7 +63,7 @@ testEach("messages at every edge of a fragment arrive as they were", pairings, a
   // What a busy machine loses, the first two may lose for good: it is sent again.
   client.on("fate", ({ receipt, channel, fate }) => {
     const size = sent.get(receipt);
-    if (fate !== "delivered" && size !== undefined) send(channel, size);
+    if (fate !== "delivered" && size !== undefined && client.connected) send(channel, size);
   });
   const sent = new Map<number, number>();
   const send = (channel: (typeof CHANNELS)[number], size: number) =>
