@@ -26,6 +26,7 @@ import {
 import { congestionSent } from "./congestion.js";
 import {
   type Connection,
+  connectionDueUs,
   connectionOpenWindow,
   connectionReady,
   connectionWants,
@@ -86,7 +87,7 @@ export function connectionTransmit(
   if (connection.state === CONNECTION_CLOSING) {
     return farewellTransmit(connection, shared, nowUs, out, offset);
   }
-  if (!connectionReady(connection, nowUs)) {
+  if (!connectionReady(connection, connectionDueUs(connection), nowUs)) {
     return 0;
   }
   if (!connection.confirmed && !connection.preceded) {

@@ -219,15 +219,20 @@ void slotSettle(Host& host, Connection& connection, uint64_t nowUs) {
   if (connection.state == CONNECTION_FREE) {
     vacate(host, connection);
   } else if (!connection.inWork) {
-    if (connectionReady(connection, nowUs)) {
+    const uint64_t dueUs = connectionDueUs(connection);
+    if (connectionReady(connection, dueUs, nowUs)) {
       slotWork(host, connection);
     } else {
-      // An ack that brings nothing to send must show as well: bytes on their way once seemed to
-      // stay there.
-      connectionStats(connection, host.page);
-      timersSet(host.timers, connection.slot, connectionDeadlineUs(connection, nowUs));
+      slotRest(host, connection, dueUs, nowUs);
     }
   }
+}
+
+void slotRest(Host& host, Connection& connection, uint64_t dueUs, uint64_t nowUs) {
+  // An ack that brings nothing to send must show as well: bytes on their way once seemed to stay
+  // there.
+  connectionStats(connection, host.page);
+  timersSet(host.timers, connection.slot, connectionDeadlineUs(connection, dueUs, nowUs));
 }
 
 void slotWork(Host& host, Connection& connection) {

@@ -35,7 +35,7 @@ size_t connectionTransmit(Connection& connection, Shared& shared, uint64_t nowUs
   if (connection.state == CONNECTION_CLOSING) {
     return farewellTransmit(connection, shared, nowUs, out, offset);
   }
-  if (!connectionReady(connection, nowUs)) return 0;
+  if (!connectionReady(connection, connectionDueUs(connection), nowUs)) return 0;
   if (!connection.confirmed && !connection.preceded) {
     connection.preceded = true;
     return keepAliveTransmit(connection, shared, nowUs, out, offset);
