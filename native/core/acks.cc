@@ -7,28 +7,30 @@ namespace netrt {
 
 namespace {
 
-constexpr uint32_t ACK_WORDS = ACK_BITS_MAX / 32;
+constexpr uint32_t ACK_WORDS = ACK_BITS_MAX / 64;
 constexpr int32_t LOSS_WHOLE = 65536;
 constexpr int32_t LOSS_SMOOTHING = 32;
 
 // ---- What arrived ----
 
-void clearBits(uint32_t* bits) {
+void clearBits(uint64_t* bits) {
   for (uint32_t index = 0; index < ACK_WORDS; index++) bits[index] = 0;
 }
 
-void shiftBits(uint32_t* bits, uint32_t count) {
-  const uint32_t words = count >> 5;
-  const uint32_t rest = count & 31;
-  for (uint32_t step = 0; step < ACK_WORDS; step++) {
-    const uint32_t index = ACK_WORDS - 1 - step;
-    const uint32_t high = index >= words ? bits[index - words] : 0;
-    const uint32_t low = index >= words + 1 ? bits[index - words - 1] : 0;
-    bits[index] = rest == 0 ? high : (high << rest) | (low >> (32 - rest));
+// Moves every bit up by `count`, which is 1 but for gaps.
+void shiftBits(uint64_t* bits, uint32_t count) {
+  for (; count >= 64; count -= 64) {
+    for (uint32_t index = ACK_WORDS - 1; index > 0; index--) bits[index] = bits[index - 1];
+    bits[0] = 0;
   }
+  if (count == 0) return;
+  for (uint32_t index = ACK_WORDS - 1; index > 0; index--) {
+    bits[index] = (bits[index] << count) | (bits[index - 1] >> (64 - count));
+  }
+  bits[0] <<= count;
 }
 
-void setBit(uint32_t* bits, uint32_t index) { bits[index >> 5] |= uint32_t{1} << (index & 31); }
+void setBit(uint64_t* bits, uint32_t index) { bits[index >> 6] |= uint64_t{1} << (index & 63); }
 
 // A number above the latest: the field moves on, what was passed over is a gap.
 void receivedNewer(Received& received, int64_t number, uint64_t receivedUs) {
@@ -89,7 +91,7 @@ uint32_t receivedBitBytes(const Received& received) {
 }
 
 uint8_t receivedBitByte(const Received& received, uint32_t index) {
-  return static_cast<uint8_t>(received.bits[index >> 2] >> ((index & 3) * 8));
+  return static_cast<uint8_t>(received.bits[index >> 3] >> ((index & 7) * 8));
 }
 
 uint16_t receivedDelay(const Received& received, uint64_t nowUs) {

@@ -26,8 +26,8 @@ struct Received {
   // The highest number received, or NO_NUMBER.
   int64_t latest = NO_NUMBER;
   uint64_t latestUs = 0;
-  // Bit i of the whole: latest - 1 - i arrived. Word 0 holds the nearest 32.
-  uint32_t bits[ACK_BITS_MAX / 32] = {};
+  // Bit i of the whole: latest - 1 - i arrived. Word 0 holds the nearest 64.
+  uint64_t bits[ACK_BITS_MAX / 64] = {};
   // When the oldest of the owed arrived (µs).
   uint64_t owedUs = 0;
   // The peer is known to know about every number up to here.

@@ -1,6 +1,9 @@
 // The clear part of NETCODE packets: see packet.h.
 #include "core/packet.h"
 
+#include <cstring>
+
+#include "core/bytes.h"
 #include "core/limits.h"
 
 namespace netrt {
@@ -45,11 +48,12 @@ size_t packetHeaderWrite(uint8_t type, uint64_t sequence, uint8_t* bytes, size_t
 }
 
 void packetAssociatedData(uint64_t protocolId, uint8_t prefixByte, uint8_t* out) {
-  for (size_t index = 0; index < VERSION_BYTES; index++) out[index] = VERSION_INFO[index];
-  for (size_t index = 0; index < 8; index++) {
-    out[VERSION_BYTES + index] = static_cast<uint8_t>(protocolId >> (8 * index));
-  }
-  out[VERSION_BYTES + 8] = prefixByte;
+  // Written for each packet: copies of a fixed size are a few stores, loops over bytes are not.
+  std::memcpy(out, VERSION_INFO, VERSION_BYTES);
+  Writer writer;
+  writerSet(writer, out, VERSION_BYTES, PACKET_ASSOCIATED_BYTES);
+  writeU64(writer, protocolId);
+  writeU8(writer, prefixByte);
 }
 
 bool packetBodyValid(uint8_t type, size_t bodyBytes) {
