@@ -3,7 +3,6 @@
 
 #include <cstring>
 
-#include "core/bytes.h"
 #include "core/limits.h"
 
 namespace netrt {
@@ -48,12 +47,16 @@ size_t packetHeaderWrite(uint8_t type, uint64_t sequence, uint8_t* bytes, size_t
 }
 
 void packetAssociatedData(uint64_t protocolId, uint8_t prefixByte, uint8_t* out) {
-  // Written for each packet: copies of a fixed size are a few stores, loops over bytes are not.
+  // Written for each packet, so without loops: these are four stores.
   std::memcpy(out, VERSION_INFO, VERSION_BYTES);
-  Writer writer;
-  writerSet(writer, out, VERSION_BYTES, PACKET_ASSOCIATED_BYTES);
-  writeU64(writer, protocolId);
-  writeU8(writer, prefixByte);
+  const uint8_t id[8] = {
+      static_cast<uint8_t>(protocolId),       static_cast<uint8_t>(protocolId >> 8),
+      static_cast<uint8_t>(protocolId >> 16), static_cast<uint8_t>(protocolId >> 24),
+      static_cast<uint8_t>(protocolId >> 32), static_cast<uint8_t>(protocolId >> 40),
+      static_cast<uint8_t>(protocolId >> 48), static_cast<uint8_t>(protocolId >> 56),
+  };
+  std::memcpy(out + VERSION_BYTES, id, sizeof id);
+  out[VERSION_BYTES + sizeof id] = prefixByte;
 }
 
 bool packetBodyValid(uint8_t type, size_t bodyBytes) {
