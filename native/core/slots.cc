@@ -43,9 +43,9 @@ bool slotsOpen(Host& host, const uint32_t* words, uint32_t* page, const uint8_t*
       tableOpen(host.addressTable, config.peersMax) &&
       tableOpen(host.clientTable, config.peersMax) && timersOpen(host.timers, config.peersMax) &&
       take(host.connections, peers) && take(host.channels, peers * config.channelCount) &&
-      take(host.packets, peers * SENT_PACKETS) && take(host.free, peers) &&
-      take(host.open, peers) && take(host.work, peers) && take(host.dirty, peers) &&
-      take(host.replies, REPLIES_MAX) && sealKeyOpen(host.clientKey) &&
+      take(host.packetsFew, peers * SENT_PACKETS_FEW) && take(host.packets, peers * SENT_PACKETS) &&
+      take(host.free, peers) && take(host.open, peers) && take(host.work, peers) &&
+      take(host.dirty, peers) && take(host.replies, REPLIES_MAX) && sealKeyOpen(host.clientKey) &&
       sealKeyOpen(host.scratchKey);
   if (!opened) return false;
   for (uint32_t slot = 0; slot < config.peersMax; slot++) {
@@ -74,6 +74,7 @@ void slotsClose(Host& host) {
   timersClose(host.timers);
   giveBack(host.connections);
   giveBack(host.channels);
+  giveBack(host.packetsFew);
   giveBack(host.packets);
   giveBack(host.free);
   giveBack(host.open);
@@ -124,7 +125,8 @@ Connection* slotConnection(Host& host, uint32_t slot) {
     channel->policy = &config.policies[index];
     channel->index = index;
   }
-  sentOpen(connection->sent, host.packets + size_t{slot} * SENT_PACKETS);
+  sentOpen(connection->sent, host.packetsFew + size_t{slot} * SENT_PACKETS_FEW,
+           host.packets + size_t{slot} * SENT_PACKETS);
   return connection;
 }
 

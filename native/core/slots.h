@@ -46,6 +46,7 @@ struct Host {
   // `config.peersMax` of each; a connection is made when its slot is first used.
   Connection* connections = nullptr;
   Channel* channels = nullptr;
+  SentPacket* packetsFew = nullptr;
   SentPacket* packets = nullptr;
   uint32_t* free = nullptr;
   uint32_t freeCount = 0;
