@@ -109,7 +109,9 @@ export function loadAddon(root: string): { binding: Binding } | { reason: string
       if (binding.seal() !== null) return { binding };
       reason = `${file} finds no ciphers in this runtime`;
     } catch (error) {
-      reason = `${file} does not load: ${(error as Error).message}`;
+      const empty = fs.statSync(file, { throwIfNoEntry: false })?.size === 0;
+      const why = empty ? "it is empty, its build was interrupted" : (error as Error).message;
+      reason = `${file} does not load: ${why}`;
     }
   }
   return { reason };

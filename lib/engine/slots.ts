@@ -12,6 +12,7 @@ import { configRead, HostConfig, ROLE_CLIENT } from "./config.js";
 import {
   Connection,
   connectionDeadlineUs,
+  connectionDueUs,
   connectionReady,
   connectionStats,
   Shared,
@@ -230,14 +231,20 @@ export function slotSettle(host: Host, connection: Connection, nowUs: number): v
   if (connection.state === CONNECTION_FREE) {
     vacate(host, connection);
   } else if (!connection.inWork) {
-    if (connectionReady(connection, nowUs)) {
+    const dueUs = connectionDueUs(connection);
+    if (connectionReady(connection, dueUs, nowUs)) {
       slotWork(host, connection);
     } else {
-      // An ack that brings nothing to send must show as well: bytes on their way once seemed to stay there.
-      connectionStats(connection, host.page);
-      timersSet(host.timers, connection.slot, connectionDeadlineUs(connection, nowUs));
+      slotRest(host, connection, dueUs, nowUs);
     }
   }
+}
+
+/** A connection has nothing to send until its next deadline; `dueUs` is what connectionDueUs says. */
+export function slotRest(host: Host, connection: Connection, dueUs: number, nowUs: number): void {
+  // An ack that brings nothing to send must show as well: bytes on their way once seemed to stay there.
+  connectionStats(connection, host.page);
+  timersSet(host.timers, connection.slot, connectionDeadlineUs(connection, dueUs, nowUs));
 }
 
 export function slotWork(host: Host, connection: Connection): void {

@@ -103,7 +103,7 @@ uint64_t ackDueUs(const Connection& connection) {
 
 }  // namespace
 
-uint64_t connectionDeadlineUs(const Connection& connection, uint64_t nowUs) {
+uint64_t connectionDeadlineUs(const Connection& connection, uint64_t dueUs, uint64_t nowUs) {
   if (connection.state == CONNECTION_FREE) return NO_DEADLINE;
   if (connection.state == CONNECTION_CLOSING) return connection.farewellDueUs;
   if (connection.heldUp) return 0;
@@ -115,9 +115,8 @@ uint64_t connectionDeadlineUs(const Connection& connection, uint64_t nowUs) {
                            gapDeadlineUs(connection.channels[index])});
   }
   if (!sentReady(connection.sent)) return deadlineUs;
-  const uint64_t dueUs =
-      std::max(connectionDueUs(connection), pacingNextUs(connection.pacing, nowUs));
-  return std::min({deadlineUs, dueUs, ackDueUs(connection)});
+  const uint64_t pacedUs = std::max(dueUs, pacingNextUs(connection.pacing, nowUs));
+  return std::min({deadlineUs, pacedUs, ackDueUs(connection)});
 }
 
 uint64_t connectionDueUs(const Connection& connection) {
@@ -162,8 +161,8 @@ uint64_t connectionNackDelayUs(const Connection& connection) {
   return std::min(uint64_t{connection.rtt.smoothedUs} / 8, NACK_DELAY_MAX_US);
 }
 
-bool connectionReady(Connection& connection, uint64_t nowUs) {
-  if (nowUs < connectionDueUs(connection)) return false;
+bool connectionReady(Connection& connection, uint64_t dueUs, uint64_t nowUs) {
+  if (nowUs < dueUs) return false;
   if (connection.state == CONNECTION_CLOSING) return true;
   return sentReady(connection.sent) &&
          (pacingReady(connection.pacing, nowUs) || nowUs >= ackDueUs(connection));

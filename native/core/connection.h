@@ -124,11 +124,12 @@ bool connectionRoom(const Shared& shared);
 
 // ---- What is due ----
 
-// When connectionAdvance or connectionTransmit has something to do (µs), flushes aside.
-uint64_t connectionDeadlineUs(const Connection& connection, uint64_t nowUs);
-
 // When something wants to go out (µs): 0 for at once, NO_DEADLINE for not before more happens.
 uint64_t connectionDueUs(const Connection& connection);
+
+// When connectionAdvance or connectionTransmit has something to do (µs), flushes aside; `dueUs` is
+// what connectionDueUs says.
+uint64_t connectionDeadlineUs(const Connection& connection, uint64_t dueUs, uint64_t nowUs);
 
 // Whether what asks for an ack may go out: the window has room.
 bool connectionOpenWindow(const Connection& connection);
@@ -142,8 +143,9 @@ bool connectionWants(const Connection& connection);
 // How long a message may be overtaken before it is named as missing.
 uint64_t connectionNackDelayUs(const Connection& connection);
 
-// Whether a packet may go out now: something is due, and number and budget allow it.
-bool connectionReady(Connection& connection, uint64_t nowUs);
+// Whether a packet may go out now: something is due (connectionDueUs), and number and budget allow
+// it.
+bool connectionReady(Connection& connection, uint64_t dueUs, uint64_t nowUs);
 
 // A flush has been served as far as it can be now: what stayed unsent is stale.
 void connectionFlushed(Connection& connection);

@@ -28,14 +28,13 @@ uint32_t messagesFill(Connection& connection, Shared& shared, SentPacket& packet
     return 0;
   }
   Channel* channels = connection.channels;
-  const uint32_t* order = shared.config->channelOrder;
-  const uint32_t* end = order + connection.channelCount;
-  for (const uint32_t* index = order; index < end; index++) {
-    if (channels[*index].policy->order == ORDER_SEQUENCED) channelPlanFresh(channels[*index], plan);
-  }
+  planBusy(plan, channels, connection.channelCount, shared.config->channelOrder);
+  const uint32_t* order = plan.busy;
+  const uint32_t* end = order + plan.busyCount;
   bool stuck = false;
   for (const uint32_t* index = order; index < end; index++) {
     stuck = stuck || channelStuck(channels[*index]);
+    if (channels[*index].policy->order == ORDER_SEQUENCED) channelPlanFresh(channels[*index], plan);
   }
   if (stuck) {
     for (const uint32_t* index = order; index < end; index++) {
@@ -54,15 +53,15 @@ namespace {
 void ranksPlan(Connection& connection, Shared& shared) {
   Plan& plan = shared.plan;
   Channel* channels = connection.channels;
-  const uint32_t* order = shared.config->channelOrder;
-  const uint32_t* end = order + connection.channelCount;
+  const uint32_t* order = plan.busy;
+  const uint32_t* end = order + plan.busyCount;
   for (const uint32_t* index = order; index < end; index++) {
     if (channels[*index].policy->copiesForced) channelPlanCopies(channels[*index], plan);
   }
   for (const uint32_t* index = order; index < end; index++) {
     channelPlanResends(channels[*index], plan);
   }
-  const uint32_t sharing = planShares(plan, channels, connection.channelCount, order);
+  const uint32_t sharing = planShares(plan, channels, connection.channelCount);
   for (uint32_t place = 0; place < sharing; place++) {
     channelPlanFresh(channels[plan.order[place]], plan);
     channelPlanBlocks(channels[plan.order[place]], plan);
