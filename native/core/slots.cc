@@ -234,6 +234,7 @@ void slotRest(Host& host, Connection& connection, uint64_t dueUs, uint64_t nowUs
   // An ack that brings nothing to send must show as well: bytes on their way once seemed to stay
   // there.
   connectionStats(connection, host.page);
+  connectionQuiet(connection);
   timersSet(host.timers, connection.slot, connectionDeadlineUs(connection, dueUs, nowUs));
 }
 
