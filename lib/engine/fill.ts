@@ -8,7 +8,13 @@
 import type { SentPacket } from "./acks.js";
 import type { Writer } from "./bytes.js";
 import type { Connection, Shared } from "./connection.js";
-import { blockHeadWrite, fragmentHeadWrite, messageHeadWrite, messageShorten } from "./frame.js";
+import {
+  ageWrite,
+  blockHeadWrite,
+  fragmentHeadWrite,
+  messageHeadWrite,
+  messageShorten,
+} from "./frame.js";
 import {
   CHANNELS_MAX,
   COPY_DELAY_LONE_US,
@@ -28,7 +34,15 @@ import {
 } from "./plan.js";
 import { ORDER_SEQUENCED } from "./policy.js";
 import { bodyCopy, carriedCreate, type Message } from "./queue.js";
-import { channelCarried, channelTrim, RIDE_COPY, RIDE_FIRST, RIDE_RESEND } from "./ride.js";
+import { channelForgo } from "./repair.js";
+import {
+  channelAgeMs,
+  channelCarried,
+  channelTrim,
+  RIDE_COPY,
+  RIDE_FIRST,
+  RIDE_RESEND,
+} from "./ride.js";
 import {
   CHANNEL_BYTES_SENT,
   CHANNEL_COPIES,
@@ -56,7 +70,9 @@ export function messagesFill(
   }
   const channels = connection.channels;
   const order = shared.config.channelOrder;
+  const arrivalUs = nowUs + Math.trunc(connection.rtt.smoothedUs / 2);
   for (const index of order) {
+    channelForgo(channels[index], shared.outlet, connection.handle, arrivalUs);
     if (channels[index].policy.order === ORDER_SEQUENCED) {
       channelPlanFresh(channels[index], plan);
     }
@@ -110,6 +126,10 @@ function planWrite(
   for (let index = 0; index < plan.count; index++) {
     const message = plan.messages[index] as Message;
     plan.messages[index] = null;
+    const ageMs = channelAgeMs(connection.channels[message.channel], message, nowUs);
+    if (ageMs > 0) {
+      ageWrite(writer, ageMs);
+    }
     last = writer.offset;
     lastBytes = message.bytes;
     whole = message.total === 0;

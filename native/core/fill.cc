@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/plan.h"
+#include "core/repair.h"
 #include "core/ride.h"
 #include "core/stats.h"
 
@@ -30,7 +31,9 @@ uint32_t messagesFill(Connection& connection, Shared& shared, SentPacket& packet
   Channel* channels = connection.channels;
   const uint32_t* order = shared.config->channelOrder;
   const uint32_t* end = order + connection.channelCount;
+  const uint64_t arrivalUs = nowUs + uint64_t{connection.rtt.smoothedUs} / 2;
   for (const uint32_t* index = order; index < end; index++) {
+    channelForgo(channels[*index], *shared.outlet, connection.handle, arrivalUs);
     if (channels[*index].policy->order == ORDER_SEQUENCED) channelPlanFresh(channels[*index], plan);
   }
   bool stuck = false;
@@ -82,6 +85,8 @@ void planWrite(Connection& connection, Shared& shared, SentPacket& packet, uint6
   for (uint32_t index = 0; index < plan.count; index++) {
     Message& message = *plan.messages[index];
     plan.messages[index] = nullptr;
+    const uint32_t ageMs = channelAgeMs(connection.channels[message.channel], message, nowUs);
+    if (ageMs > 0) ageWrite(writer, ageMs);
     last = writer.offset;
     lastBytes = message.bytes;
     whole = message.total == 0;
