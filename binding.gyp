@@ -56,7 +56,8 @@
       "native/core/table.cc",
       "native/core/timers.cc",
       "native/core/token.cc",
-      "native/core/transmit.cc"
+      "native/core/transmit.cc",
+      "native/core/window.cc"
     ],
     "io_sources": [
       "native/io/bell.cc",

@@ -196,7 +196,7 @@ type Frames = Pick<
   EngineProbe,
   | Extract<
       keyof EngineProbe,
-      `${"payload" | "fragment" | "block" | "window" | "skip" | "nack" | "ping" | "hello" | "close"}${string}`
+      `${"payload" | "fragment" | "age" | "block" | "window" | "skip" | "nack" | "ping" | "hello" | "close"}${string}`
     >
   | "messageFrameBytes"
   | "ackHeaderWrite"
@@ -226,7 +226,7 @@ const frames: Frames = {
       const { total, index, number, payloadBytesMax, packetRateMax, byteRateMax } = read;
       const limits = [payloadBytesMax, packetRateMax, byteRateMax];
       const fields = [kind, channel, id, start, size, code, nameHash, channelCount];
-      fields.push(total, index, number, ...limits);
+      fields.push(kind === frame.FRAME_AGE ? read.ageMs : total, index, number, ...limits);
       words.set(fields, ACK_WORDS + count * FRAME_WORDS);
     }
   },
@@ -258,6 +258,7 @@ const frames: Frames = {
     }),
   windowWrite: (out, offset, channel, id) =>
     write(out, offset, (writer) => frame.windowWrite(writer, channel, id)),
+  ageWrite: (out, offset, ageMs) => write(out, offset, (writer) => frame.ageWrite(writer, ageMs)),
   skipWrite: (out, offset, channel, id) =>
     write(out, offset, (writer) => frame.skipWrite(writer, channel, id)),
   nackWrite: (out, offset, channel, id, bits) =>

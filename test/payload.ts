@@ -4,6 +4,7 @@
  */
 
 import {
+  FRAME_AGE,
   FRAME_BLOCK,
   FRAME_CLOSE,
   FRAME_FRAGMENT,
@@ -44,6 +45,7 @@ export type FrameValue =
   | HelloValue
   | { readonly kind: "window"; channel: number; id: number }
   | FragmentValue
+  | { readonly kind: "age"; ms: number }
   | (Omit<FragmentValue, "kind"> & { readonly kind: "block"; number: number })
   | { readonly kind: "skip"; channel: number; id: number }
   | { readonly kind: "close"; reason: number; text: Uint8Array }
@@ -75,6 +77,8 @@ function frameValue(bytes: Uint8Array, fields: Uint32Array): FrameValue {
     }
     case FRAME_SKIP:
       return { kind: "skip", channel, id };
+    case FRAME_AGE:
+      return { kind: "age", ms: total };
     case FRAME_WINDOW:
       return { kind: "window", channel, id };
     case FRAME_FRAGMENT:
@@ -121,6 +125,8 @@ function writeFrame(
     }
     case "skip":
       return engine.skipWrite(out, offset, frame.channel, frame.id);
+    case "age":
+      return engine.ageWrite(out, offset, frame.ms);
     case "window":
       return engine.windowWrite(out, offset, frame.channel, frame.id);
     case "fragment": {

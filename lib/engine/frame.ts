@@ -96,6 +96,7 @@ export const FRAME_NACK = 5;
 export const FRAME_FRAGMENT = 6;
 export const FRAME_BLOCK = 7;
 export const FRAME_WINDOW = 8;
+export const FRAME_AGE = 9;
 export const FRAME_MESSAGE = 128;
 export const FRAME_INVALID = 255;
 
@@ -121,6 +122,8 @@ export class Frame {
   /** Where the body, the text or the channel hashes start. */
   offset = 0;
   bytes = 0;
+  /** AGE: how old the message behind it is (ms); whoever takes that message makes it 0 again. */
+  ageMs = 0;
   /** HELLO: the protocol version. CLOSE: the reason. */
   code = 0;
   /** HELLO: hash of the protocol's name. */
@@ -233,6 +236,11 @@ function markNext(reader: Reader, frame: Frame, kind: number): number {
   return reader.failed || frame.channel >= CHANNELS_MAX ? FRAME_INVALID : kind;
 }
 
+function ageNext(reader: Reader, frame: Frame): number {
+  frame.ageMs = readVarint(reader);
+  return reader.failed || frame.ageMs === 0 ? FRAME_INVALID : FRAME_AGE;
+}
+
 /** Reads the next frame. FRAME_END at the end, FRAME_INVALID for anything that isn't canonical. */
 export function frameNext(reader: Reader, frame: Frame): number {
   if (reader.offset === reader.end) {
@@ -257,6 +265,8 @@ export function frameNext(reader: Reader, frame: Frame): number {
       return FRAME_PING;
     case FRAME_NACK:
       return nackNext(reader, frame);
+    case FRAME_AGE:
+      return ageNext(reader, frame);
     default:
       return FRAME_INVALID;
   }
@@ -283,8 +293,14 @@ export function payloadCheck(
   // Of the kinds below FRAME_MESSAGE: 1 + the last channel, or 1 for those of the whole connection.
   const { last } = header;
   last.fill(0);
+  let aged = false;
   for (;;) {
     const kind = frameNext(reader, frame);
+    // An age is that of the message or fragment behind it.
+    if (aged && kind !== FRAME_MESSAGE && kind !== FRAME_FRAGMENT) {
+      return false;
+    }
+    aged = kind === FRAME_AGE;
     if (kind === FRAME_END) {
       return true;
     }
@@ -297,7 +313,8 @@ export function payloadCheck(
         return false;
       }
     }
-    const named = kind !== FRAME_HELLO && kind !== FRAME_CLOSE && kind !== FRAME_PING;
+    const named =
+      kind !== FRAME_HELLO && kind !== FRAME_CLOSE && kind !== FRAME_PING && kind !== FRAME_AGE;
     if (named && frame.channel >= channelCount) {
       return false;
     }
@@ -394,6 +411,12 @@ export function nackWrite(writer: Writer, channel: number, id: number, bitsBytes
   writeU8(writer, channel);
   writeU16(writer, id & 0xffff);
   writeU8(writer, bitsBytes);
+}
+
+/** Writes how old the message is whose frame comes next. */
+export function ageWrite(writer: Writer, ageMs: number): void {
+  writeU8(writer, FRAME_AGE);
+  writeVarint(writer, ageMs);
 }
 
 export function pingWrite(writer: Writer): void {

@@ -201,6 +201,10 @@ export const FRAGMENT_HEADER_BYTES_MAX = 9;
 export const BLOCK_HEADER_BYTES_MAX = 13;
 /** Bytes of a skip and of a window frame: type, channel, id. */
 export const SKIP_BYTES = 4;
+/** Bytes of an age at most: type, and milliseconds as a varint. */
+export const AGE_BYTES_MAX = 5;
+/** A message that waited for less (µs) when it rides has no age: whoever flushes at once pays nothing for it. */
+export const AGE_MIN_US = 1000;
 /** Messages that one packet carries: bounds the record of what it carried. */
 export const MESSAGES_PER_PACKET_MAX = 64;
 

@@ -8,7 +8,7 @@
 import { acksLowest, acksReceive, receivedAdd } from "./acks.js";
 import { connectionCongestion, connectionRelease, connectionVerdicts } from "./advance.js";
 import { type Reader, readerSet, readU32 } from "./bytes.js";
-import { type Channel, channelConsumed } from "./channel.js";
+import type { Channel } from "./channel.js";
 import {
   type Connection,
   connectionNackDelayUs,
@@ -32,6 +32,7 @@ import {
 } from "./ending.js";
 import {
   ackHeaderRead,
+  FRAME_AGE,
   FRAME_CLOSE,
   FRAME_END,
   FRAME_HELLO,
@@ -78,6 +79,7 @@ import {
   statsHostWord,
   statsPeerWord,
 } from "./stats.js";
+import { channelConsumed } from "./window.js";
 
 const encode = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
 const TEXT_PAYLOAD = encode("malformed payload");
@@ -189,6 +191,7 @@ function payloadReceive(
   readerSet(reader, bytes, offset, end);
   ackHeaderRead(reader, ackHeader);
   frame.payloadBytes = connection.payloadBytes;
+  frame.ageMs = 0;
   const sent = connection.sent;
   let latest = 0;
   if (ackHeader.present) {
@@ -263,8 +266,9 @@ function framesReceive(
         frame.bytes,
         nowUs,
       );
-    } else if (kind !== FRAME_PING) {
+    } else if (kind !== FRAME_PING && kind !== FRAME_AGE) {
       held = channelFrame(connection, shared, reader, kind, frame, holds, nowUs) && held;
+      frame.ageMs = 0;
     }
   }
   return held;
@@ -299,7 +303,7 @@ function channelFrame(
       result = channelConsumed(channel, frame.id) ? RECEIVE_OK : RECEIVE_VIOLATION;
       break;
     default:
-      result = deliveryReceive(channel, outlet, handle, frame, reader.bytes, holds);
+      result = deliveryReceive(channel, outlet, handle, frame, reader.bytes, holds, nowUs);
   }
   gapUpdate(
     channel,

@@ -57,7 +57,7 @@ Value payloadRead(const Info& info) {
     out[5] = frame.code;
     out[6] = frame.nameHash;
     out[7] = frame.channelCount;
-    out[8] = frame.total;
+    out[8] = kind == FRAME_AGE ? frame.ageMs : frame.total;
     out[9] = frame.index;
     out[10] = frame.number;
     out[11] = frame.payloadBytesMax;
@@ -134,6 +134,11 @@ void probeFrameInit(Napi::Object exports) {
   probeExport(exports, "messageShorten", [](const Info& info) -> Value {
     Writer writer = writerIn(info);
     messageShorten(writer, probeU32(info, 2), probeU32(info, 3));
+    return writerOut(info, writer);
+  });
+  probeExport(exports, "ageWrite", [](const Info& info) -> Value {
+    Writer writer = writerIn(info);
+    ageWrite(writer, probeU32(info, 2));
     return writerOut(info, writer);
   });
   probeExport(exports, "skipWrite", [](const Info& info) -> Value {

@@ -18,7 +18,7 @@ constexpr uint32_t HANDLE_STEP = 0x10000;
 void connectionQuiet(Connection& connection) {
   for (uint64_t left = connection.busy; left != 0;) {
     const Channel& channel = connectionNextBusy(connection, left);
-    if (channelQuiet(channel)) connection.busy &= ~(uint64_t{1} << channel.index);
+    if (channelIdle(channel)) connection.busy &= ~(uint64_t{1} << channel.index);
   }
 }
 

@@ -110,6 +110,11 @@ uint8_t markNext(Reader& reader, Frame& frame, uint8_t kind) {
   return reader.failed || frame.channel >= CHANNELS_MAX ? FRAME_INVALID : kind;
 }
 
+uint8_t ageNext(Reader& reader, Frame& frame) {
+  frame.ageMs = readVarint(reader);
+  return reader.failed || frame.ageMs == 0 ? FRAME_INVALID : FRAME_AGE;
+}
+
 }  // namespace
 
 bool ackHeaderRead(Reader& reader, AckHeader& header) {
@@ -155,6 +160,8 @@ uint8_t frameNext(Reader& reader, Frame& frame) {
       return FRAME_PING;
     case FRAME_NACK:
       return nackNext(reader, frame);
+    case FRAME_AGE:
+      return ageNext(reader, frame);
     default:
       return FRAME_INVALID;
   }
@@ -167,15 +174,20 @@ bool payloadCheck(Reader& reader, AckHeader& header, Frame& frame, const uint8_t
   uint32_t messages = 0;
   // Of the kinds below FRAME_MESSAGE: 1 + the last channel, or 1 for those of the whole connection.
   uint8_t last[FRAME_WINDOW + 1] = {};
+  bool aged = false;
   for (;;) {
     const uint8_t kind = frameNext(reader, frame);
+    // An age is that of the message or fragment behind it.
+    if (aged && kind != FRAME_MESSAGE && kind != FRAME_FRAGMENT) return false;
+    aged = kind == FRAME_AGE;
     if (kind == FRAME_END) return true;
     if (kind == FRAME_INVALID) return false;
     if (kind == FRAME_MESSAGE || kind == FRAME_FRAGMENT || kind == FRAME_BLOCK) {
       messages += 1;
       if (messages > MESSAGES_PER_PACKET_MAX) return false;
     }
-    const bool named = kind != FRAME_HELLO && kind != FRAME_CLOSE && kind != FRAME_PING;
+    const bool named =
+        kind != FRAME_HELLO && kind != FRAME_CLOSE && kind != FRAME_PING && kind != FRAME_AGE;
     if (named && frame.channel >= channelCount) return false;
     if (kind < FRAME_FRAGMENT || kind == FRAME_WINDOW) {
       const uint8_t place = static_cast<uint8_t>(named ? frame.channel + 1 : 1);
@@ -244,6 +256,11 @@ void nackWrite(Writer& writer, uint32_t channel, int64_t id, uint32_t bitsBytes)
   writeU8(writer, static_cast<uint8_t>(channel));
   writeU16(writer, static_cast<uint16_t>(id));
   writeU8(writer, static_cast<uint8_t>(bitsBytes));
+}
+
+void ageWrite(Writer& writer, uint32_t ageMs) {
+  writeU8(writer, FRAME_AGE);
+  writeVarint(writer, ageMs);
 }
 
 void pingWrite(Writer& writer) { writeU8(writer, FRAME_PING); }

@@ -44,6 +44,7 @@ constexpr uint8_t FRAME_NACK = 5;
 constexpr uint8_t FRAME_FRAGMENT = 6;
 constexpr uint8_t FRAME_BLOCK = 7;
 constexpr uint8_t FRAME_WINDOW = 8;
+constexpr uint8_t FRAME_AGE = 9;
 constexpr uint8_t FRAME_MESSAGE = 128;
 constexpr uint8_t FRAME_INVALID = 255;
 
@@ -64,6 +65,8 @@ struct Frame {
   // Where the body, the text or the channel hashes start.
   size_t offset = 0;
   uint32_t bytes = 0;
+  // AGE: how old the message behind it is (ms); whoever takes that message makes it 0 again.
+  uint32_t ageMs = 0;
   // HELLO: the protocol version. CLOSE: the reason.
   uint8_t code = 0;
   // HELLO: hash of the protocol's name.
@@ -115,6 +118,9 @@ void skipWrite(Writer& writer, uint32_t channel, int64_t id);
 
 // Writes a nack up to its bitmap, which the caller writes next.
 void nackWrite(Writer& writer, uint32_t channel, int64_t id, uint32_t bitsBytes);
+
+// Writes how old the message is whose frame comes next.
+void ageWrite(Writer& writer, uint32_t ageMs);
 
 void pingWrite(Writer& writer);
 

@@ -238,6 +238,11 @@ constexpr uint32_t FRAGMENT_HEADER_BYTES_MAX = 9;
 constexpr uint32_t BLOCK_HEADER_BYTES_MAX = 13;
 // Bytes of a skip and of a window frame: type, channel, id.
 constexpr uint32_t SKIP_BYTES = 4;
+// Bytes of an age at most: type, and milliseconds as a varint.
+constexpr uint32_t AGE_BYTES_MAX = 5;
+// A message that waited for less (µs) when it rides has no age: whoever flushes at once pays
+// nothing for it.
+constexpr uint64_t AGE_MIN_US = 1000;
 // Messages that one packet carries: bounds the record of what it carried.
 constexpr uint32_t MESSAGES_PER_PACKET_MAX = 64;
 

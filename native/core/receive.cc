@@ -12,6 +12,7 @@
 #include "core/repair.h"
 #include "core/sequence.h"
 #include "core/stats.h"
+#include "core/window.h"
 
 namespace netrt {
 
@@ -114,6 +115,7 @@ int payloadReceive(Connection& connection, Shared& shared, int64_t number, const
   readerSet(reader, bytes, offset, end);
   ackHeaderRead(reader, ackHeader);
   frame.payloadBytes = connection.payloadBytes;
+  frame.ageMs = 0;
   Sent& sent = connection.sent;
   int64_t latest = 0;
   if (ackHeader.present) {
@@ -162,8 +164,9 @@ bool framesReceive(Connection& connection, Shared& shared, Reader& reader, Frame
     } else if (kind == FRAME_CLOSE) {
       connectionPeerClosed(connection, shared, frame.code, reader.bytes, frame.offset, frame.bytes,
                            nowUs);
-    } else if (kind != FRAME_PING) {
+    } else if (kind != FRAME_PING && kind != FRAME_AGE) {
       held = channelFrame(connection, shared, reader, kind, frame, holds, nowUs) && held;
+      frame.ageMs = 0;
     }
   }
   return held;
@@ -187,7 +190,7 @@ bool channelFrame(Connection& connection, Shared& shared, const Reader& reader, 
   } else if (kind == FRAME_WINDOW) {
     result = channelConsumed(channel, frame.id) ? RECEIVE_OK : RECEIVE_VIOLATION;
   } else {
-    result = deliveryReceive(channel, outlet, connection.handle, frame, reader.bytes, holds);
+    result = deliveryReceive(channel, outlet, connection.handle, frame, reader.bytes, holds, nowUs);
   }
   gapUpdate(channel, nowUs, connectionNackDelayUs(connection), connection.rtt.smoothedUs / 2);
   connection.heldUp = connection.heldUp || result == RECEIVE_HELD;

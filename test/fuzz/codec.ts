@@ -173,6 +173,7 @@ const KIND = {
   FRAGMENT: 6,
   BLOCK: 7,
   WINDOW: 8,
+  AGE: 9,
   MESSAGE: 128,
 } as const;
 
@@ -236,6 +237,8 @@ function frameWrite(
       return engine.blockWrite(out, at, channel, id, part, total, body, number);
     case KIND.WINDOW:
       return engine.windowWrite(out, at, channel, id);
+    case KIND.AGE:
+      return engine.ageWrite(out, at, total);
     case KIND.PING:
       return engine.pingWrite(out, at);
     case KIND.NACK:

@@ -54,6 +54,7 @@ export type FrameDescription =
       limits: readonly [payloadBytes: number, packetRate: number, byteRate: number];
     }
   | FragmentDescription
+  | { readonly kind: "age"; ms: number }
   | (Omit<FragmentDescription, "kind"> & { readonly kind: "block"; number: number })
   | { readonly kind: "window"; channel: number; id: number }
   | { readonly kind: "skip"; channel: number; id: number }
@@ -335,6 +336,20 @@ export const FRAMES: readonly Row[] = [
     },
   }),
   row({
+    kind: "age",
+    row: ["0x09", "age"],
+    first: 0x09,
+    more: 0,
+    read(reader) {
+      const ms = reader.varint();
+      if (ms === 0) refuse("R-50: an age of nothing");
+      return { kind: "age", ms };
+    },
+    write(writer, { ms }) {
+      writer.varint(ms);
+    },
+  }),
+  row({
     kind: "message",
     row: ["0x80 + channel", "message, last"],
     first: 0x80,
@@ -399,6 +414,14 @@ function checkPlaces(frames: readonly FrameDescription[]): void {
   }
 }
 
+/** R-50: an age is that of the message or fragment behind it. */
+function checkAges(frames: readonly FrameDescription[]): void {
+  for (const [index, { kind }] of frames.entries()) {
+    const next = frames[index + 1]?.kind;
+    if (kind === "age" && next !== "message" && next !== "fragment") refuse("R-50: a lone age");
+  }
+}
+
 /** What a payload says, for a protocol of so many channels; or why it is refused as a whole (R-20). */
 export function decodePayload(
   bytes: Uint8Array,
@@ -412,7 +435,8 @@ export function decodePayload(
     while (!reader.done) frames.push(readFrame(reader));
     const carrying: readonly Kind[] = ["message", "fragment", "block"];
     const messages = frames.filter(({ kind }) => carrying.includes(kind)).length;
-    checkPlaces(frames.filter(({ kind }) => !carrying.includes(kind)));
+    checkPlaces(frames.filter(({ kind }) => !carrying.includes(kind) && kind !== "age"));
+    checkAges(frames);
     if (messages > LIMITS["messages in a packet"]) refuse(`R-20: ${messages} messages`);
     return { ack, frames };
   } catch (error) {

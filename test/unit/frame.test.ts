@@ -13,6 +13,7 @@ import {
   MESSAGES_PER_PACKET_MAX,
   NACK_BITS_BYTES_MAX,
   PAYLOAD_BYTES_MAX,
+  VARINT_MAX,
 } from "../../lib/engine/limits.js";
 import { documentTable } from "../document.js";
 import { bitsOf } from "../ends.js";
@@ -86,6 +87,10 @@ const MEANINGS: Record<string, Payload> = {
         body: new Uint8Array(0),
       },
     ],
+  },
+  'message 3 of channel 1, "hi", 300 ms old': {
+    ack: null,
+    frames: [{ kind: "age", ms: 300 }, message(1, 3, text("hi"))],
   },
   "channel 1 is consumed up to id 64": {
     ack: null,
@@ -171,6 +176,7 @@ const frame: fc.Arbitrary<FrameValue> = fc.oneof(
     text: fc.uint8Array({ maxLength: CLOSE_TEXT_BYTES_MAX }),
   }),
   fc.record({ kind: fc.constant("ping" as const) }),
+  fc.record({ kind: fc.constant("age" as const), ms: fc.integer({ min: 1, max: VARINT_MAX }) }),
   fc.record({
     kind: fc.constant("nack" as const),
     channel,
@@ -183,13 +189,16 @@ const frame: fc.Arbitrary<FrameValue> = fc.oneof(
 /** Leaves out what may not stand behind what is there. */
 function lawful(frames: readonly FrameValue[]): FrameValue[] {
   const last = new Map<string, number>();
-  return frames.filter((each) => {
-    if (["message", "fragment", "block"].includes(each.kind)) return true;
+  const kept = frames.filter((each) => {
+    if (["message", "fragment", "block", "age"].includes(each.kind)) return true;
     const place = "channel" in each ? each.channel : 0;
     if (place <= (last.get(each.kind) ?? -1)) return false;
     last.set(each.kind, place);
     return true;
   });
+  // An age stands in front of a message or a fragment.
+  const carrying = ["message", "fragment"];
+  return kept.filter(({ kind }, at) => kind !== "age" || carrying.includes(kept[at + 1]?.kind));
 }
 
 const payload: fc.Arbitrary<Payload> = fc.record({
