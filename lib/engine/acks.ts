@@ -170,6 +170,8 @@ export class SentPacket {
 
 export class Sent {
   packets: SentPacket[];
+  /** The number that the connection began with; lower ones were never sent in it. */
+  firstNumber = 0;
   /** The number that the next packet gets. */
   nextNumber = 0;
   /** The oldest number without a verdict. */
@@ -201,6 +203,7 @@ export function sentReset(sent: Sent, nextNumber: number): void {
     packet.number = NO_NUMBER;
     packet.carried = null;
   }
+  sent.firstNumber = nextNumber;
   sent.nextNumber = nextNumber;
   sent.verdictNext = nextNumber;
   sent.ackedLatest = NO_NUMBER;

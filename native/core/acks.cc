@@ -178,6 +178,7 @@ void sentReset(Sent& sent, int64_t nextNumber) {
   }
   sent = Sent();
   sent.packets = packets;
+  sent.firstNumber = nextNumber;
   sent.nextNumber = nextNumber;
   sent.verdictNext = nextNumber;
 }

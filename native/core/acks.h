@@ -86,6 +86,8 @@ static_assert(sizeof(SentPacket) <= 32, "two records in a cache line");
 struct Sent {
   // SENT_PACKETS records, the one of a number at its remainder.
   SentPacket* packets = nullptr;
+  // The number that the connection began with; lower ones were never sent in it.
+  int64_t firstNumber = 0;
   // The number that the next packet gets.
   int64_t nextNumber = 0;
   // The oldest number without a verdict.
