@@ -76,7 +76,7 @@ export const ROAD_FIELDS = [
 
 /** Words of an ack header and of a frame as `payloadRead` answers them. */
 export const ACK_WORDS = 5;
-export const FRAME_WORDS = 14;
+export const FRAME_WORDS = 16;
 
 /** The engine half of the core. */
 export interface EngineProbe {
@@ -219,6 +219,8 @@ export interface EngineProbe {
     hashes: Uint32Array,
     /** The longest payload, packets and bytes a second. */
     limits: Uint32Array,
+    suites: number,
+    publicKey: Uint8Array,
   ): number;
   closeWrite(out: Uint8Array, offset: number, reason: number, text: Uint8Array): number;
 

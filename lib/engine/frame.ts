@@ -31,11 +31,13 @@ import {
   FRAGMENT_HEADER_BYTES_MAX,
   FRAGMENTED_BYTES_MAX,
   HELLO_ROOM_BYTES,
+  KEY_BYTES,
   MESSAGE_HEADER_BYTES_MAX,
   MESSAGES_PER_PACKET_MAX,
   NACK_BITS_BYTES_MAX,
   PAYLOAD_BYTES_MAX,
   PAYLOAD_BYTES_MIN,
+  SUITES_ALWAYS,
 } from "./limits.js";
 
 // --- the ack header (R-21) ---
@@ -136,6 +138,10 @@ export class Frame {
   packetRateMax = 0;
   /** HELLO: bytes a second that its sender takes; 0 for any number. */
   byteRateMax = 0;
+  /** HELLO: the suites that its sender has, a bit each. */
+  suites = 0;
+  /** HELLO: where its sender's public key starts, KEY_BYTES long. */
+  keyOffset = 0;
 }
 
 function messageNext(reader: Reader, first: number, frame: Frame): number {
@@ -165,6 +171,9 @@ function helloNext(reader: Reader, frame: Frame): number {
   frame.payloadBytesMax = readU16(reader);
   frame.packetRateMax = readU16(reader);
   frame.byteRateMax = readU32(reader);
+  frame.suites = readU8(reader);
+  frame.keyOffset = reader.offset;
+  readSkip(reader, KEY_BYTES);
   frame.offset = reader.offset;
   readSkip(reader, 4 * frame.channelCount);
   // It must take our own hello, which has as many channels.
@@ -173,7 +182,8 @@ function helloNext(reader: Reader, frame: Frame): number {
     frame.channelCount >= 1 &&
     frame.channelCount <= CHANNELS_MAX &&
     frame.payloadBytesMax >= least &&
-    frame.payloadBytesMax <= PAYLOAD_BYTES_MAX;
+    frame.payloadBytesMax <= PAYLOAD_BYTES_MAX &&
+    (frame.suites & SUITES_ALWAYS) !== 0;
   if (reader.failed || !lawful) {
     return FRAME_INVALID;
   }
@@ -432,6 +442,8 @@ export function helloWrite(
   payloadBytesMax: number,
   packetRateMax: number,
   byteRateMax: number,
+  suites: number,
+  publicKey: Uint8Array,
 ): void {
   writeU8(writer, FRAME_HELLO);
   writeU8(writer, version);
@@ -440,6 +452,8 @@ export function helloWrite(
   writeU16(writer, payloadBytesMax);
   writeU16(writer, packetRateMax);
   writeU32(writer, byteRateMax);
+  writeU8(writer, suites);
+  writeBytes(writer, publicKey, 0, KEY_BYTES);
 }
 
 export function closeWrite(

@@ -56,11 +56,13 @@ import { PACKET_DISCONNECT, PACKET_KEEP_ALIVE } from "./packet.js";
 import { channelNacked } from "./repair.js";
 import { NO_ROOM, RECORD_BYTES, RECORD_MESSAGE, ringPush } from "./ring.js";
 import { sequenceExpand16 } from "./sequence.js";
+import { sessionDerive } from "./session.js";
 import {
   CONNECTION_CLOSING,
   CONNECTION_GREETING,
   REASON_DISCONNECTED,
   REASON_MISMATCH,
+  REASON_RESOURCES,
   REASON_VIOLATION,
 } from "./state.js";
 import {
@@ -87,6 +89,8 @@ const TEXT_NUMBER = encode("packet number out of range");
 const TEXT_ACK = encode("ack of a packet never sent");
 const TEXT_MESSAGE = encode("message id out of range");
 const TEXT_HELLO = encode("message before hello");
+const NO_TEXT = new Uint8Array(0);
+const TEXT_KEY = encode("public key of low order");
 
 /** Numbers from here on are the standard's to use, but not ours: a netrt peer never gets there. */
 const NUMBER_END_HIGH = 0x200000;
@@ -198,7 +202,7 @@ function payloadReceive(
     latest = sequenceExpand16(ackHeader.latest, sent.nextNumber);
     const { bitsOffset, bitBytes } = ackHeader;
     const lowest = acksLowest(latest, bytes, bitsOffset, bitBytes);
-    if (lowest < 0 || latest >= sent.nextNumber) {
+    if (lowest < sent.firstNumber || latest >= sent.nextNumber) {
       return violate(connection, shared, TEXT_ACK, REJECT_ACK_UNSENT, nowUs);
     }
   }
@@ -355,7 +359,14 @@ function helloReceive(
   const difference = helloDifference(shared, reader, frame);
   if (difference === "") {
     limitsReceive(connection, frame, nowUs);
-    connectionOpen(connection, shared);
+    const problem = sessionDerive(connection, shared, frame.suites, reader.bytes, frame.keyOffset);
+    if (problem === REASON_RESOURCES) {
+      connectionClose(connection, shared, problem, NO_TEXT, 0, 0, nowUs);
+    } else if (problem !== 0) {
+      violate(connection, shared, TEXT_KEY, REJECT_PAYLOAD, nowUs);
+    } else {
+      connectionOpen(connection, shared);
+    }
     return;
   }
   statsAdd(shared.outlet.page, statsHostWord(HOST_MISMATCHES), 1);

@@ -51,12 +51,17 @@ uint8_t helloNext(Reader& reader, Frame& frame) {
   frame.payloadBytesMax = readU16(reader);
   frame.packetRateMax = readU16(reader);
   frame.byteRateMax = readU32(reader);
+  frame.suites = readU8(reader);
+  frame.keyOffset = reader.offset;
+  readSkip(reader, KEY_BYTES);
   frame.offset = reader.offset;
   readSkip(reader, size_t{4} * frame.channelCount);
   // It must take our own hello, which has as many channels.
   const uint32_t least = std::max(PAYLOAD_BYTES_MIN, HELLO_ROOM_BYTES + 4 * frame.channelCount);
   const bool lawful = frame.channelCount >= 1 && frame.channelCount <= CHANNELS_MAX &&
-                      frame.payloadBytesMax >= least && frame.payloadBytesMax <= PAYLOAD_BYTES_MAX;
+                      frame.payloadBytesMax >= least &&
+                      frame.payloadBytesMax <= PAYLOAD_BYTES_MAX &&
+                      (frame.suites & SUITES_ALWAYS) != 0;
   if (reader.failed || !lawful) return FRAME_INVALID;
   // What follows in the payload was cut to a size that its sender knows both ends to take.
   frame.payloadBytes = std::min(frame.payloadBytes, frame.payloadBytesMax);
@@ -266,7 +271,8 @@ void ageWrite(Writer& writer, uint32_t ageMs) {
 void pingWrite(Writer& writer) { writeU8(writer, FRAME_PING); }
 
 void helloWrite(Writer& writer, uint8_t version, uint32_t nameHash, uint32_t channelCount,
-                uint32_t payloadBytesMax, uint32_t packetRateMax, uint32_t byteRateMax) {
+                uint32_t payloadBytesMax, uint32_t packetRateMax, uint32_t byteRateMax,
+                uint8_t suites, const uint8_t* publicKey) {
   writeU8(writer, FRAME_HELLO);
   writeU8(writer, version);
   writeU8(writer, static_cast<uint8_t>(channelCount));
@@ -274,6 +280,8 @@ void helloWrite(Writer& writer, uint8_t version, uint32_t nameHash, uint32_t cha
   writeU16(writer, static_cast<uint16_t>(payloadBytesMax));
   writeU16(writer, static_cast<uint16_t>(packetRateMax));
   writeU32(writer, byteRateMax);
+  writeU8(writer, suites);
+  writeBytes(writer, publicKey, 0, KEY_BYTES);
 }
 
 void closeWrite(Writer& writer, uint8_t reason, const uint8_t* text, size_t textBytes) {

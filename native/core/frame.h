@@ -79,6 +79,10 @@ struct Frame {
   uint32_t packetRateMax = 0;
   // HELLO: bytes a second that its sender takes; 0 for any number.
   uint32_t byteRateMax = 0;
+  // HELLO: the suites that its sender has, a bit each.
+  uint8_t suites = 0;
+  // HELLO: where its sender's public key starts, KEY_BYTES long.
+  size_t keyOffset = 0;
 };
 
 // Reads the next frame. FRAME_END at the end, FRAME_INVALID for anything that isn't canonical.
@@ -126,7 +130,8 @@ void pingWrite(Writer& writer);
 
 // Writes a hello up to the channel hashes, which the caller writes next, four bytes each.
 void helloWrite(Writer& writer, uint8_t version, uint32_t nameHash, uint32_t channelCount,
-                uint32_t payloadBytesMax, uint32_t packetRateMax, uint32_t byteRateMax);
+                uint32_t payloadBytesMax, uint32_t packetRateMax, uint32_t byteRateMax,
+                uint8_t suites, const uint8_t* publicKey);
 
 void closeWrite(Writer& writer, uint8_t reason, const uint8_t* text, size_t textBytes);
 

@@ -23,6 +23,8 @@ constexpr char TEXT_NUMBER[] = "packet number out of range";
 constexpr char TEXT_ACK[] = "ack of a packet never sent";
 constexpr char TEXT_MESSAGE[] = "message id out of range";
 constexpr char TEXT_HELLO[] = "message before hello";
+constexpr uint8_t NO_TEXT[1] = {};
+constexpr char TEXT_KEY[] = "public key of low order";
 
 // Bytes of the longest text about a difference: "channel 63".
 constexpr size_t DIFFERENCE_BYTES_MAX = 10;
@@ -121,7 +123,7 @@ int payloadReceive(Connection& connection, Shared& shared, int64_t number, const
   if (ackHeader.present) {
     latest = sequenceExpand16(ackHeader.latest, static_cast<uint64_t>(sent.nextNumber));
     const int64_t lowest = acksLowest(latest, bytes, ackHeader.bitsOffset, ackHeader.bitBytes);
-    if (lowest < 0 || latest >= sent.nextNumber) {
+    if (lowest < sent.firstNumber || latest >= sent.nextNumber) {
       return violate(connection, shared, TEXT_ACK, REJECT_ACK_UNSENT, nowUs);
     }
   }
@@ -227,7 +229,15 @@ void helloReceive(Connection& connection, Shared& shared, Reader& reader, const 
   const size_t textBytes = helloDifference(shared, reader, frame, text);
   if (textBytes == 0) {
     limitsReceive(connection, frame, nowUs);
-    connectionOpen(connection, shared);
+    const uint32_t problem =
+        sessionDerive(connection, shared, frame.suites, reader.bytes, frame.keyOffset);
+    if (problem == REASON_RESOURCES) {
+      connectionClose(connection, shared, problem, NO_TEXT, 0, 0, nowUs);
+    } else if (problem != 0) {
+      violate(connection, shared, TEXT_KEY, REJECT_PAYLOAD, nowUs);
+    } else {
+      connectionOpen(connection, shared);
+    }
     return;
   }
   statsAdd(shared.outlet->page, statsHostWord(HOST_MISMATCHES), 1);

@@ -27,7 +27,7 @@ void frameWrite(Writer& writer, uint8_t kind, const Frame& frame, const uint8_t*
   switch (kind) {
     case FRAME_HELLO:
       helloWrite(writer, frame.code, frame.nameHash, frame.channelCount, frame.payloadBytesMax,
-                 frame.packetRateMax, frame.byteRateMax);
+                 frame.packetRateMax, frame.byteRateMax, frame.suites, payload + frame.keyOffset);
       copy(writer, payload, frame.offset, size_t{4} * frame.channelCount);
       break;
     case FRAME_SKIP:

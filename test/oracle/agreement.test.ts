@@ -112,11 +112,13 @@ const FRAME: { [Kind in FrameDescription["kind"]]: fc.Arbitrary<FrameDescription
     limits: fc.tuple(
       fc.oneof(
         fc.constant(LIMITS.payload),
-        fc.integer({ min: 80 + 4 * LIMITS.channels, max: 1200 }),
+        fc.integer({ min: 112 + 4 * LIMITS.channels, max: 1200 }),
       ),
       u16,
       u32,
     ),
+    suites: u8.map((bits) => bits | 1),
+    key: fc.uint8Array({ minLength: 32, maxLength: 32 }),
   }),
   // Pieces as a full payload has them: behind a hello with another limit they are none.
   fragment: piece(1101, LIMITS.message, 0).map((each) => ({ kind: "fragment", ...each })),

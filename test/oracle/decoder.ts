@@ -52,6 +52,8 @@ export type FrameDescription =
       nameHash: number;
       hashes: readonly number[];
       limits: readonly [payloadBytes: number, packetRate: number, byteRate: number];
+      suites: number;
+      key: Uint8Array;
     }
   | FragmentDescription
   | { readonly kind: "age"; ms: number }
@@ -216,19 +218,24 @@ export const FRAMES: readonly Row[] = [
       if (count < 1 || count > LIMITS.channels) refuse(`a hello of ${count} channels`);
       const nameHash = reader.integer(4);
       const limits = [reader.integer(2), reader.integer(2), reader.integer(4)] as const;
-      if (limits[0] < Math.max(PAYLOAD_BYTES_MIN, 80 + 4 * count) || limits[0] > LIMITS.payload)
+      if (limits[0] < Math.max(PAYLOAD_BYTES_MIN, 112 + 4 * count) || limits[0] > LIMITS.payload)
         refuse(`payloads of ${limits[0]} bytes`);
       reader.payload = Math.min(reader.payload, limits[0]);
+      const suites = reader.integer(1);
+      if (suites % 2 === 0) refuse("R-61: suites without the first");
+      const key = reader.take(32);
       const hashes = Array.from({ length: count }, () => reader.integer(4));
-      return { kind: "hello", version, nameHash, hashes, limits };
+      return { kind: "hello", version, nameHash, hashes, limits, suites, key };
     },
-    write(writer, { version, nameHash, hashes, limits }) {
+    write(writer, { version, nameHash, hashes, limits, suites, key }) {
       writer.integer(version, 1);
       writer.integer(hashes.length, 1);
       writer.integer(nameHash, 4);
       writer.integer(limits[0], 2);
       writer.integer(limits[1], 2);
       writer.integer(limits[2], 4);
+      writer.integer(suites, 1);
+      writer.raw(key);
       for (const hash of hashes) writer.integer(hash, 4);
     },
   }),

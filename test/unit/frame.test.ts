@@ -49,16 +49,18 @@ const MEANINGS: Record<string, Payload> = {
     ack: ack(7, ms(1), [6, 4]),
     frames: [{ kind: "ping" }],
   },
-  "hello of version 2, name hash 0x12345678, payloads to 1200 B, 30 packets and 100,000 B a second, two channels with hashes 0xaabbccdd and 1":
+  "hello of version 3, name hash 0x12345678, payloads to 1200 B, 30 packets and 100,000 B a second, both suites, the public key 0, 3, 6, … 93, two channels with hashes 0xaabbccdd and 1":
     {
       ack: null,
       frames: [
         {
           kind: "hello",
-          version: 2,
+          version: 3,
           nameHash: 0x12345678,
           hashes: [0xaabbccdd, 1],
           limits: [1200, 30, 100_000],
+          suites: 3,
+          key: Uint8Array.from({ length: 32 }, (_, index) => 3 * index),
         },
       ],
     },
@@ -155,6 +157,8 @@ const frame: fc.Arbitrary<FrameValue> = fc.oneof(
     hashes: fc.array(u32, { minLength: 1, maxLength: CHANNELS_MAX }),
     // Its own limit cuts the fragments behind it: here they are those of a full payload.
     limits: fc.tuple(fc.constant(PAYLOAD_BYTES_MAX), u16, u32),
+    suites: u8.map((bits) => bits | 1),
+    key: fc.uint8Array({ minLength: 32, maxLength: 32 }),
   }),
   fc.record({ kind: fc.constant("window" as const), channel, id: u16 }),
   fc
