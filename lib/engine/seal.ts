@@ -19,7 +19,6 @@ import {
   diffieHellman,
   type KeyObject,
 } from "node:crypto";
-import { readFileSync } from "node:fs";
 import {
   KEY_BYTES,
   NONCE_BYTES,
@@ -302,7 +301,7 @@ const KNOWN_BLOCK = [0x76, 0xb8, 0xe0, 0xad, 0xa0, 0xf1, 0x3d, 0x90];
 const KNOWN_AES_TAG = Buffer.from("d0d1c8a799996bf0265b98b5d48ab919", "hex");
 // RFC 7748, 6.1: Alice's private key, Bob's public key, their shared secret.
 const KNOWN_SECRET = Buffer.from(
-  "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ac177fba51db92c2a",
+  "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a",
   "hex",
 );
 const KNOWN_PEER = Buffer.from(
@@ -340,23 +339,14 @@ function aesAnswers(): boolean {
   return aeadOpen(key, nonce, nothing, bytes, 0, bytes.length) === TAG_BYTES && bytes[0] === 0;
 }
 
-/** Whether this machine has AES in hardware, as far as JavaScript can know. */
-function aesHardware(): boolean {
-  // Every x64 processor since 2011 has it, and every one of Apple's and Microsoft's for arm64.
-  if (process.arch === "x64") return true;
-  if (process.arch !== "arm64") return false;
-  if (process.platform !== "linux") return true;
-  return /^Features.*\baes\b.*\bpmull\b/m.test(readFileSync("/proc/cpuinfo", "latin1"));
-}
-
 let suites: number | undefined;
 
-/** The suites that this runtime has, and that this machine has the hardware for: SUITES_ALWAYS, SUITES_AES. */
+/** The suites that this runtime has: SUITES_ALWAYS, SUITES_AES. Whether in hardware it doesn't tell. */
 export function sealSuites(): number {
   if (suites === undefined) {
     suites = SUITES_ALWAYS;
     try {
-      if (aesHardware() && aesAnswers()) suites |= SUITES_AES;
+      if (aesAnswers()) suites |= SUITES_AES;
     } catch {
       // A runtime without the cipher does without it.
     }
