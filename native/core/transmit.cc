@@ -187,8 +187,8 @@ void helloAdd(Connection& connection, Shared& shared, SentPacket& packet) {
   if (connection.helloAcked) return;
   const HostConfig& config = *shared.config;
   helloWrite(shared.writer, NETRT_VERSION, config.nameHash, config.channelCount,
-             config.payloadBytesMax, config.packetRateMax, config.byteRateMax, config.suites,
-             connection.session.publicKey);
+             config.payloadBytesMax, config.packetRateMax, config.byteRateMax,
+             static_cast<uint8_t>(config.suites), connection.session.publicKey);
   for (uint32_t channel = 0; channel < config.channelCount; channel++) {
     writeU32(shared.writer, config.policies[channel].hash);
   }
