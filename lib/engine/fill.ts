@@ -7,7 +7,8 @@
 
 import type { SentPacket } from "./acks.js";
 import type { Writer } from "./bytes.js";
-import type { Connection, Shared } from "./connection.js";
+import { channelBlocked } from "./channel.js";
+import { type Connection, connectionOpenUs, type Shared } from "./connection.js";
 import {
   ageWrite,
   blockHeadWrite,
@@ -27,6 +28,7 @@ import {
   channelPlanCopies,
   channelPlanFresh,
   channelPlanHead,
+  channelPlanOldest,
   channelPlanResends,
   channelStuck,
   planReset,
@@ -70,14 +72,16 @@ export function messagesFill(
   }
   const channels = connection.channels;
   const order = shared.config.channelOrder;
-  const arrivalUs = nowUs + Math.trunc(connection.rtt.smoothedUs / 2);
+  const oneWayUs = Math.trunc(connection.rtt.smoothedUs / 2);
   for (const index of order) {
-    channelForgo(channels[index], shared.outlet, connection.handle, arrivalUs);
+    channelForgo(channels[index], shared.outlet, connection.handle, nowUs, oneWayUs);
     if (channels[index].policy.order === ORDER_SEQUENCED) {
       channelPlanFresh(channels[index], plan);
     }
   }
-  if (channels.some(channelStuck)) {
+  if (nowUs < connectionOpenUs(connection)) {
+    newsPlan(connection, shared);
+  } else if (channels.some(channelStuck)) {
     for (const index of order) {
       channelPlanHead(channels[index], plan);
     }
@@ -86,6 +90,15 @@ export function messagesFill(
   }
   planWrite(connection, shared, packet, nowUs);
   return plan.count;
+}
+
+/** What rides with the newest real-time messages where the window has no room for more: their copies. */
+function newsPlan(connection: Connection, shared: Shared): void {
+  for (const index of shared.config.channelOrder) {
+    if (connection.channels[index].policy.order === ORDER_SEQUENCED) {
+      channelPlanCopies(connection.channels[index], shared.plan);
+    }
+  }
 }
 
 /** What rides in the room that the newest real-time messages leave. */
@@ -100,6 +113,13 @@ function ranksPlan(connection: Connection, shared: Shared): void {
   }
   for (const index of order) {
     channelPlanResends(channels[index], plan);
+  }
+  if (connection.flushBegun) {
+    for (const index of order) {
+      if (channelBlocked(channels[index])) {
+        channelPlanOldest(channels[index], plan);
+      }
+    }
   }
   const sharing = planShares(plan, channels, order);
   for (let place = 0; place < sharing; place++) {

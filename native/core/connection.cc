@@ -45,6 +45,8 @@ void connectionAssign(Connection& connection, Shared& shared, const uint8_t* sen
   connection.helloInFlight = 0;
   connection.announced = false;
   connection.flushing = false;
+  connection.flushBegun = false;
+  connection.askedUs = nowUs;
   connection.greetingDueUs = nowUs + std::min(timeoutUs, GREETING_MAX_US);
   connection.heardUs = nowUs;
   connection.timeoutUs = timeoutUs;
@@ -128,18 +130,33 @@ uint64_t connectionDueUs(const Connection& connection) {
   const uint64_t ackUs = receivedDueUs(connection.received);
   const uint64_t keepAliveDueUs = connection.spokenUs + connection.keepAliveUs;
   uint64_t dueUs = std::min(ackUs, keepAliveDueUs);
-  if (connectionOpenWindow(connection)) {
-    const uint64_t wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
-    dueUs = std::min({dueUs, wantsUs, connection.copyDueUs});
-  }
+  const uint64_t wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
+  const uint64_t openUs = connectionOpenUs(connection);
+  dueUs = std::min(dueUs, std::max(std::min(wantsUs, connection.copyDueUs), openUs));
+  dueUs = std::min(dueUs, connectionNewsUs(connection));
   for (uint32_t index = 0; index < connection.channelCount; index++) {
     dueUs = std::min(dueUs, connection.channels[index].nackDueUs);
   }
   return dueUs;
 }
 
-bool connectionOpenWindow(const Connection& connection) {
-  return congestionOpen(connection.congestion, connection.sent.flightBytes);
+uint64_t connectionOpenUs(const Connection& connection) {
+  const bool open = congestionOpen(connection.congestion, connection.sent.flightBytes);
+  return open ? 0 : connection.askedUs + CONGESTION_FLOOR_US;
+}
+
+uint64_t connectionNewsUs(const Connection& connection) {
+  uint64_t newsUs = NO_DEADLINE;
+  for (uint32_t index = 0; index < connection.channelCount; index++) {
+    const Channel& channel = connection.channels[index];
+    if (channel.policy->order != ORDER_SEQUENCED) continue;
+    if (channel.fresh != nullptr && connection.flushBegun) {
+      newsUs = std::min(newsUs, connection.stalledUntilUs);
+    } else if (channel.copying > 0) {
+      newsUs = std::min(newsUs, connection.copyDueUs);
+    }
+  }
+  return newsUs;
 }
 
 void connectionRates(Connection& connection, uint64_t nowUs) {
@@ -153,7 +170,9 @@ void connectionRates(Connection& connection, uint64_t nowUs) {
 
 bool connectionWants(const Connection& connection) {
   for (uint32_t index = 0; index < connection.channelCount; index++) {
-    if (channelWants(connection.channels[index], connection.flushing)) return true;
+    const Channel& channel = connection.channels[index];
+    if (channelWants(channel, connection.flushing)) return true;
+    if (connection.flushBegun && channelBlocked(channel)) return true;
   }
   return false;
 }

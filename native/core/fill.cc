@@ -12,6 +12,7 @@ namespace netrt {
 
 namespace {
 
+void newsPlan(Connection& connection, Shared& shared);
 void ranksPlan(Connection& connection, Shared& shared);
 void planWrite(Connection& connection, Shared& shared, SentPacket& packet, uint64_t nowUs);
 bool messageAdd(Connection& connection, Shared& shared, SentPacket& packet, Message& message,
@@ -31,16 +32,18 @@ uint32_t messagesFill(Connection& connection, Shared& shared, SentPacket& packet
   Channel* channels = connection.channels;
   const uint32_t* order = shared.config->channelOrder;
   const uint32_t* end = order + connection.channelCount;
-  const uint64_t arrivalUs = nowUs + uint64_t{connection.rtt.smoothedUs} / 2;
+  const uint64_t oneWayUs = connection.rtt.smoothedUs / 2;
   for (const uint32_t* index = order; index < end; index++) {
-    channelForgo(channels[*index], *shared.outlet, connection.handle, arrivalUs);
+    channelForgo(channels[*index], *shared.outlet, connection.handle, nowUs, oneWayUs);
     if (channels[*index].policy->order == ORDER_SEQUENCED) channelPlanFresh(channels[*index], plan);
   }
   bool stuck = false;
   for (const uint32_t* index = order; index < end; index++) {
     stuck = stuck || channelStuck(channels[*index]);
   }
-  if (stuck) {
+  if (nowUs < connectionOpenUs(connection)) {
+    newsPlan(connection, shared);
+  } else if (stuck) {
     for (const uint32_t* index = order; index < end; index++) {
       channelPlanHead(channels[*index], plan);
     }
@@ -53,6 +56,19 @@ uint32_t messagesFill(Connection& connection, Shared& shared, SentPacket& packet
 
 namespace {
 
+// What rides with the newest real-time messages where the window has no room for more: their copies
+//
+void newsPlan(Connection& connection, Shared& shared) {
+  Channel* channels = connection.channels;
+  const uint32_t* order = shared.config->channelOrder;
+  const uint32_t* end = order + connection.channelCount;
+  for (const uint32_t* index = order; index < end; index++) {
+    if (channels[*index].policy->order == ORDER_SEQUENCED) {
+      channelPlanCopies(channels[*index], shared.plan);
+    }
+  }
+}
+
 // What rides in the room that the newest real-time messages leave.
 void ranksPlan(Connection& connection, Shared& shared) {
   Plan& plan = shared.plan;
@@ -64,6 +80,9 @@ void ranksPlan(Connection& connection, Shared& shared) {
   }
   for (const uint32_t* index = order; index < end; index++) {
     channelPlanResends(channels[*index], plan);
+  }
+  for (const uint32_t* index = order; connection.flushBegun && index < end; index++) {
+    if (channelBlocked(channels[*index])) channelPlanOldest(channels[*index], plan);
   }
   const uint32_t sharing = planShares(plan, channels, connection.channelCount, order);
   for (uint32_t place = 0; place < sharing; place++) {
