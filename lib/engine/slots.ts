@@ -18,12 +18,12 @@ import {
   Shared,
 } from "./connection.js";
 import { Handshake } from "./handshake.js";
-import { hash32 } from "./hash.js";
 import { PACKET_ASSOCIATED_BYTES, REPLIES_MAX } from "./limits.js";
 import { PacketHeader } from "./packet.js";
 import { Pool } from "./queue.js";
 import { NO_ROOM, RECORD_STATE, Ring, ringPush } from "./ring.js";
 import { SealKey, sealKeyClear } from "./seal.js";
+import { sipHash } from "./sip.js";
 import {
   CLIENT_EVENT_END,
   CLIENT_EVENT_TIMEOUT,
@@ -73,6 +73,7 @@ export class Host {
   header = new PacketHeader();
   associated = new Uint8Array(PACKET_ASSOCIATED_BYTES);
   idBytes = new Uint8Array(8);
+  idWords = new Uint32Array(2);
   replies: Reply[] = [];
   replyFirst = 0;
   replyCount = 0;
@@ -141,16 +142,14 @@ function slotConnection(host: Host, slot: number): Connection {
 }
 
 function clientHash(host: Host, lo: number, hi: number): number {
-  for (let index = 0; index < 4; index++) {
-    host.idBytes[index] = lo >>> (8 * index);
-    host.idBytes[4 + index] = hi >>> (8 * index);
-  }
-  return hash32(host.idBytes, 0, 8, host.handshake.hashSeed);
+  host.idWords[0] = lo;
+  host.idWords[1] = hi;
+  return sipHash(host.handshake.hashKey, host.idWords, 2);
 }
 
 /** The connection at an address, or null. */
 export function slotAtAddress(host: Host, address: Address): Connection | null {
-  let slot = tableFirst(host.addressTable, addressHash(address, host.handshake.hashSeed));
+  let slot = tableFirst(host.addressTable, addressHash(address, host.handshake.hashKey));
   while (slot !== NO_INDEX) {
     if (addressEqual(host.connections[slot].address, address)) {
       return host.connections[slot];
@@ -188,7 +187,7 @@ export function slotOccupy(host: Host, address: Address, idLo: number, idHi: num
   addressCopy(connection.address, address);
   connection.clientIdLo = idLo;
   connection.clientIdHi = idHi;
-  const hash = addressHash(address, host.handshake.hashSeed);
+  const hash = addressHash(address, host.handshake.hashKey);
   tableInsert(host.addressTable, hash, connection.slot);
   tableInsert(host.clientTable, clientHash(host, idLo, idHi), connection.slot);
   connection.openIndex = host.open.length;

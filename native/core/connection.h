@@ -49,6 +49,8 @@ struct Connection {
   uint32_t channelCount = 0;
   // `channelCount` of them; null until the slot is used for the first time.
   Channel* channels = nullptr;
+  // Bit by bit, the channels that may not be quiet: the others are not looked at for each packet.
+  uint64_t busy = 0;
 
   // The peer is known to know that it is connected; a client always is.
   bool confirmed = false;
@@ -108,6 +110,23 @@ struct Connection {
   uint8_t closeText[CLOSE_TEXT_BYTES_MAX] = {};
   uint8_t userData[USER_DATA_BYTES] = {};
 };
+
+static_assert(CHANNELS_MAX <= 64, "a bit of `busy` for each");
+
+// Something happened to a channel.
+inline void connectionBusy(Connection& connection, uint32_t channel) {
+  connection.busy |= uint64_t{1} << channel;
+}
+
+// The lowest channel in `left`, a copy of `busy`; takes it out.
+inline Channel& connectionNextBusy(const Connection& connection, uint64_t& left) {
+  const int index = __builtin_ctzll(left);
+  left &= left - 1;
+  return connection.channels[index];
+}
+
+// Forgets the busy channels that are quiet.
+void connectionQuiet(Connection& connection);
 
 // ---- The beginning ----
 

@@ -28,7 +28,7 @@ uint32_t messagesFill(Connection& connection, Shared& shared, SentPacket& packet
     return 0;
   }
   Channel* channels = connection.channels;
-  planBusy(plan, channels, connection.channelCount, shared.config->channelOrder);
+  planBusy(plan, channels, connection.busy, connection.channelCount, shared.config->channelOrder);
   const uint32_t* order = plan.busy;
   const uint32_t* end = order + plan.busyCount;
   bool stuck = false;
@@ -89,8 +89,8 @@ void planWrite(Connection& connection, Shared& shared, SentPacket& packet, uint6
   if (whole) messageShorten(writer, last, lastBytes);
   copiesSchedule(connection, first, nowUs);
   if (first) {
-    for (uint32_t index = 0; index < connection.channelCount; index++) {
-      channelTrim(connection.channels[index], *shared.outlet, connection.handle);
+    for (uint64_t left = connection.busy; left != 0;) {
+      channelTrim(connectionNextBusy(connection, left), *shared.outlet, connection.handle);
     }
   }
 }
@@ -146,8 +146,8 @@ void copiesSchedule(Connection& connection, bool first, uint64_t nowUs) {
     connection.streamUs = nowUs;
   }
   uint32_t copying = 0;
-  for (uint32_t index = 0; index < connection.channelCount; index++) {
-    copying += connection.channels[index].copying;
+  for (uint64_t left = connection.busy; left != 0;) {
+    copying += connectionNextBusy(connection, left).copying;
   }
   if (copying == 0) {
     connection.copyDueUs = NO_DEADLINE;

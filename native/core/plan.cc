@@ -22,10 +22,11 @@ void planReset(Plan& plan, size_t room) {
   plan.room = room;
 }
 
-void planBusy(Plan& plan, const Channel* channels, uint32_t channelCount,
+void planBusy(Plan& plan, const Channel* channels, uint64_t busy, uint32_t channelCount,
               const uint32_t* channelOrder) {
   plan.busyCount = 0;
   for (uint32_t rank = 0; rank < channelCount; rank++) {
+    if ((busy >> channelOrder[rank] & 1) == 0) continue;
     const Channel& channel = channels[channelOrder[rank]];
     if (channel.first == nullptr && channel.blockFirst == nullptr) continue;
     plan.busy[plan.busyCount] = channelOrder[rank];

@@ -29,8 +29,8 @@ struct Plan {
 
 void planReset(Plan& plan, size_t room);
 
-// Notes the channels that have messages.
-void planBusy(Plan& plan, const Channel* channels, uint32_t channelCount,
+// Notes the channels that have messages, of those whose bit in `busy` is set.
+void planBusy(Plan& plan, const Channel* channels, uint64_t busy, uint32_t channelCount,
               const uint32_t* channelOrder);
 
 // Plans unsent messages, oldest first.

@@ -5,7 +5,7 @@
 #include <new>
 
 #include "core/acks.h"
-#include "core/hash.h"
+#include "core/sip.h"
 #include "core/stats.h"
 
 namespace netrt {
@@ -131,17 +131,14 @@ Connection* slotConnection(Host& host, uint32_t slot) {
 }
 
 uint32_t clientHash(const Host& host, uint64_t clientId) {
-  uint8_t bytes[8];
-  for (size_t index = 0; index < 8; index++) {
-    bytes[index] = static_cast<uint8_t>(clientId >> (8 * index));
-  }
-  return hash32(bytes, 0, 8, host.handshake.hashSeed);
+  const uint32_t words[] = {static_cast<uint32_t>(clientId), static_cast<uint32_t>(clientId >> 32)};
+  return sipHash(host.handshake.hashKey, words, 2);
 }
 
 }  // namespace
 
 Connection* slotAtAddress(const Host& host, const Address& address) {
-  uint32_t slot = tableFirst(host.addressTable, addressHash(address, host.handshake.hashSeed));
+  uint32_t slot = tableFirst(host.addressTable, addressHash(address, host.handshake.hashKey));
   while (slot != NO_INDEX) {
     if (addressEqual(host.connections[slot].address, address)) return &host.connections[slot];
     slot = tableNext(host.addressTable, slot);
@@ -174,7 +171,7 @@ Connection* slotOccupy(Host& host, const Address& address, uint64_t clientId) {
   host.freeCount -= 1;
   addressCopy(connection->address, address);
   connection->clientId = clientId;
-  const uint32_t hash = addressHash(address, host.handshake.hashSeed);
+  const uint32_t hash = addressHash(address, host.handshake.hashKey);
   tableInsert(host.addressTable, hash, connection->slot);
   tableInsert(host.clientTable, clientHash(host, clientId), connection->slot);
   connection->openIndex = host.openCount;
@@ -234,6 +231,7 @@ void slotRest(Host& host, Connection& connection, uint64_t dueUs, uint64_t nowUs
   // An ack that brings nothing to send must show as well: bytes on their way once seemed to stay
   // there.
   connectionStats(connection, host.page);
+  connectionQuiet(connection);
   timersSet(host.timers, connection.slot, connectionDeadlineUs(connection, dueUs, nowUs));
 }
 

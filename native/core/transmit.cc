@@ -207,8 +207,8 @@ bool markCarry(Shared& shared, SentPacket& packet, const Channel& channel, uint8
 // Skips, then what our user has consumed; whether one of them was due.
 bool marksAdd(Connection& connection, Shared& shared, SentPacket& packet) {
   bool told = false;
-  for (uint32_t index = 0; index < connection.channelCount; index++) {
-    Channel& channel = connection.channels[index];
+  for (uint64_t left = connection.busy; left != 0;) {
+    Channel& channel = connectionNextBusy(connection, left);
     const bool due = channelSkipDue(channel);
     // Four bytes in every packet until one is acked: a receiver that doesn't know waits for
     // nothing.
@@ -218,8 +218,8 @@ bool marksAdd(Connection& connection, Shared& shared, SentPacket& packet) {
       skipWrite(shared.writer, channel.index, channel.skipping);
     }
   }
-  for (uint32_t index = 0; index < connection.channelCount; index++) {
-    Channel& channel = connection.channels[index];
+  for (uint64_t left = connection.busy; left != 0;) {
+    Channel& channel = connectionNextBusy(connection, left);
     if (channelWindowDue(channel) && markCarry(shared, packet, channel, CARRIED_WINDOW)) {
       told = true;
       channel.toldId = channelMark(channel);
@@ -232,8 +232,8 @@ bool marksAdd(Connection& connection, Shared& shared, SentPacket& packet) {
 // Names what is missing. A nack that is lost is followed by the next.
 void nacksAdd(Connection& connection, Shared& shared, uint64_t nowUs) {
   Writer& writer = shared.writer;
-  for (uint32_t index = 0; index < connection.channelCount; index++) {
-    Channel& channel = connection.channels[index];
+  for (uint64_t left = connection.busy; left != 0;) {
+    Channel& channel = connectionNextBusy(connection, left);
     const bool due = nowUs >= channel.nackDueUs || gapUrgent(channel);
     if (!due || writer.end - writer.offset < NACK_BYTES_MAX) continue;
     const uint32_t bytes = gapMissing(channel, shared.nackBits, 0);
