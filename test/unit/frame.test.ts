@@ -13,6 +13,7 @@ import {
   MESSAGES_PER_PACKET_MAX,
   NACK_BITS_BYTES_MAX,
   PAYLOAD_BYTES_MAX,
+  VARINT_MAX,
 } from "../../lib/engine/limits.js";
 import { documentTable } from "../document.js";
 import { bitsOf } from "../ends.js";
@@ -23,6 +24,8 @@ const bytesOf = (hex: string) => Uint8Array.from(Buffer.from(hex.replaceAll(" ",
 const hexOf = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 const text = (value: string) => new TextEncoder().encode(value);
 const zeros = (count: number) => "00".repeat(count);
+/** Suites and public key of a hello. */
+const KEY = `01${zeros(32)}`;
 const byte = (value: number) => value.toString(16).padStart(2, "0");
 
 const message = (channel: number, id: number, body: Uint8Array): FrameValue => ({
@@ -48,16 +51,18 @@ const MEANINGS: Record<string, Payload> = {
     ack: ack(7, ms(1), [6, 4]),
     frames: [{ kind: "ping" }],
   },
-  "hello of version 2, name hash 0x12345678, payloads to 1200 B, 30 packets and 100,000 B a second, two channels with hashes 0xaabbccdd and 1":
+  "hello of version 3, name hash 0x12345678, payloads to 1200 B, 30 packets and 100,000 B a second, both suites, the public key 0, 3, 6, … 93, two channels with hashes 0xaabbccdd and 1":
     {
       ack: null,
       frames: [
         {
           kind: "hello",
-          version: 2,
+          version: 3,
           nameHash: 0x12345678,
           hashes: [0xaabbccdd, 1],
           limits: [1200, 30, 100_000],
+          suites: 3,
+          key: Uint8Array.from({ length: 32 }, (_, index) => 3 * index),
         },
       ],
     },
@@ -86,6 +91,10 @@ const MEANINGS: Record<string, Payload> = {
         body: new Uint8Array(0),
       },
     ],
+  },
+  'message 3 of channel 1, "hi", 300 ms old': {
+    ack: null,
+    frames: [{ kind: "age", ms: 300 }, message(1, 3, text("hi"))],
   },
   "channel 1 is consumed up to id 64": {
     ack: null,
@@ -150,6 +159,8 @@ const frame: fc.Arbitrary<FrameValue> = fc.oneof(
     hashes: fc.array(u32, { minLength: 1, maxLength: CHANNELS_MAX }),
     // Its own limit cuts the fragments behind it: here they are those of a full payload.
     limits: fc.tuple(fc.constant(PAYLOAD_BYTES_MAX), u16, u32),
+    suites: u8.map((bits) => bits | 1),
+    key: fc.uint8Array({ minLength: 32, maxLength: 32 }),
   }),
   fc.record({ kind: fc.constant("window" as const), channel, id: u16 }),
   fc
@@ -171,6 +182,7 @@ const frame: fc.Arbitrary<FrameValue> = fc.oneof(
     text: fc.uint8Array({ maxLength: CLOSE_TEXT_BYTES_MAX }),
   }),
   fc.record({ kind: fc.constant("ping" as const) }),
+  fc.record({ kind: fc.constant("age" as const), ms: fc.integer({ min: 1, max: VARINT_MAX }) }),
   fc.record({
     kind: fc.constant("nack" as const),
     channel,
@@ -183,13 +195,16 @@ const frame: fc.Arbitrary<FrameValue> = fc.oneof(
 /** Leaves out what may not stand behind what is there (R-20). */
 function lawful(frames: readonly FrameValue[]): FrameValue[] {
   const last = new Map<string, number>();
-  return frames.filter((each) => {
-    if (["message", "fragment", "block"].includes(each.kind)) return true;
+  const kept = frames.filter((each) => {
+    if (["message", "fragment", "block", "age"].includes(each.kind)) return true;
     const place = "channel" in each ? each.channel : 0;
     if (place <= (last.get(each.kind) ?? -1)) return false;
     last.set(each.kind, place);
     return true;
   });
+  // An age stands in front of a message or a fragment (R-50).
+  const carrying = ["message", "fragment"];
+  return kept.filter(({ kind }, at) => kind !== "age" || carrying.includes(kept[at + 1]?.kind));
 }
 
 const payload: fc.Arbitrary<Payload> = fc.record({
@@ -305,16 +320,29 @@ const REFUSED: readonly [reason: string, hex: string][] = [
   ["frame 0x10", "00 10"],
   ["frame 0x7f", "00 7f 000000"],
   ["an unknown frame behind a known one", "00 04 09"],
-  ["a hello of no channel", "00 01 01 00 00000000 b004 0000 00000000"],
-  ["a hello of 65 channels", `00 01 01 41 00000000 b004 0000 00000000 ${zeros(4 * 65)}`],
-  ["a hello of 255 channels", `00 01 01 ff 00000000 b004 0000 00000000 ${zeros(4 * 255)}`],
-  ["a hello with a hash less than it says", `00 01 01 02 00000000 b004 0000 00000000 ${zeros(7)}`],
-  ["a hello that takes payloads of 199 B", `00 01 01 01 00000000 c700 0000 00000000 ${zeros(4)}`],
+  ["a hello of no channel", `00 01 01 00 00000000 b004 0000 00000000 ${KEY}`],
+  ["a hello of 65 channels", `00 01 01 41 00000000 b004 0000 00000000 ${KEY} ${zeros(4 * 65)}`],
+  ["a hello of 255 channels", `00 01 01 ff 00000000 b004 0000 00000000 ${KEY} ${zeros(4 * 255)}`],
+  [
+    "a hello with a hash less than it says",
+    `00 01 01 02 00000000 b004 0000 00000000 ${KEY} ${zeros(7)}`,
+  ],
+  [
+    "a hello that takes payloads of 199 B",
+    `00 01 01 01 00000000 c700 0000 00000000 ${KEY} ${zeros(4)}`,
+  ],
   [
     "a hello of 64 channels that takes less than a hello",
-    `00 01 01 40 00000000 4f01 0000 00000000 ${zeros(4 * 64)}`,
+    `00 01 01 40 00000000 6f01 0000 00000000 ${KEY} ${zeros(4 * 64)}`,
   ],
-  ["a hello that takes payloads of 1201 B", `00 01 01 01 00000000 b104 0000 00000000 ${zeros(4)}`],
+  [
+    "a hello without the suite that all have",
+    `00 01 01 01 00000000 b004 0000 00000000 fe ${zeros(32)} ${zeros(4)}`,
+  ],
+  [
+    "a hello that takes payloads of 1201 B",
+    `00 01 01 01 00000000 b104 0000 00000000 ${KEY} ${zeros(4)}`,
+  ],
   ["a window of channel 64", "00 08 40 0000"],
   ["a window that is cut", "00 08 01 00"],
   ["a fragment of what a payload holds whole", `00 06 01 0000 01 cc08 ${zeros(76)}`],
@@ -352,7 +380,10 @@ const REFUSED: readonly [reason: string, hex: string][] = [
 const REPEATED: readonly [reason: string, hex: string][] = [
   ["two pings", "00 04 04"],
   ["two closes", "00 03 01 00 03 01 00"],
-  ["two hellos", `00 ${`01 01 01 00000000 b004 0000 00000000 ${zeros(4)}`.repeat(2)}`],
+  [
+    "two hellos",
+    `00 ${`01 01 01 00000000 b004 0000 00000000 ${KEY} ${KEY} ${zeros(4)}`.repeat(2)}`,
+  ],
   ["two skips of one channel", "00 02 01 0000 02 01 0100"],
   ["skips against the order of channels", "00 02 02 0000 02 01 0000"],
   ["two windows of one channel", "00 08 01 0000 08 01 0100"],
@@ -363,9 +394,16 @@ const REPEATED: readonly [reason: string, hex: string][] = [
 const TAKEN: readonly [reason: string, hex: string][] = [
   ["an ack bitfield of 32 bytes", `a0 0700 0000 ${"ff".repeat(32)}`],
   ["an ack bitfield whose last byte alone is not zero", `a0 0700 0000 ${zeros(31)} 80`],
-  ["a hello of one channel", `00 01 01 01 00000000 b004 0000 00000000 ${zeros(4)}`],
-  ["a hello of 64 channels", `00 01 01 40 00000000 b004 0000 00000000 ${zeros(4 * 64)}`],
-  ["a hello that takes payloads of 200 B", `00 01 01 01 00000000 c800 0000 00000000 ${zeros(4)}`],
+  ["a hello of one channel", `00 01 01 01 00000000 b004 0000 00000000 ${KEY} ${zeros(4)}`],
+  [
+    "a hello with suites that nobody knows yet",
+    `00 01 01 01 00000000 b004 0000 00000000 ff ${zeros(32)} ${zeros(4)}`,
+  ],
+  ["a hello of 64 channels", `00 01 01 40 00000000 b004 0000 00000000 ${KEY} ${zeros(4 * 64)}`],
+  [
+    "a hello that takes payloads of 200 B",
+    `00 01 01 01 00000000 c800 0000 00000000 ${KEY} ${zeros(4)}`,
+  ],
   ["a window of channel 63", "00 08 3f ffff"],
   ["the last fragment of 65,536 B", `00 06 3f ffff 3f 808004 ${zeros(1024)}`],
   ["the last fragment of 16 MiB", `00 07 3f ffff ffff ff7f 80808008 ${zeros(1024)}`],
