@@ -71,6 +71,7 @@ export interface PeerEvents<P extends Protocol> {
 }
 
 const encoder = new TextEncoder();
+const NO_OPTIONS: SendOptions = Object.freeze({});
 
 /** Who a connect record tells of: client id, address, user data. */
 export function readPeer(payload: Uint8Array): [id: bigint, address: string, userData: Uint8Array] {
@@ -253,7 +254,7 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
   send<C extends ChannelName<P>>(
     channel: C,
     message: MessageOf<P, C>,
-    options: SendOptions = {},
+    options: SendOptions = NO_OPTIONS,
   ): boolean | number {
     const index = this.#protocol.channelIndex(channel);
     const count = prepareMessage(this.#protocol.channels[channel], channel, message);
