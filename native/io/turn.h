@@ -41,7 +41,7 @@ constexpr uint32_t PUBLISHED_PORT = 2;
 constexpr uint32_t PUBLISHED_ERROR = 3;
 constexpr uint32_t PUBLISHED_CALL = 4;
 constexpr uint32_t PUBLISHED_COUNT = 5;
-// The time as JavaScript asked for it last, a double: a number object for each answer would be garbage.
+// The time as JavaScript asked for it last, a double: a number made for each answer is garbage.
 constexpr uint32_t PUBLISHED_NOW = 6;
 // Pairs of words, in the order of lib/native.ts.
 constexpr uint32_t PUBLISHED_COUNTERS = 8;
