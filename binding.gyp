@@ -47,6 +47,7 @@
       "native/core/rtt.cc",
       "native/core/seal.cc",
       "native/core/sequence.cc",
+      "native/core/sip.cc",
       "native/core/slots.cc",
       "native/core/sodium.cc",
       "native/core/state.cc",

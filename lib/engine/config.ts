@@ -44,10 +44,10 @@ export const CONFIG_BYTE_RATE_MAX = 68;
 export const CONFIG_POLICIES = 72;
 export const CONFIG_WORDS = CONFIG_POLICIES + CHANNELS_MAX * POLICY_WORDS;
 
-/** Injected randomness: challenge key 32 B, first pre-slot sequence 8 B, hash seed 4 B, spare 4 B. */
+/** Injected randomness: challenge key 32 B, first pre-slot sequence 8 B, key of the tables 8 B. */
 export const ENTROPY_BYTES = 48;
 export const ENTROPY_SEQUENCE = 32;
-export const ENTROPY_SEED = 40;
+export const ENTROPY_HASH_KEY = 40;
 
 export class HostConfig {
   role = ROLE_SERVER;

@@ -274,8 +274,11 @@ export function connectionRoom(shared: Shared): boolean {
 
 // --- what is due ---
 
-/** When connectionAdvance or connectionTransmit has something to do (µs), flushes aside. */
-export function connectionDeadlineUs(connection: Connection, nowUs: number): number {
+/**
+ * When connectionAdvance or connectionTransmit has something to do (µs), flushes aside; `dueUs` is
+ * what connectionDueUs says.
+ */
+export function connectionDeadlineUs(connection: Connection, dueUs: number, nowUs: number): number {
   if (connection.state === CONNECTION_FREE) {
     return NO_DEADLINE;
   }
@@ -296,8 +299,8 @@ export function connectionDeadlineUs(connection: Connection, nowUs: number): num
   if (!sentReady(connection.sent)) {
     return deadlineUs;
   }
-  const dueUs = Math.max(connectionDueUs(connection), pacingNextUs(connection.pacing, nowUs));
-  return Math.min(deadlineUs, dueUs, ackDueUs(connection));
+  const pacedUs = Math.max(dueUs, pacingNextUs(connection.pacing, nowUs));
+  return Math.min(deadlineUs, pacedUs, ackDueUs(connection));
 }
 
 /** When something wants to go out (µs): 0 for at once, NO_DEADLINE for not before more happens. */
@@ -357,9 +360,9 @@ function ackDueUs(connection: Connection): number {
   return Math.max(receivedDueUs(connection.received), connection.pacing.packetUs);
 }
 
-/** Whether a packet may go out now: something is due, and number and budget allow it. */
-export function connectionReady(connection: Connection, nowUs: number): boolean {
-  if (nowUs < connectionDueUs(connection)) {
+/** Whether a packet may go out now: something is due (connectionDueUs), and number and budget allow it. */
+export function connectionReady(connection: Connection, dueUs: number, nowUs: number): boolean {
+  if (nowUs < dueUs) {
     return false;
   }
   if (connection.state === CONNECTION_CLOSING) {

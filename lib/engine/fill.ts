@@ -23,6 +23,7 @@ import {
   channelPlanHead,
   channelPlanResends,
   channelStuck,
+  planBusy,
   planReset,
   planShares,
 } from "./plan.js";
@@ -55,15 +56,18 @@ export function messagesFill(
     return 0;
   }
   const channels = connection.channels;
-  const order = shared.config.channelOrder;
-  for (const index of order) {
-    if (channels[index].policy.order === ORDER_SEQUENCED) {
-      channelPlanFresh(channels[index], plan);
+  planBusy(plan, channels, shared.config.channelOrder);
+  let stuck = false;
+  for (let rank = 0; rank < plan.busyCount; rank++) {
+    const channel = channels[plan.busy[rank]];
+    stuck = stuck || channelStuck(channel);
+    if (channel.policy.order === ORDER_SEQUENCED) {
+      channelPlanFresh(channel, plan);
     }
   }
-  if (channels.some(channelStuck)) {
-    for (const index of order) {
-      channelPlanHead(channels[index], plan);
+  if (stuck) {
+    for (let rank = 0; rank < plan.busyCount; rank++) {
+      channelPlanHead(channels[plan.busy[rank]], plan);
     }
   } else {
     ranksPlan(connection, shared);
@@ -76,22 +80,22 @@ export function messagesFill(
 function ranksPlan(connection: Connection, shared: Shared): void {
   const plan = shared.plan;
   const channels = connection.channels;
-  const order = shared.config.channelOrder;
-  for (const index of order) {
-    if (channels[index].policy.copiesForced) {
-      channelPlanCopies(channels[index], plan);
+  for (let rank = 0; rank < plan.busyCount; rank++) {
+    const channel = channels[plan.busy[rank]];
+    if (channel.policy.copiesForced) {
+      channelPlanCopies(channel, plan);
     }
   }
-  for (const index of order) {
-    channelPlanResends(channels[index], plan);
+  for (let rank = 0; rank < plan.busyCount; rank++) {
+    channelPlanResends(channels[plan.busy[rank]], plan);
   }
-  const sharing = planShares(plan, channels, order);
+  const sharing = planShares(plan, channels);
   for (let place = 0; place < sharing; place++) {
     channelPlanFresh(channels[plan.order[place]], plan);
     channelPlanBlocks(channels[plan.order[place]], plan);
   }
-  for (const index of order) {
-    channelPlanCopies(channels[index], plan);
+  for (let rank = 0; rank < plan.busyCount; rank++) {
+    channelPlanCopies(channels[plan.busy[rank]], plan);
   }
 }
 

@@ -90,6 +90,10 @@ export const ACK_HOLD_US = 20000;
 export const ACK_OWED_MAX = 2;
 /** Records of sent packets: those in flight, and as many decided ones that a late ack may correct. */
 export const SENT_PACKETS = 512;
+/** As many as a connection begins with: a kilobyte, and enough for 60 packets a second over 400 ms. */
+export const SENT_PACKETS_FEW = 32;
+/** Microseconds after its sending for which an ack of a lost packet is still looked at. */
+export const LATE_MAX_US = 10000000;
 /** Packets without a verdict: what one ack can reach back to. */
 export const IN_FLIGHT_MAX = 256;
 /** Packets without a verdict, of which none asks for an ack, after which the next asks with a ping. */

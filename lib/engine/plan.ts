@@ -19,6 +19,9 @@ export class Plan {
   messages: (Message | null)[] = new Array<Message | null>(MESSAGES_PER_PACKET_MAX).fill(null);
   count = 0;
   room = 0;
+  /** Channels that have messages at all, by their priority: the others are not looked at. */
+  busy: number[] = new Array<number>(CHANNELS_MAX).fill(0);
+  busyCount = 0;
   /** Channels that have unsent messages, by their share. */
   order: number[] = new Array<number>(CHANNELS_MAX).fill(0);
 }
@@ -26,6 +29,18 @@ export class Plan {
 export function planReset(plan: Plan, room: number): void {
   plan.count = 0;
   plan.room = room;
+}
+
+/** Notes the channels that have messages. */
+export function planBusy(plan: Plan, channels: Channel[], channelOrder: number[]): void {
+  plan.busyCount = 0;
+  for (const index of channelOrder) {
+    const channel = channels[index];
+    if (channel.first !== null || channel.blockFirst !== null) {
+      plan.busy[plan.busyCount] = index;
+      plan.busyCount += 1;
+    }
+  }
 }
 
 function frameBytes(message: Message): number {
@@ -143,9 +158,10 @@ export function channelPlanCopies(channel: Channel, plan: Plan): void {
  * connection so far: start-time fair queueing (Goyal, Vin and Cheng, 1996). Who had nothing to send
  * meanwhile takes no more than its share now. Answers how many there are.
  */
-export function planShares(plan: Plan, channels: Channel[], channelOrder: number[]): number {
+export function planShares(plan: Plan, channels: Channel[]): number {
   let count = 0;
-  for (const index of channelOrder) {
+  for (let rank = 0; rank < plan.busyCount; rank++) {
+    const index = plan.busy[rank];
     const channel = channels[index];
     if (channel.policy.order === ORDER_SEQUENCED || !channelUnsent(channel)) {
       continue;

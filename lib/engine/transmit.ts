@@ -26,6 +26,7 @@ import {
 import { congestionSent } from "./congestion.js";
 import {
   type Connection,
+  connectionDueUs,
   connectionOpenWindow,
   connectionReady,
   connectionWants,
@@ -86,7 +87,7 @@ export function connectionTransmit(
   if (connection.state === CONNECTION_CLOSING) {
     return farewellTransmit(connection, shared, nowUs, out, offset);
   }
-  if (!connectionReady(connection, nowUs)) {
+  if (!connectionReady(connection, connectionDueUs(connection), nowUs)) {
     return 0;
   }
   if (!connection.confirmed && !connection.preceded) {
@@ -223,6 +224,7 @@ function payloadTransmit(
   const start = offset + headerBytes;
   const end = start + connection.payloadBytes;
   writerSet(shared.writer, out, start, end);
+  const owed = connection.received.owed > 0;
   ackWrite(connection, shared, nowUs);
   const acksEnd = shared.writer.offset;
   const packet = sentAdd(connection.sent, nowUs, 0, false);
@@ -237,7 +239,7 @@ function payloadTransmit(
     // follow each other as fast as the budget allows (test/lockstep).
     connection.stalledUntilUs = nowUs + STALL_RETRY_US;
   }
-  keepAliveAdd(connection, shared, nowUs, acksEnd);
+  keepAliveAdd(connection, shared, nowUs, acksEnd, owed);
   const bodyBytes = shared.writer.offset - start;
   const bytes = seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
   packet.bytes = bytes;
@@ -348,6 +350,7 @@ function keepAliveAdd(
   shared: Shared,
   nowUs: number,
   acksEnd: number,
+  owed: boolean,
 ): void {
   if (shared.writer.offset > acksEnd) {
     connection.keepAliveUs = KEEP_ALIVE_US;
@@ -359,7 +362,8 @@ function keepAliveAdd(
     pingWrite(shared.writer);
     return;
   }
-  if (nowUs < connection.spokenUs + connection.keepAliveUs) {
+  // An ack that is owed says as much as a ping, and asks for none: of two quiet ends one pings.
+  if (owed || nowUs < connection.spokenUs + connection.keepAliveUs) {
     return;
   }
   pingWrite(shared.writer);

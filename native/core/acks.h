@@ -4,7 +4,9 @@
 // one each.
 // Never retransmits: a packet goes out once.
 // Invariants: verdictNext <= nextNumber <= verdictNext + SENT_PACKETS - ACK_BITS_MAX; a record
-// behind verdictNext stays for as long as a late ack may still correct it.
+// behind verdictNext stays for as long as a late ack may still correct it: SENT_PACKETS packets and
+// LATE_MAX_US. A connection that needs no more keeps SENT_PACKETS_FEW records, so that thousands of
+// quiet ones fit into memory.
 // Numbers are signed here: none of them passes SEQUENCE_MAX, and NO_NUMBER is below them all.
 #ifndef NETRT_CORE_ACKS_H_
 #define NETRT_CORE_ACKS_H_
@@ -26,8 +28,8 @@ struct Received {
   // The highest number received, or NO_NUMBER.
   int64_t latest = NO_NUMBER;
   uint64_t latestUs = 0;
-  // Bit i of the whole: latest - 1 - i arrived. Word 0 holds the nearest 32.
-  uint32_t bits[ACK_BITS_MAX / 32] = {};
+  // Bit i of the whole: latest - 1 - i arrived. Word 0 holds the nearest 64.
+  uint64_t bits[ACK_BITS_MAX / 64] = {};
   // When the oldest of the owed arrived (µs).
   uint64_t owedUs = 0;
   // The peer is known to know about every number up to here.
@@ -84,8 +86,11 @@ static_assert(PACKET_BYTES_MAX < 1 << 11, "eleven bits hold a packet's bytes");
 static_assert(sizeof(SentPacket) <= 32, "two records in a cache line");
 
 struct Sent {
-  // SENT_PACKETS records, the one of a number at its remainder.
+  // The records, the one of a number at its remainder: `few`, or `many` once those don't do.
   SentPacket* packets = nullptr;
+  uint32_t mask = SENT_PACKETS_FEW - 1;
+  SentPacket* few = nullptr;
+  SentPacket* many = nullptr;
   // The number that the next packet gets.
   int64_t nextNumber = 0;
   // The oldest number without a verdict.
@@ -105,9 +110,9 @@ struct Sent {
   uint32_t flightBytes = 0;
 };
 
-// Takes memory for SENT_PACKETS records, which stays the caller's. sentReset comes before use: here
-// nothing is written, so that a slot that is never used costs no memory.
-void sentOpen(Sent& sent, SentPacket* packets);
+// Takes memory for SENT_PACKETS_FEW and for SENT_PACKETS records, which stays the caller's.
+// sentReset comes before use: here nothing is written, so that memory that is never used is none.
+void sentOpen(Sent& sent, SentPacket* few, SentPacket* many);
 
 // Starts over; numbers below `nextNumber` were used for packets that are never acked.
 void sentReset(Sent& sent, int64_t nextNumber);

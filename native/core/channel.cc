@@ -265,6 +265,13 @@ bool channelWants(const Channel& channel, bool flushing) {
          (flushing && channelUnsent(channel) && channelInWindow(channel, channel.nextId));
 }
 
+bool channelQuiet(const Channel& channel) {
+  return channel.first == nullptr && channel.blockFirst == nullptr &&
+         channel.heldFirst == nullptr && channel.passId <= channel.expectedId &&
+         channel.holeFirst == NO_ID && channel.gapId == NO_ID && channel.nackDueUs == NO_DEADLINE &&
+         channel.earliestExpiryUs == NO_DEADLINE && !channel.broken && !channelWindowDue(channel);
+}
+
 bool channelUnsent(const Channel& channel) {
   return channel.fresh != nullptr || channel.blockFirst != nullptr;
 }

@@ -148,6 +148,10 @@ void channelReport(Outlet& outlet, const Channel& channel, uint32_t peer, uint32
 // Whether something would ride in a packet now; unsent messages count only during a flush.
 bool channelWants(const Channel& channel, bool flushing);
 
+// Whether nothing of the channel is under way, missing, due or to be told: until more happens to
+// it, there is no need to look at it.
+bool channelQuiet(const Channel& channel);
+
 // Whether anything waits for its first packet.
 bool channelUnsent(const Channel& channel);
 

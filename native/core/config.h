@@ -55,10 +55,10 @@ static_assert(CONFIG_ADDRESSES + 1 + CONFIG_ADDRESSES_MAX * CONFIG_ADDRESS_WORDS
                   CONFIG_CONGESTION,
               "the addresses fit before what follows");
 
-// Injected randomness: challenge key 32 B, first pre-slot sequence 8 B, hash seed 4 B, spare 4 B.
+// Injected randomness: challenge key 32 B, first pre-slot sequence 8 B, key of the tables 8 B.
 constexpr uint32_t ENTROPY_BYTES = 48;
 constexpr uint32_t ENTROPY_SEQUENCE = 32;
-constexpr uint32_t ENTROPY_SEED = 40;
+constexpr uint32_t ENTROPY_HASH_KEY = 40;
 
 struct HostConfig {
   uint32_t role = ROLE_SERVER;

@@ -15,6 +15,13 @@ constexpr uint32_t HANDLE_STEP = 0x10000;
 
 }  // namespace
 
+void connectionQuiet(Connection& connection) {
+  for (uint64_t left = connection.busy; left != 0;) {
+    const Channel& channel = connectionNextBusy(connection, left);
+    if (channelQuiet(channel)) connection.busy &= ~(uint64_t{1} << channel.index);
+  }
+}
+
 // ---- The beginning ----
 
 void connectionAssign(Connection& connection, Shared& shared, const uint8_t* sendKey,
@@ -39,6 +46,7 @@ void connectionAssign(Connection& connection, Shared& shared, const uint8_t* sen
   for (uint32_t index = 0; index < connection.channelCount; index++) {
     channelReset(connection.channels[index]);
   }
+  connection.busy = 0;
   connection.confirmed = false;
   connection.preceded = false;
   connection.helloAcked = shared.config->raw;
@@ -103,21 +111,20 @@ uint64_t ackDueUs(const Connection& connection) {
 
 }  // namespace
 
-uint64_t connectionDeadlineUs(const Connection& connection, uint64_t nowUs) {
+uint64_t connectionDeadlineUs(const Connection& connection, uint64_t dueUs, uint64_t nowUs) {
   if (connection.state == CONNECTION_FREE) return NO_DEADLINE;
   if (connection.state == CONNECTION_CLOSING) return connection.farewellDueUs;
   if (connection.heldUp) return 0;
   uint64_t deadlineUs =
       std::min({connection.greetingDueUs, connection.heardUs + connection.timeoutUs,
                 acksDeadlineUs(connection.sent, connection.rtt)});
-  for (uint32_t index = 0; index < connection.channelCount; index++) {
-    deadlineUs = std::min({deadlineUs, connection.channels[index].earliestExpiryUs,
-                           gapDeadlineUs(connection.channels[index])});
+  for (uint64_t left = connection.busy; left != 0;) {
+    const Channel& channel = connectionNextBusy(connection, left);
+    deadlineUs = std::min({deadlineUs, channel.earliestExpiryUs, gapDeadlineUs(channel)});
   }
   if (!sentReady(connection.sent)) return deadlineUs;
-  const uint64_t dueUs =
-      std::max(connectionDueUs(connection), pacingNextUs(connection.pacing, nowUs));
-  return std::min({deadlineUs, dueUs, ackDueUs(connection)});
+  const uint64_t pacedUs = std::max(dueUs, pacingNextUs(connection.pacing, nowUs));
+  return std::min({deadlineUs, pacedUs, ackDueUs(connection)});
 }
 
 uint64_t connectionDueUs(const Connection& connection) {
@@ -132,8 +139,8 @@ uint64_t connectionDueUs(const Connection& connection) {
     const uint64_t wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
     dueUs = std::min({dueUs, wantsUs, connection.copyDueUs});
   }
-  for (uint32_t index = 0; index < connection.channelCount; index++) {
-    dueUs = std::min(dueUs, connection.channels[index].nackDueUs);
+  for (uint64_t left = connection.busy; left != 0;) {
+    dueUs = std::min(dueUs, connectionNextBusy(connection, left).nackDueUs);
   }
   return dueUs;
 }
@@ -152,8 +159,8 @@ void connectionRates(Connection& connection, uint64_t nowUs) {
 }
 
 bool connectionWants(const Connection& connection) {
-  for (uint32_t index = 0; index < connection.channelCount; index++) {
-    if (channelWants(connection.channels[index], connection.flushing)) return true;
+  for (uint64_t left = connection.busy; left != 0;) {
+    if (channelWants(connectionNextBusy(connection, left), connection.flushing)) return true;
   }
   return false;
 }
@@ -162,8 +169,8 @@ uint64_t connectionNackDelayUs(const Connection& connection) {
   return std::min(uint64_t{connection.rtt.smoothedUs} / 8, NACK_DELAY_MAX_US);
 }
 
-bool connectionReady(Connection& connection, uint64_t nowUs) {
-  if (nowUs < connectionDueUs(connection)) return false;
+bool connectionReady(Connection& connection, uint64_t dueUs, uint64_t nowUs) {
+  if (nowUs < dueUs) return false;
   if (connection.state == CONNECTION_CLOSING) return true;
   return sentReady(connection.sent) &&
          (pacingReady(connection.pacing, nowUs) || nowUs >= ackDueUs(connection));
@@ -174,9 +181,10 @@ void connectionFlushed(Connection& connection) {
   // (test/sim).
   if (!connection.flushing) return;
   bool left = false;
-  for (uint32_t index = 0; index < connection.channelCount; index++) {
-    channelFlushed(connection.channels[index]);
-    left = left || channelUnsent(connection.channels[index]);
+  for (uint64_t channels = connection.busy; channels != 0;) {
+    Channel& channel = connectionNextBusy(connection, channels);
+    channelFlushed(channel);
+    left = left || channelUnsent(channel);
   }
   connection.flushing = left;
 }

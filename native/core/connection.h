@@ -49,6 +49,8 @@ struct Connection {
   uint32_t channelCount = 0;
   // `channelCount` of them; null until the slot is used for the first time.
   Channel* channels = nullptr;
+  // Bit by bit, the channels that may not be quiet: the others are not looked at for each packet.
+  uint64_t busy = 0;
 
   // The peer is known to know that it is connected; a client always is.
   bool confirmed = false;
@@ -109,6 +111,23 @@ struct Connection {
   uint8_t userData[USER_DATA_BYTES] = {};
 };
 
+static_assert(CHANNELS_MAX <= 64, "a bit of `busy` for each");
+
+// Something happened to a channel.
+inline void connectionBusy(Connection& connection, uint32_t channel) {
+  connection.busy |= uint64_t{1} << channel;
+}
+
+// The lowest channel in `left`, a copy of `busy`; takes it out.
+inline Channel& connectionNextBusy(const Connection& connection, uint64_t& left) {
+  const int index = __builtin_ctzll(left);
+  left &= left - 1;
+  return connection.channels[index];
+}
+
+// Forgets the busy channels that are quiet.
+void connectionQuiet(Connection& connection);
+
 // ---- The beginning ----
 
 // Takes the slot into use: NETCODE has connected it. `firstNumber` follows the last number used.
@@ -124,11 +143,12 @@ bool connectionRoom(const Shared& shared);
 
 // ---- What is due ----
 
-// When connectionAdvance or connectionTransmit has something to do (µs), flushes aside.
-uint64_t connectionDeadlineUs(const Connection& connection, uint64_t nowUs);
-
 // When something wants to go out (µs): 0 for at once, NO_DEADLINE for not before more happens.
 uint64_t connectionDueUs(const Connection& connection);
+
+// When connectionAdvance or connectionTransmit has something to do (µs), flushes aside; `dueUs` is
+// what connectionDueUs says.
+uint64_t connectionDeadlineUs(const Connection& connection, uint64_t dueUs, uint64_t nowUs);
 
 // Whether what asks for an ack may go out: the window has room.
 bool connectionOpenWindow(const Connection& connection);
@@ -142,8 +162,9 @@ bool connectionWants(const Connection& connection);
 // How long a message may be overtaken before it is named as missing.
 uint64_t connectionNackDelayUs(const Connection& connection);
 
-// Whether a packet may go out now: something is due, and number and budget allow it.
-bool connectionReady(Connection& connection, uint64_t nowUs);
+// Whether a packet may go out now: something is due (connectionDueUs), and number and budget allow
+// it.
+bool connectionReady(Connection& connection, uint64_t dueUs, uint64_t nowUs);
 
 // A flush has been served as far as it can be now: what stayed unsent is stale.
 void connectionFlushed(Connection& connection);

@@ -128,8 +128,8 @@ void connectionDrained(Connection& connection, Shared& shared, uint64_t nowUs) {
 }
 
 void connectionBroken(Connection& connection, Shared& shared, uint64_t nowUs) {
-  for (uint32_t index = 0; index < connection.channelCount; index++) {
-    if (connection.channels[index].broken) {
+  for (uint64_t left = connection.busy; left != 0;) {
+    if (connectionNextBusy(connection, left).broken) {
       connectionClose(connection, shared, REASON_UNDELIVERED, NO_TEXT, 0, 0, nowUs);
       return;
     }

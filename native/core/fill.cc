@@ -28,14 +28,13 @@ uint32_t messagesFill(Connection& connection, Shared& shared, SentPacket& packet
     return 0;
   }
   Channel* channels = connection.channels;
-  const uint32_t* order = shared.config->channelOrder;
-  const uint32_t* end = order + connection.channelCount;
-  for (const uint32_t* index = order; index < end; index++) {
-    if (channels[*index].policy->order == ORDER_SEQUENCED) channelPlanFresh(channels[*index], plan);
-  }
+  planBusy(plan, channels, connection.busy, connection.channelCount, shared.config->channelOrder);
+  const uint32_t* order = plan.busy;
+  const uint32_t* end = order + plan.busyCount;
   bool stuck = false;
   for (const uint32_t* index = order; index < end; index++) {
     stuck = stuck || channelStuck(channels[*index]);
+    if (channels[*index].policy->order == ORDER_SEQUENCED) channelPlanFresh(channels[*index], plan);
   }
   if (stuck) {
     for (const uint32_t* index = order; index < end; index++) {
@@ -54,15 +53,15 @@ namespace {
 void ranksPlan(Connection& connection, Shared& shared) {
   Plan& plan = shared.plan;
   Channel* channels = connection.channels;
-  const uint32_t* order = shared.config->channelOrder;
-  const uint32_t* end = order + connection.channelCount;
+  const uint32_t* order = plan.busy;
+  const uint32_t* end = order + plan.busyCount;
   for (const uint32_t* index = order; index < end; index++) {
     if (channels[*index].policy->copiesForced) channelPlanCopies(channels[*index], plan);
   }
   for (const uint32_t* index = order; index < end; index++) {
     channelPlanResends(channels[*index], plan);
   }
-  const uint32_t sharing = planShares(plan, channels, connection.channelCount, order);
+  const uint32_t sharing = planShares(plan, channels, connection.channelCount);
   for (uint32_t place = 0; place < sharing; place++) {
     channelPlanFresh(channels[plan.order[place]], plan);
     channelPlanBlocks(channels[plan.order[place]], plan);
@@ -90,8 +89,8 @@ void planWrite(Connection& connection, Shared& shared, SentPacket& packet, uint6
   if (whole) messageShorten(writer, last, lastBytes);
   copiesSchedule(connection, first, nowUs);
   if (first) {
-    for (uint32_t index = 0; index < connection.channelCount; index++) {
-      channelTrim(connection.channels[index], *shared.outlet, connection.handle);
+    for (uint64_t left = connection.busy; left != 0;) {
+      channelTrim(connectionNextBusy(connection, left), *shared.outlet, connection.handle);
     }
   }
 }
@@ -147,8 +146,8 @@ void copiesSchedule(Connection& connection, bool first, uint64_t nowUs) {
     connection.streamUs = nowUs;
   }
   uint32_t copying = 0;
-  for (uint32_t index = 0; index < connection.channelCount; index++) {
-    copying += connection.channels[index].copying;
+  for (uint64_t left = connection.busy; left != 0;) {
+    copying += connectionNextBusy(connection, left).copying;
   }
   if (copying == 0) {
     connection.copyDueUs = NO_DEADLINE;

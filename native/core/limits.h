@@ -124,6 +124,10 @@ constexpr uint64_t ACK_HOLD_US = 20000;
 constexpr uint32_t ACK_OWED_MAX = 2;
 // Records of sent packets: those in flight, and as many decided ones that a late ack may correct.
 constexpr uint32_t SENT_PACKETS = 512;
+// As many as a connection begins with: a kilobyte, and enough for 60 packets a second over 400 ms.
+constexpr uint32_t SENT_PACKETS_FEW = 32;
+// Microseconds after its sending for which an ack of a lost packet is still looked at.
+constexpr uint64_t LATE_MAX_US = 10000000;
 // Packets without a verdict: what one ack can reach back to.
 constexpr uint32_t IN_FLIGHT_MAX = 256;
 // Packets without a verdict, of which none asks for an ack, after which the next asks with a ping.
@@ -300,7 +304,9 @@ static_assert(ACK_BITS_MAX / 8 <= 0x3f, "six bits of an ack header count its byt
 static_assert(REPLAY_WINDOW_PACKETS <= ACK_BITS_MAX, "whatever is taken late can still be acked");
 static_assert(ACK_DELAY_UNKNOWN == 0xffff, "the greatest value of 16 bits");
 static_assert(ACK_HOLD_US < ACK_DELAY_UNKNOWN * ACK_DELAY_UNIT_US, "a held ack tells its delay");
-static_assert((SENT_PACKETS & (SENT_PACKETS - 1)) == 0, "indexed by a mask");
+static_assert((SENT_PACKETS & (SENT_PACKETS - 1)) == 0 &&
+                  (SENT_PACKETS_FEW & (SENT_PACKETS_FEW - 1)) == 0,
+              "indexed by a mask");
 static_assert(SENT_PACKETS >= IN_FLIGHT_MAX + ACK_BITS_MAX, "a late ack finds its record");
 static_assert(IN_FLIGHT_MAX <= ACK_BITS_MAX, "one ack reaches every packet without a verdict");
 static_assert(REORDER_PACKETS < IN_FLIGHT_MAX, "losses show while packets may still go out");

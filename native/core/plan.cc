@@ -22,6 +22,18 @@ void planReset(Plan& plan, size_t room) {
   plan.room = room;
 }
 
+void planBusy(Plan& plan, const Channel* channels, uint64_t busy, uint32_t channelCount,
+              const uint32_t* channelOrder) {
+  plan.busyCount = 0;
+  for (uint32_t rank = 0; rank < channelCount; rank++) {
+    if ((busy >> channelOrder[rank] & 1) == 0) continue;
+    const Channel& channel = channels[channelOrder[rank]];
+    if (channel.first == nullptr && channel.blockFirst == nullptr) continue;
+    plan.busy[plan.busyCount] = channelOrder[rank];
+    plan.busyCount += 1;
+  }
+}
+
 namespace {
 
 size_t frameBytes(const Message& message) {
@@ -109,11 +121,10 @@ void channelPlanCopies(Channel& channel, Plan& plan) {
   }
 }
 
-uint32_t planShares(Plan& plan, Channel* channels, uint32_t channelCount,
-                    const uint32_t* channelOrder) {
+uint32_t planShares(Plan& plan, Channel* channels, uint32_t channelCount) {
   uint32_t count = 0;
-  for (uint32_t rank = 0; rank < channelCount; rank++) {
-    const uint32_t index = channelOrder[rank];
+  for (uint32_t rank = 0; rank < plan.busyCount; rank++) {
+    const uint32_t index = plan.busy[rank];
     const Channel& channel = channels[index];
     if (channel.policy->order == ORDER_SEQUENCED || !channelUnsent(channel)) continue;
     uint32_t place = count;

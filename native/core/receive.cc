@@ -177,6 +177,7 @@ bool channelFrame(Connection& connection, Shared& shared, const Reader& reader, 
     return true;
   }
   Channel& channel = connection.channels[frame.channel];
+  connectionBusy(connection, frame.channel);
   Outlet& outlet = *shared.outlet;
   uint32_t result;
   if (kind == FRAME_NACK) {

@@ -125,6 +125,7 @@ void enqueue(Host& host, Connection& connection, int32_t word, uint32_t body, ui
              uint64_t nowUs) {
   const uint32_t* words = host.submission.words;
   Channel& channel = connection.channels[words[word + 2] & 0xff];
+  connectionBusy(connection, channel.index);
   const bool room = queueTake(host, connection, bytes) && bytes <= channel.policy->messageBytesMax;
   // Bare payloads are as long as a payload.
   const uint32_t payloadBytes =
@@ -157,6 +158,7 @@ void submitBlock(Host& host, int32_t word) {
     return;
   }
   Channel& channel = connection->channels[index];
+  connectionBusy(*connection, index);
   Pool& pool = host.outlet.pool;
   const uint32_t bytes = words[3] - FRAGMENT_RECORD_BYTES;
   const uint32_t total = words[RECORD_WORDS];
@@ -188,6 +190,7 @@ void submitWish(Host& host, int32_t word, uint32_t kind) {
     connection->watched = words[5] == 1;
   } else {
     channelPause(connection->channels[index], words[5] == 1);
+    connectionBusy(*connection, index);
     slotWork(host, *connection);
   }
 }

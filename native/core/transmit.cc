@@ -25,7 +25,8 @@ void ackWrite(Connection& connection, Shared& shared, uint64_t nowUs);
 void helloAdd(Connection& connection, Shared& shared, SentPacket& packet);
 bool marksAdd(Connection& connection, Shared& shared, SentPacket& packet);
 void nacksAdd(Connection& connection, Shared& shared, uint64_t nowUs);
-void keepAliveAdd(Connection& connection, Shared& shared, uint64_t nowUs, size_t acksEnd);
+void keepAliveAdd(Connection& connection, Shared& shared, uint64_t nowUs, size_t acksEnd,
+                  bool owed);
 
 }  // namespace
 
@@ -35,7 +36,7 @@ size_t connectionTransmit(Connection& connection, Shared& shared, uint64_t nowUs
   if (connection.state == CONNECTION_CLOSING) {
     return farewellTransmit(connection, shared, nowUs, out, offset);
   }
-  if (!connectionReady(connection, nowUs)) return 0;
+  if (!connectionReady(connection, connectionDueUs(connection), nowUs)) return 0;
   if (!connection.confirmed && !connection.preceded) {
     connection.preceded = true;
     return keepAliveTransmit(connection, shared, nowUs, out, offset);
@@ -134,6 +135,7 @@ size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, u
   const size_t start = offset + headerBytes;
   const size_t end = start + connection.payloadBytes;
   writerSet(shared.writer, out, start, end);
+  const bool owed = connection.received.owed > 0;
   ackWrite(connection, shared, nowUs);
   const size_t acksEnd = shared.writer.offset;
   SentPacket& packet = *sentAdd(connection.sent, nowUs, 0, false);
@@ -148,7 +150,7 @@ size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, u
     // follow each other as fast as the budget allows (test/lockstep).
     connection.stalledUntilUs = nowUs + STALL_RETRY_US;
   }
-  keepAliveAdd(connection, shared, nowUs, acksEnd);
+  keepAliveAdd(connection, shared, nowUs, acksEnd, owed);
   const size_t bodyBytes = shared.writer.offset - start;
   const size_t bytes = seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
   packet.bytes = bytes;
@@ -205,8 +207,8 @@ bool markCarry(Shared& shared, SentPacket& packet, const Channel& channel, uint8
 // Skips, then what our user has consumed; whether one of them was due.
 bool marksAdd(Connection& connection, Shared& shared, SentPacket& packet) {
   bool told = false;
-  for (uint32_t index = 0; index < connection.channelCount; index++) {
-    Channel& channel = connection.channels[index];
+  for (uint64_t left = connection.busy; left != 0;) {
+    Channel& channel = connectionNextBusy(connection, left);
     const bool due = channelSkipDue(channel);
     // Four bytes in every packet until one is acked: a receiver that doesn't know waits for
     // nothing.
@@ -216,8 +218,8 @@ bool marksAdd(Connection& connection, Shared& shared, SentPacket& packet) {
       skipWrite(shared.writer, channel.index, channel.skipping);
     }
   }
-  for (uint32_t index = 0; index < connection.channelCount; index++) {
-    Channel& channel = connection.channels[index];
+  for (uint64_t left = connection.busy; left != 0;) {
+    Channel& channel = connectionNextBusy(connection, left);
     if (channelWindowDue(channel) && markCarry(shared, packet, channel, CARRIED_WINDOW)) {
       told = true;
       channel.toldId = channelMark(channel);
@@ -230,8 +232,8 @@ bool marksAdd(Connection& connection, Shared& shared, SentPacket& packet) {
 // Names what is missing. A nack that is lost is followed by the next.
 void nacksAdd(Connection& connection, Shared& shared, uint64_t nowUs) {
   Writer& writer = shared.writer;
-  for (uint32_t index = 0; index < connection.channelCount; index++) {
-    Channel& channel = connection.channels[index];
+  for (uint64_t left = connection.busy; left != 0;) {
+    Channel& channel = connectionNextBusy(connection, left);
     const bool due = nowUs >= channel.nackDueUs || gapUrgent(channel);
     if (!due || writer.end - writer.offset < NACK_BYTES_MAX) continue;
     const uint32_t bytes = gapMissing(channel, shared.nackBits, 0);
@@ -242,7 +244,8 @@ void nacksAdd(Connection& connection, Shared& shared, uint64_t nowUs) {
 }
 
 // Idle: a ping, which the peer acks. Busy: the next silence may be short again.
-void keepAliveAdd(Connection& connection, Shared& shared, uint64_t nowUs, size_t acksEnd) {
+void keepAliveAdd(Connection& connection, Shared& shared, uint64_t nowUs, size_t acksEnd,
+                  bool owed) {
   if (shared.writer.offset > acksEnd) {
     connection.keepAliveUs = KEEP_ALIVE_US;
     return;
@@ -253,7 +256,8 @@ void keepAliveAdd(Connection& connection, Shared& shared, uint64_t nowUs, size_t
     pingWrite(shared.writer);
     return;
   }
-  if (nowUs < connection.spokenUs + connection.keepAliveUs) return;
+  // An ack that is owed says as much as a ping, and asks for none: of two quiet ends one pings.
+  if (owed || nowUs < connection.spokenUs + connection.keepAliveUs) return;
   pingWrite(shared.writer);
   const uint64_t quarter = connection.timeoutUs / 4;
   connection.keepAliveUs = std::min({2 * connection.keepAliveUs, KEEP_ALIVE_IDLE_US, quarter});
