@@ -40,9 +40,12 @@ export function readOptions(): ServeOptions {
       engine: text,
       io: text,
       secret: text,
+      crypto: text,
       broadcast: { type: "boolean" },
     },
   });
+  // Read when the ciphers are first asked for.
+  if (values.crypto !== undefined) process.env.NETRT_SEAL = values.crypto;
   return {
     peers: Number(values.peers ?? 1),
     rateHz: Number(values.rate ?? 60),
