@@ -33,6 +33,7 @@
       "native/core/gap.cc",
       "native/core/handshake.cc",
       "native/core/hash.cc",
+      "native/core/hkdf.cc",
       "native/core/host.cc",
       "native/core/pacing.cc",
       "native/core/packet.cc",
@@ -47,6 +48,7 @@
       "native/core/rtt.cc",
       "native/core/seal.cc",
       "native/core/sequence.cc",
+      "native/core/session.cc",
       "native/core/sip.cc",
       "native/core/slots.cc",
       "native/core/sodium.cc",
@@ -56,7 +58,8 @@
       "native/core/table.cc",
       "native/core/timers.cc",
       "native/core/token.cc",
-      "native/core/transmit.cc"
+      "native/core/transmit.cc",
+      "native/core/window.cc"
     ],
     "io_sources": [
       "native/io/bell.cc",

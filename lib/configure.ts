@@ -30,6 +30,7 @@ import {
   CONFIG_RATE,
   CONFIG_RAW,
   CONFIG_ROLE,
+  CONFIG_SUITES,
   CONFIG_TOKENS_MAX,
   CONFIG_WORDS,
 } from "./engine/config.js";
@@ -42,6 +43,8 @@ import {
   PAYLOAD_BYTES_MAX,
   PAYLOAD_BYTES_MIN,
   PEERS_MAX,
+  SUITES_AES,
+  SUITES_ALWAYS,
 } from "./engine/limits.js";
 import { POLICY_WORDS } from "./engine/policy.js";
 import { argumentError, checkInteger, checkOptions } from "./errors.js";
@@ -139,6 +142,8 @@ function base(role: number, raw: boolean, protocolId: bigint, peersMax: number):
   config[CONFIG_PROTOCOL_HIGH] = Number(protocolId >> 32n);
   config[CONFIG_PEERS_MAX] = peersMax;
   config[CONFIG_PAYLOAD_BYTES_MAX] = PAYLOAD_BYTES_MAX;
+  // The engine leaves out what the machine has no hardware for.
+  config[CONFIG_SUITES] = SUITES_ALWAYS | SUITES_AES;
   config[CONFIG_QUEUE_MESSAGES_MAX] = QUEUE_MESSAGES_MAX;
   // One pending client per slot and some more: clients that were challenged and went away again.
   config[CONFIG_PENDING_MAX] = clamp(peersMax, 64, 4096);

@@ -11,7 +11,7 @@ import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { formatAddress, parseAddress } from "./address.js";
 import { ADDRESS_IPV6, type Address, Address as AddressOf, addressCopy } from "./engine/address.js";
-import { CONFIG_ADDRESS_WORDS, CONFIG_ADDRESSES } from "./engine/config.js";
+import { CONFIG_ADDRESS_WORDS, CONFIG_ADDRESSES, CONFIG_SUITES } from "./engine/config.js";
 import { hostReady, hostReceive } from "./engine/demux.js";
 import {
   BATCH_STRIDE,
@@ -25,7 +25,7 @@ import {
   hostTransmit,
 } from "./engine/host.js";
 import { DATAGRAMS_PER_TURN_MAX, PACKET_BYTES_MAX } from "./engine/limits.js";
-import { sealAvailable } from "./engine/seal.js";
+import { sealAvailable, sealSuites } from "./engine/seal.js";
 import { Host } from "./engine/slots.js";
 import { hostSubmit } from "./engine/submit.js";
 import { NetrtError, warnOfSystem } from "./errors.js";
@@ -125,6 +125,7 @@ class JsEngine implements Engine {
       const port = CONFIG_ADDRESSES + 2 + index * CONFIG_ADDRESS_WORDS;
       if (config[port] === 0) config[port] = bound.port;
     }
+    config[CONFIG_SUITES] &= sealSuites();
     const { type, port, a, b, c, d } = bound;
     this.bound = { type, port, words: [a, b, c, d] };
     this.#host = new Host(config, options.page, options.privateKey, options.entropy);

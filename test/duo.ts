@@ -5,18 +5,16 @@
  */
 import { parseAddress } from "../lib/address.js";
 import { configureAddresses, configureProtocol } from "../lib/configure.js";
-import { ENTROPY_BYTES, ROLE_CLIENT, ROLE_SERVER } from "../lib/engine/config.js";
-import { BATCH_STRIDE } from "../lib/engine/host.js";
-import { KEY_BYTES, PACKET_ASSOCIATED_BYTES, TOKEN_PUBLIC_BYTES } from "../lib/engine/limits.js";
 import {
-  PACKET_KEEP_ALIVE,
-  PACKET_PAYLOAD,
-  PACKET_REQUEST,
-  PacketHeader,
-  packetAssociatedData,
-  packetHeaderRead,
-  packetHeaderWrite,
-} from "../lib/engine/packet.js";
+  ENTROPY_BYTES,
+  ENTROPY_KEYS,
+  ENTROPY_NUMBER,
+  ROLE_CLIENT,
+  ROLE_SERVER,
+} from "../lib/engine/config.js";
+import { BATCH_STRIDE } from "../lib/engine/host.js";
+import { KEY_BYTES, TOKEN_PUBLIC_BYTES } from "../lib/engine/limits.js";
+import { PACKET_KEEP_ALIVE, PACKET_PAYLOAD } from "../lib/engine/packet.js";
 import {
   NO_ROOM,
   RECORD_BYTES,
@@ -31,7 +29,6 @@ import {
   ringRelease,
   TTL_DEFAULT,
 } from "../lib/engine/ring.js";
-import { openPacket, SealKey, sealKeySet, sealPacket } from "../lib/engine/seal.js";
 import {
   statsChannelWord,
   statsHostWord,
@@ -44,6 +41,7 @@ import { mintToken } from "../lib/token.js";
 import { jsEngine } from "./engine-probe-js.js";
 import { MEMORY_WORDS, openSimHost, type SimHost, simPush } from "./hosts.js";
 import { type FrameValue, type Payload, readPayload, writePayload } from "./payload.js";
+import { KeyPairs, Tap } from "./tap.js";
 
 export const MS = 1000;
 const SERVER = "10.0.0.1:4000";
@@ -75,14 +73,16 @@ export interface SideOptions {
   readonly completionCapacity?: number;
 }
 
-/** One end: its host, its user, and the keys of its way out. */
+/** What a host is made of here. Its packets are numbered from 0 on, so that tests can say numbers. */
+function entropyOf(role: number): Uint8Array {
+  return new Uint8Array(ENTROPY_BYTES).fill(role + 1).fill(0, ENTROPY_NUMBER, ENTROPY_KEYS);
+}
+
+/** One end: its host, its user, and its packets. */
 export class Side {
   readonly host: SimHost;
   readonly #duo: Duo;
   readonly address: Uint32Array;
-  readonly #sendKey: Uint8Array;
-  readonly #protocolIdLo: number;
-  readonly #protocolIdHi: number;
   peer = 0;
   /** Everything that the user was told, in order. */
   readonly events: DuoEvent[] = [];
@@ -92,23 +92,19 @@ export class Side {
     engine: "js" | "native",
     role: number,
     key: Uint8Array,
-    sendKey: Uint8Array,
     options: SideOptions & { protocol: Protocol },
   ) {
     this.#duo = duo;
-    this.#sendKey = sendKey;
     const { protocol, sendRate, completionCapacity = 1_048_576 } = options;
     const limits = sendRate === undefined ? {} : { sendRate };
     const { config } = configureProtocol(role, protocol, 1, limits);
     const address = parseAddress(role === ROLE_SERVER ? SERVER : CLIENT);
     if (role === ROLE_SERVER) configureAddresses(config, [address]);
     options.configure?.(config);
-    this.#protocolIdLo = Number(protocol.id & 0xffffffffn);
-    this.#protocolIdHi = Number(protocol.id >> 32n);
     this.host = openSimHost(engine, {
       config,
       privateKey: key,
-      entropy: new Uint8Array(ENTROPY_BYTES).fill(role + 1),
+      entropy: entropyOf(role),
       submissionCapacity: 1_048_576,
       completionCapacity,
     });
@@ -206,48 +202,18 @@ export class Side {
   }
 
   #open(bytes: Uint8Array): Packet {
-    const header = new PacketHeader();
-    if (bytes[0] === PACKET_REQUEST || packetHeaderRead(bytes, 0, bytes.length, header) !== 0) {
-      return { bytes, type: bytes[0], number: 0, payload: null, bodyBytes: 0 };
+    const opened = this.#duo.tap.see(bytes, this === this.#duo.client);
+    if (opened === undefined) {
+      return { bytes, type: bytes[0] & 15, number: 0, payload: null, bodyBytes: 0 };
     }
-    const { type, sequenceLo, sequenceHi, bytes: headerBytes } = header;
-    const copy = bytes.slice();
-    const bodyBytes = openPacket(
-      this.#key(),
-      sequenceLo,
-      sequenceHi,
-      this.#associated(bytes[0]),
-      copy,
-      headerBytes,
-      bytes.length - headerBytes,
-    );
-    const body = copy.slice(headerBytes, headerBytes + bodyBytes);
+    const { type, sequence, body } = opened;
     const payload = type === PACKET_PAYLOAD ? readPayload(jsEngine, body) : null;
-    const number = sequenceHi * 2 ** 32 + sequenceLo;
-    return { bytes, type, number, payload, bodyBytes };
-  }
-
-  #key(): SealKey {
-    const key = new SealKey();
-    sealKeySet(key, this.#sendKey, 0);
-    return key;
-  }
-
-  #associated(prefix: number): Uint8Array {
-    const associated = new Uint8Array(PACKET_ASSOCIATED_BYTES);
-    packetAssociatedData(this.#protocolIdLo, this.#protocolIdHi, prefix, associated);
-    return associated;
+    return { bytes, type, number: Number(sequence), payload, bodyBytes: body.length };
   }
 
   /** A packet as this side would seal it, with whatever body. */
   forge(number: number, body: Uint8Array, type = PACKET_PAYLOAD): Uint8Array {
-    const bytes = new Uint8Array(1400);
-    const [low, high] = [number >>> 0, Math.trunc(number / 2 ** 32)];
-    const headerBytes = packetHeaderWrite(type, low, high, bytes, 0);
-    bytes.set(body, headerBytes);
-    const associated = this.#associated(bytes[0]);
-    const sealed = sealPacket(this.#key(), low, high, associated, bytes, headerBytes, body.length);
-    return bytes.slice(0, headerBytes + sealed);
+    return this.#duo.tap.seal(this === this.#duo.client, type, BigInt(number), body);
   }
 
   /** The same with frames. */
@@ -295,6 +261,7 @@ export class Duo {
   nowUs = START_US;
   readonly server: Side;
   readonly client: Side;
+  readonly tap: Tap;
 
   constructor(
     engines: { server: "js" | "native"; client: "js" | "native" },
@@ -314,11 +281,13 @@ export class Duo {
     const token = new ConnectToken();
     tokenPublicRead(bytes, 0, TOKEN_PUBLIC_BYTES, token);
     const { serverToClientKey, clientToServerKey } = token;
-    this.server = new Side(this, engines.server, ROLE_SERVER, key, serverToClientKey, {
+    const keys = { protocolId: protocol.id, serverToClientKey, clientToServerKey };
+    this.tap = new Tap(keys, new KeyPairs(entropyOf(ROLE_SERVER), entropyOf(ROLE_CLIENT)));
+    this.server = new Side(this, engines.server, ROLE_SERVER, key, {
       protocol,
       ...options.server,
     });
-    this.client = new Side(this, engines.client, ROLE_CLIENT, key, clientToServerKey, {
+    this.client = new Side(this, engines.client, ROLE_CLIENT, key, {
       protocol,
       ...options.client,
     });

@@ -196,7 +196,7 @@ type Frames = Pick<
   EngineProbe,
   | Extract<
       keyof EngineProbe,
-      `${"payload" | "fragment" | "block" | "window" | "skip" | "nack" | "ping" | "hello" | "close"}${string}`
+      `${"payload" | "fragment" | "age" | "block" | "window" | "skip" | "nack" | "ping" | "hello" | "close"}${string}`
     >
   | "messageFrameBytes"
   | "ackHeaderWrite"
@@ -224,9 +224,11 @@ const frames: Frames = {
       if (kind === frame.FRAME_INVALID) return -1;
       const { channel, id, offset: start, bytes: size, code, nameHash, channelCount } = read;
       const { total, index, number, payloadBytesMax, packetRateMax, byteRateMax } = read;
+      const { suites, keyOffset } = read;
       const limits = [payloadBytesMax, packetRateMax, byteRateMax];
       const fields = [kind, channel, id, start, size, code, nameHash, channelCount];
-      fields.push(total, index, number, ...limits);
+      fields.push(kind === frame.FRAME_AGE ? read.ageMs : total, index, number, ...limits);
+      fields.push(suites, keyOffset);
       words.set(fields, ACK_WORDS + count * FRAME_WORDS);
     }
   },
@@ -258,6 +260,7 @@ const frames: Frames = {
     }),
   windowWrite: (out, offset, channel, id) =>
     write(out, offset, (writer) => frame.windowWrite(writer, channel, id)),
+  ageWrite: (out, offset, ageMs) => write(out, offset, (writer) => frame.ageWrite(writer, ageMs)),
   skipWrite: (out, offset, channel, id) =>
     write(out, offset, (writer) => frame.skipWrite(writer, channel, id)),
   nackWrite: (out, offset, channel, id, bits) =>
@@ -266,10 +269,21 @@ const frames: Frames = {
       writeBytes(writer, bits, 0, bits.length);
     }),
   pingWrite: (out, offset) => write(out, offset, frame.pingWrite),
-  helloWrite: (out, offset, version, nameHash, hashes, [payloadBytes, packetRate, byteRate]) =>
+  helloWrite: (out, offset, version, nameHash, hashes, limits, suites, publicKey) =>
     write(out, offset, (writer) => {
       const { length } = hashes;
-      frame.helloWrite(writer, version, nameHash, length, payloadBytes, packetRate, byteRate);
+      const [payloadBytes, packetRate, byteRate] = limits;
+      frame.helloWrite(
+        writer,
+        version,
+        nameHash,
+        length,
+        payloadBytes,
+        packetRate,
+        byteRate,
+        suites,
+        publicKey,
+      );
       for (const hash of hashes) writeU32(writer, hash);
     }),
   closeWrite: (out, offset, reason, text) =>

@@ -76,7 +76,7 @@ export const ROAD_FIELDS = [
 
 /** Words of an ack header and of a frame as `payloadRead` answers them. */
 export const ACK_WORDS = 5;
-export const FRAME_WORDS = 14;
+export const FRAME_WORDS = 16;
 
 /** The engine half of the core. */
 export interface EngineProbe {
@@ -206,6 +206,7 @@ export interface EngineProbe {
     body: Uint8Array,
     number: number,
   ): number;
+  ageWrite(out: Uint8Array, offset: number, ageMs: number): number;
   windowWrite(out: Uint8Array, offset: number, channel: number, id: number): number;
   skipWrite(out: Uint8Array, offset: number, channel: number, id: number): number;
   nackWrite(out: Uint8Array, offset: number, channel: number, id: number, bits: Uint8Array): number;
@@ -218,6 +219,8 @@ export interface EngineProbe {
     hashes: Uint32Array,
     /** The longest payload, packets and bytes a second. */
     limits: Uint32Array,
+    suites: number,
+    publicKey: Uint8Array,
   ): number;
   closeWrite(out: Uint8Array, offset: number, reason: number, text: Uint8Array): number;
 
@@ -335,6 +338,8 @@ export interface EngineProbe {
     offset: number,
     bytes: number,
     holds: boolean,
+    nowUs: number,
+    ageMs: number,
     /** Of a fragment: total, index, 1 for a block, its number, the longest payload. */
     fragment?: Uint32Array,
   ): number;

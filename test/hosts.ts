@@ -9,7 +9,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { Address } from "../lib/engine/address.js";
-import { CONFIG_PEERS_MAX } from "../lib/engine/config.js";
+import { CONFIG_PEERS_MAX, CONFIG_SUITES } from "../lib/engine/config.js";
 import { hostReady, hostReceive } from "../lib/engine/demux.js";
 import {
   BATCH_STRIDE,
@@ -32,6 +32,7 @@ import {
   ringPush,
   ringSet,
 } from "../lib/engine/ring.js";
+import { sealSuites } from "../lib/engine/seal.js";
 import { Host } from "../lib/engine/slots.js";
 import { statsWords } from "../lib/engine/stats.js";
 import { hostSubmit } from "../lib/engine/submit.js";
@@ -319,7 +320,11 @@ class NativeHost extends UserSide implements SimHost {
 
 /** Opens a host of the engine that is named. */
 export function openSimHost(engine: "js" | "native", options: SimHostOptions): SimHost {
-  return engine === "js" ? new JsHost(options) : new NativeHost(options);
+  const config = options.config.slice();
+  // As the engines do it above their cores.
+  config[CONFIG_SUITES] &= sealSuites();
+  const all = { ...options, config };
+  return engine === "js" ? new JsHost(all) : new NativeHost(all);
 }
 
 /**

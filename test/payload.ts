@@ -4,6 +4,7 @@
  */
 
 import {
+  FRAME_AGE,
   FRAME_BLOCK,
   FRAME_CLOSE,
   FRAME_FRAGMENT,
@@ -14,6 +15,7 @@ import {
   FRAME_SKIP,
   FRAME_WINDOW,
 } from "../lib/engine/frame.js";
+import { KEY_BYTES } from "../lib/engine/limits.js";
 import { ACK_WORDS, type EngineProbe, FRAME_WORDS } from "./engine-probe.js";
 
 export interface Ack {
@@ -29,6 +31,9 @@ interface HelloValue {
   readonly hashes: readonly number[];
   /** What its sender takes: bytes of a payload, packets and bytes a second (0 for any number). */
   readonly limits: readonly [payloadBytes: number, packetRate: number, byteRate: number];
+  /** What its sender can seal under, and its public key. */
+  readonly suites: number;
+  readonly key: Uint8Array;
 }
 
 interface FragmentValue {
@@ -44,6 +49,7 @@ export type FrameValue =
   | HelloValue
   | { readonly kind: "window"; channel: number; id: number }
   | FragmentValue
+  | { readonly kind: "age"; ms: number }
   | (Omit<FragmentValue, "kind"> & { readonly kind: "block"; number: number })
   | { readonly kind: "skip"; channel: number; id: number }
   | { readonly kind: "close"; reason: number; text: Uint8Array }
@@ -62,7 +68,8 @@ const words = new Uint32Array(ACK_WORDS + FRAMES_MAX * FRAME_WORDS);
 
 function frameValue(bytes: Uint8Array, fields: Uint32Array): FrameValue {
   const [kind, channel, id, offset, size, code, nameHash, channelCount] = fields;
-  const [total, index, number, payloadBytes, packetRate, byteRate] = fields.subarray(8);
+  const [total, index, number, payloadBytes, packetRate, byteRate, suites, keyOffset] =
+    fields.subarray(8);
   const body = bytes.slice(offset, offset + size);
   switch (kind) {
     case FRAME_HELLO: {
@@ -71,10 +78,13 @@ function frameValue(bytes: Uint8Array, fields: Uint32Array): FrameValue {
         view.getUint32(offset + 4 * index, true),
       );
       const limits = [payloadBytes, packetRate, byteRate] as const;
-      return { kind: "hello", version: code, nameHash, hashes, limits };
+      const key = bytes.slice(keyOffset, keyOffset + KEY_BYTES);
+      return { kind: "hello", version: code, nameHash, hashes, limits, suites, key };
     }
     case FRAME_SKIP:
       return { kind: "skip", channel, id };
+    case FRAME_AGE:
+      return { kind: "age", ms: total };
     case FRAME_WINDOW:
       return { kind: "window", channel, id };
     case FRAME_FRAGMENT:
@@ -117,10 +127,13 @@ function writeFrame(
     case "hello": {
       const hashes = Uint32Array.from(frame.hashes);
       const limits = Uint32Array.from(frame.limits);
-      return engine.helloWrite(out, offset, frame.version, frame.nameHash, hashes, limits);
+      const { version, nameHash, suites, key } = frame;
+      return engine.helloWrite(out, offset, version, nameHash, hashes, limits, suites, key);
     }
     case "skip":
       return engine.skipWrite(out, offset, frame.channel, frame.id);
+    case "age":
+      return engine.ageWrite(out, offset, frame.ms);
     case "window":
       return engine.windowWrite(out, offset, frame.channel, frame.id);
     case "fragment": {

@@ -177,6 +177,8 @@ export class Sent {
   packets: SentPacket[];
   few: SentPacket[];
   many: SentPacket[] = [];
+  /** The number that the connection began with; lower ones were never sent in it. */
+  firstNumber = 0;
   /** The number that the next packet gets. */
   nextNumber = 0;
   /** The oldest number without a verdict. */
@@ -204,6 +206,7 @@ export class Sent {
 export function sentReset(sent: Sent, nextNumber: number): void {
   recordsClear(sent.few);
   sent.packets = sent.few;
+  sent.firstNumber = nextNumber;
   sent.nextNumber = nextNumber;
   sent.verdictNext = nextNumber;
   sent.ackedLatest = NO_NUMBER;

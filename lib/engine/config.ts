@@ -4,7 +4,7 @@
 // for people); it only reads.
 
 import { Address } from "./address.js";
-import { CHANNELS_MAX } from "./limits.js";
+import { CHANNELS_MAX, SUITES_ALWAYS } from "./limits.js";
 import { POLICY_WORDS, Policy, policyRead } from "./policy.js";
 
 export const ROLE_SERVER = 0;
@@ -41,13 +41,20 @@ export const CONFIG_CONGESTION = 66;
 export const CONFIG_PACKET_RATE_MAX = 67;
 /** Bytes per second that this side takes, told in its hello; 0 for any number. */
 export const CONFIG_BYTE_RATE_MAX = 68;
+/** Suites that this side can seal under, told in its hello: SUITES_ALWAYS, SUITES_AES. */
+export const CONFIG_SUITES = 69;
 export const CONFIG_POLICIES = 72;
 export const CONFIG_WORDS = CONFIG_POLICIES + CHANNELS_MAX * POLICY_WORDS;
 
-/** Injected randomness: challenge key 32 B, first pre-slot sequence 8 B, key of the tables 8 B. */
-export const ENTROPY_BYTES = 48;
+/**
+ * Injected randomness: challenge key 32 B, first pre-slot sequence 8 B, key of the tables 8 B, first
+ * packet number 8 B (R-12), what key pairs are drawn from 32 B (R-61).
+ */
+export const ENTROPY_BYTES = 88;
 export const ENTROPY_SEQUENCE = 32;
 export const ENTROPY_HASH_KEY = 40;
+export const ENTROPY_NUMBER = 48;
+export const ENTROPY_KEYS = 56;
 
 export class HostConfig {
   role = ROLE_SERVER;
@@ -69,6 +76,7 @@ export class HostConfig {
   congestion = 0;
   packetRateMax = 0;
   byteRateMax = 0;
+  suites = 0;
   addresses: Address[] = [];
   policies: Policy[] = [];
   /** Channels in the order in which they are served: by priority, then as declared. */
@@ -95,6 +103,7 @@ export function configRead(config: HostConfig, words: Uint32Array): void {
   config.congestion = words[CONFIG_CONGESTION];
   config.packetRateMax = words[CONFIG_PACKET_RATE_MAX];
   config.byteRateMax = words[CONFIG_BYTE_RATE_MAX];
+  config.suites = (words[CONFIG_SUITES] | SUITES_ALWAYS) & 0xff;
   for (let index = 0; index < words[CONFIG_ADDRESSES]; index++) {
     const start = CONFIG_ADDRESSES + 1 + index * CONFIG_ADDRESS_WORDS;
     const address = new Address();

@@ -39,6 +39,7 @@ import { gapDeadlineUs } from "./gap.js";
 import {
   CLOSE_TEXT_BYTES_MAX,
   COMPLETION_RESERVE_BYTES,
+  DIGEST_BYTES,
   GREETING_MAX_US,
   KEEP_ALIVE_US,
   NACK_BITS_BYTES_MAX,
@@ -52,6 +53,7 @@ import { ReplayWindow, replayReset } from "./replay.js";
 import { NO_ROOM, RECORD_BYTES, RECORD_CONNECT, ringPush, ringRoom } from "./ring.js";
 import { Rtt, rttReset } from "./rtt.js";
 import { SealKey, sealKeySet } from "./seal.js";
+import { Session, sessionReset } from "./session.js";
 import {
   CONNECTION_CLOSING,
   CONNECTION_EVENT_ASSIGN,
@@ -60,7 +62,10 @@ import {
   connectionNext,
 } from "./state.js";
 import {
+  CIPHER_SESSION,
+  CIPHER_TOKEN,
   PEER_ACKS_LATE,
+  PEER_CIPHER,
   PEER_FLIGHT_BYTES,
   PEER_GAPS,
   PEER_HANDLE,
@@ -94,6 +99,8 @@ export class Shared {
   frame = new Frame();
   associated = new Uint8Array(PACKET_ASSOCIATED_BYTES);
   nackBits = new Uint8Array(NACK_BITS_BYTES_MAX);
+  /** What the next connection's key pair is drawn from. */
+  keysSeed = new Uint8Array(DIGEST_BYTES);
 
   constructor(config: HostConfig, outlet: Outlet) {
     this.config = config;
@@ -112,6 +119,7 @@ export class Connection {
   userData = new Uint8Array(USER_DATA_BYTES);
   sendKey = new SealKey();
   receiveKey = new SealKey();
+  session = new Session();
   replay = new ReplayWindow();
   received = new Received();
   sent = new Sent();
@@ -200,6 +208,9 @@ export function connectionAssign(
   }
   sealKeySet(connection.sendKey, sendKey, sendKeyOffset);
   sealKeySet(connection.receiveKey, receiveKey, receiveKeyOffset);
+  if (!shared.config.raw) {
+    sessionReset(connection.session, shared);
+  }
   replayReset(connection.replay);
   receivedReset(connection.received);
   sentReset(connection.sent, firstNumber);
@@ -406,4 +417,6 @@ export function connectionStats(connection: Connection, page: Uint32Array): void
   page[row + PEER_QUEUE_DELAY_US] = connection.congestion.delayUs;
   page[row + PEER_PAYLOAD_BYTES] = connection.payloadBytes;
   page[row + PEER_PACKET_RATE] = connection.pacing.packetRate;
+  const { sending, suite } = connection.session;
+  page[row + PEER_CIPHER] = sending ? CIPHER_SESSION + suite : CIPHER_TOKEN;
 }

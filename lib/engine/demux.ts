@@ -31,9 +31,12 @@ import {
 import {
   PACKET_CHALLENGE,
   PACKET_DENIED,
+  PACKET_DISCONNECT,
   PACKET_KEEP_ALIVE,
+  PACKET_PAYLOAD,
   PACKET_REQUEST,
   PACKET_RESPONSE,
+  PACKET_SESSION,
   packetAssociatedData,
   packetBodyValid,
   packetHeaderRead,
@@ -42,6 +45,7 @@ import {
 import { connectionReceive } from "./receive.js";
 import { replayAdvance, replayTest } from "./replay.js";
 import { openPacket, type SealKey, sealKeySet } from "./seal.js";
+import { sessionKeyOf, sessionOpened } from "./session.js";
 import {
   type Host,
   hostCount,
@@ -64,6 +68,7 @@ import {
   REJECT_BODY,
   REJECT_CLIENT_CONNECTED,
   REJECT_FULL,
+  REJECT_KEY,
   REJECT_NONE,
   REJECT_REPLAY,
   REJECT_RESOURCES,
@@ -181,7 +186,7 @@ function reply(host: Host, address: Address, write: (host: Host, out: Uint8Array
   entry.length = write(host, entry.bytes);
 }
 
-/** Every packet but the request: header, who, replay, seal, replay again, size. */
+/** Every packet but the request: header, who, key, replay, seal, replay again, size. */
 function receiveSealed(
   host: Host,
   nowUs: number,
@@ -201,27 +206,37 @@ function receiveSealed(
   if (isServer ? !forServer : header.type === PACKET_RESPONSE) {
     return REJECT_TYPE;
   }
+  if (header.type === PACKET_SESSION && host.config.raw) {
+    return REJECT_TYPE;
+  }
   const connection = slotAtAddress(host, address);
   if (header.type < PACKET_KEEP_ALIVE || connection === null) {
     return isServer
       ? receiveResponse(host, nowUs, address, connection, bytes, offset, length)
       : receiveClient(host, nowUs, receivedUs, address, bytes, offset, length);
   }
+  const key = sessionKeyOf(connection, host.scratchKey, header);
+  if (key === null) {
+    return REJECT_KEY;
+  }
   if (!replayTest(connection.replay, header.sequenceLo, header.sequenceHi)) {
     return REJECT_REPLAY;
   }
-  const bodyBytes = openWith(host, connection.receiveKey, bytes, offset, length);
+  const bodyBytes = openWith(host, key, bytes, offset, length);
   if (bodyBytes < 0) {
     return REJECT_SEAL;
   }
   replayAdvance(connection.replay, header.sequenceLo, header.sequenceHi);
+  sessionOpened(connection, key, header);
   if (!packetBodyValid(header.type, bodyBytes)) {
     return REJECT_BODY;
   }
+  // A session packet is a payload, and without one a disconnect.
+  const ours = header.type === PACKET_SESSION;
   const reason = connectionReceive(
     connection,
     host.shared,
-    header.type,
+    !ours ? header.type : bodyBytes > 0 ? PACKET_PAYLOAD : PACKET_DISCONNECT,
     header.sequenceLo,
     header.sequenceHi,
     bytes,
@@ -314,7 +329,7 @@ function admit(host: Host, nowUs: number, address: Address, pending: Pending): n
     KEY_BYTES,
     pending.keys,
     0,
-    0,
+    host.firstNumber,
     timeoutUsOf(pending.timeoutSeconds),
     nowUs,
   );

@@ -13,6 +13,7 @@ import { carriedRelease } from "./queue.js";
 import { channelDrop, channelForget } from "./repair.js";
 import { NO_ROOM, RECORD_BYTES, RECORD_DISCONNECT, ringPush } from "./ring.js";
 import { sealKeyClear } from "./seal.js";
+import { sessionClear } from "./session.js";
 import {
   CONNECTION_CLOSING,
   CONNECTION_DRAINING,
@@ -140,6 +141,7 @@ export function connectionDone(connection: Connection, shared: Shared, reason: n
   releaseCarried(connection, shared);
   sealKeyClear(connection.sendKey);
   sealKeyClear(connection.receiveKey);
+  sessionClear(connection.session);
   shared.outlet.page[statsPeerWord(connection.slot) + PEER_HANDLE] = 0;
 }
 

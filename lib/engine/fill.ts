@@ -8,7 +8,13 @@
 import type { SentPacket } from "./acks.js";
 import type { Writer } from "./bytes.js";
 import type { Connection, Shared } from "./connection.js";
-import { blockHeadWrite, fragmentHeadWrite, messageHeadWrite, messageShorten } from "./frame.js";
+import {
+  ageWrite,
+  blockHeadWrite,
+  fragmentHeadWrite,
+  messageHeadWrite,
+  messageShorten,
+} from "./frame.js";
 import {
   CHANNELS_MAX,
   COPY_DELAY_LONE_US,
@@ -29,7 +35,15 @@ import {
 } from "./plan.js";
 import { ORDER_SEQUENCED } from "./policy.js";
 import { bodyCopy, carriedCreate, type Message } from "./queue.js";
-import { channelCarried, channelTrim, RIDE_COPY, RIDE_FIRST, RIDE_RESEND } from "./ride.js";
+import { channelForgo } from "./repair.js";
+import {
+  channelAgeMs,
+  channelCarried,
+  channelTrim,
+  RIDE_COPY,
+  RIDE_FIRST,
+  RIDE_RESEND,
+} from "./ride.js";
 import {
   CHANNEL_BYTES_SENT,
   CHANNEL_COPIES,
@@ -57,9 +71,11 @@ export function messagesFill(
   }
   const channels = connection.channels;
   planBusy(plan, channels, shared.config.channelOrder);
+  const arrivalUs = nowUs + Math.trunc(connection.rtt.smoothedUs / 2);
   let stuck = false;
   for (let rank = 0; rank < plan.busyCount; rank++) {
     const channel = channels[plan.busy[rank]];
+    channelForgo(channel, shared.outlet, connection.handle, arrivalUs);
     stuck = stuck || channelStuck(channel);
     if (channel.policy.order === ORDER_SEQUENCED) {
       channelPlanFresh(channel, plan);
@@ -114,6 +130,10 @@ function planWrite(
   for (let index = 0; index < plan.count; index++) {
     const message = plan.messages[index] as Message;
     plan.messages[index] = null;
+    const ageMs = channelAgeMs(connection.channels[message.channel], message, nowUs);
+    if (ageMs > 0) {
+      ageWrite(writer, ageMs);
+    }
     last = writer.offset;
     lastBytes = message.bytes;
     whole = message.total === 0;

@@ -31,11 +31,13 @@ import {
   FRAGMENT_HEADER_BYTES_MAX,
   FRAGMENTED_BYTES_MAX,
   HELLO_ROOM_BYTES,
+  KEY_BYTES,
   MESSAGE_HEADER_BYTES_MAX,
   MESSAGES_PER_PACKET_MAX,
   NACK_BITS_BYTES_MAX,
   PAYLOAD_BYTES_MAX,
   PAYLOAD_BYTES_MIN,
+  SUITES_ALWAYS,
 } from "./limits.js";
 
 // --- the ack header (R-21) ---
@@ -96,6 +98,7 @@ export const FRAME_NACK = 5;
 export const FRAME_FRAGMENT = 6;
 export const FRAME_BLOCK = 7;
 export const FRAME_WINDOW = 8;
+export const FRAME_AGE = 9;
 export const FRAME_MESSAGE = 128;
 export const FRAME_INVALID = 255;
 
@@ -121,6 +124,8 @@ export class Frame {
   /** Where the body, the text or the channel hashes start. */
   offset = 0;
   bytes = 0;
+  /** AGE: how old the message behind it is (ms); whoever takes that message makes it 0 again. */
+  ageMs = 0;
   /** HELLO: the protocol version. CLOSE: the reason. */
   code = 0;
   /** HELLO: hash of the protocol's name. */
@@ -133,6 +138,10 @@ export class Frame {
   packetRateMax = 0;
   /** HELLO: bytes a second that its sender takes; 0 for any number. */
   byteRateMax = 0;
+  /** HELLO: the suites that its sender has, a bit each. */
+  suites = 0;
+  /** HELLO: where its sender's public key starts, KEY_BYTES long. */
+  keyOffset = 0;
 }
 
 function messageNext(reader: Reader, first: number, frame: Frame): number {
@@ -162,6 +171,9 @@ function helloNext(reader: Reader, frame: Frame): number {
   frame.payloadBytesMax = readU16(reader);
   frame.packetRateMax = readU16(reader);
   frame.byteRateMax = readU32(reader);
+  frame.suites = readU8(reader);
+  frame.keyOffset = reader.offset;
+  readSkip(reader, KEY_BYTES);
   frame.offset = reader.offset;
   readSkip(reader, 4 * frame.channelCount);
   // It must take our own hello, which has as many channels.
@@ -170,7 +182,8 @@ function helloNext(reader: Reader, frame: Frame): number {
     frame.channelCount >= 1 &&
     frame.channelCount <= CHANNELS_MAX &&
     frame.payloadBytesMax >= least &&
-    frame.payloadBytesMax <= PAYLOAD_BYTES_MAX;
+    frame.payloadBytesMax <= PAYLOAD_BYTES_MAX &&
+    (frame.suites & SUITES_ALWAYS) !== 0;
   if (reader.failed || !lawful) {
     return FRAME_INVALID;
   }
@@ -233,6 +246,11 @@ function markNext(reader: Reader, frame: Frame, kind: number): number {
   return reader.failed || frame.channel >= CHANNELS_MAX ? FRAME_INVALID : kind;
 }
 
+function ageNext(reader: Reader, frame: Frame): number {
+  frame.ageMs = readVarint(reader);
+  return reader.failed || frame.ageMs === 0 ? FRAME_INVALID : FRAME_AGE;
+}
+
 /** Reads the next frame. FRAME_END at the end, FRAME_INVALID for anything that isn't canonical. */
 export function frameNext(reader: Reader, frame: Frame): number {
   if (reader.offset === reader.end) {
@@ -257,6 +275,8 @@ export function frameNext(reader: Reader, frame: Frame): number {
       return FRAME_PING;
     case FRAME_NACK:
       return nackNext(reader, frame);
+    case FRAME_AGE:
+      return ageNext(reader, frame);
     default:
       return FRAME_INVALID;
   }
@@ -283,8 +303,14 @@ export function payloadCheck(
   // Of the kinds below FRAME_MESSAGE: 1 + the last channel, or 1 for those of the whole connection.
   const { last } = header;
   last.fill(0);
+  let aged = false;
   for (;;) {
     const kind = frameNext(reader, frame);
+    // An age is that of the message or fragment behind it.
+    if (aged && kind !== FRAME_MESSAGE && kind !== FRAME_FRAGMENT) {
+      return false;
+    }
+    aged = kind === FRAME_AGE;
     if (kind === FRAME_END) {
       return true;
     }
@@ -297,7 +323,8 @@ export function payloadCheck(
         return false;
       }
     }
-    const named = kind !== FRAME_HELLO && kind !== FRAME_CLOSE && kind !== FRAME_PING;
+    const named =
+      kind !== FRAME_HELLO && kind !== FRAME_CLOSE && kind !== FRAME_PING && kind !== FRAME_AGE;
     if (named && frame.channel >= channelCount) {
       return false;
     }
@@ -396,6 +423,12 @@ export function nackWrite(writer: Writer, channel: number, id: number, bitsBytes
   writeU8(writer, bitsBytes);
 }
 
+/** Writes how old the message is whose frame comes next. */
+export function ageWrite(writer: Writer, ageMs: number): void {
+  writeU8(writer, FRAME_AGE);
+  writeVarint(writer, ageMs);
+}
+
 export function pingWrite(writer: Writer): void {
   writeU8(writer, FRAME_PING);
 }
@@ -409,6 +442,8 @@ export function helloWrite(
   payloadBytesMax: number,
   packetRateMax: number,
   byteRateMax: number,
+  suites: number,
+  publicKey: Uint8Array,
 ): void {
   writeU8(writer, FRAME_HELLO);
   writeU8(writer, version);
@@ -417,6 +452,8 @@ export function helloWrite(
   writeU16(writer, payloadBytesMax);
   writeU16(writer, packetRateMax);
   writeU32(writer, byteRateMax);
+  writeU8(writer, suites);
+  writeBytes(writer, publicKey, 0, KEY_BYTES);
 }
 
 export function closeWrite(

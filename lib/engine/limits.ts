@@ -163,14 +163,34 @@ export const FAREWELL_INTERVAL_US = 30000;
 /** Microseconds between two connection requests or responses (NETCODE: 10 Hz). */
 export const REQUEST_INTERVAL_US = 100000;
 
+// ---- Session keys (docs/PROTOCOL.md, R-61 to R-64) ----
+
+/** Bytes of the prefix and of the low part of the number that a session packet tells. */
+export const SESSION_HEADER_BYTES = 4;
+/**
+ * The part of a packet number that a session packet tells; a key lasts as long as the rest stays.
+ * 2^24 packets stay far below the 2^28 that AES-GCM may seal of our size (RFC 9001 appendix B.1).
+ */
+export const EPOCH_BITS = 24;
+/** Random bits of a host's first packet number (R-12): six bytes, the top bit of the epoch's left 0. */
+export const NUMBER_BITS = 48;
+/** Bytes of a SHA-256 digest. */
+export const DIGEST_BYTES = 32;
+/** Suites in a hello, a bit each: ChaCha20-Poly1305, which everybody has, */
+export const SUITES_ALWAYS = 1;
+/** … and AES-256-GCM, for who has the hardware. */
+export const SUITES_AES = 2;
+
 // ---- Frames ----
 
 /** Version of the protocol inside the payloads; both ends must have the same. */
-export const NETRT_VERSION = 2;
+export const NETRT_VERSION = 3;
 /** Bytes of a payload that a peer may ask for at least (Tribes: 200 B packets over a modem). */
 export const PAYLOAD_BYTES_MIN = 200;
+/** Bytes of a hello before its channels' hashes. */
+export const HELLO_BYTES = 48;
 /** Bytes of a payload that a hello's channels leave to its head, acks and control frames. */
-export const HELLO_ROOM_BYTES = 80;
+export const HELLO_ROOM_BYTES = 112;
 /** A peer that is connected says hello within its time-out, and within this (µs) at the latest. */
 export const GREETING_MAX_US = 10000000;
 /** Channels of a protocol: six bits of a message frame. */
@@ -201,6 +221,10 @@ export const FRAGMENT_HEADER_BYTES_MAX = 9;
 export const BLOCK_HEADER_BYTES_MAX = 13;
 /** Bytes of a skip and of a window frame: type, channel, id. */
 export const SKIP_BYTES = 4;
+/** Bytes of an age at most: type, and milliseconds as a varint. */
+export const AGE_BYTES_MAX = 5;
+/** A message that waited for less (µs) when it rides has no age: whoever flushes at once pays nothing for it. */
+export const AGE_MIN_US = 1000;
 /** Messages that one packet carries: bounds the record of what it carried. */
 export const MESSAGES_PER_PACKET_MAX = 64;
 

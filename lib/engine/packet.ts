@@ -1,5 +1,6 @@
 /*
- * Owns what of a NETCODE packet is in the clear: prefix byte and sequence; and the sizes of each type.
+ * Owns what of a packet is in the clear: prefix byte and sequence; and the sizes of each type, the
+ * standard's and our own.
  * Never opens or seals a packet, and never judges which types a side accepts.
  * Invariants: what `packetHeaderWrite` writes is the shortest form; reading accepts longer ones with
  * high zero bytes, as the standard does: the prefix byte is under the packet's tag, so a longer
@@ -12,6 +13,7 @@ import {
   PACKET_TYPES,
   PAYLOAD_BYTES_MAX,
   SEQUENCE_BYTES_MAX,
+  SESSION_HEADER_BYTES,
   TAG_BYTES,
   VERSION_BYTES,
   VERSION_INFO,
@@ -24,6 +26,13 @@ export const PACKET_RESPONSE = 3;
 export const PACKET_KEEP_ALIVE = 4;
 export const PACKET_PAYLOAD = 5;
 export const PACKET_DISCONNECT = 6;
+/**
+ * Ours, and only between netrt peers: a payload, or nothing for a disconnect, under session keys
+ * (R-63).
+ */
+export const PACKET_SESSION = 7;
+/** The one prefix byte that a session packet has: its type, and three bytes of its number. */
+export const SESSION_PREFIX = 0x37;
 
 /** Shorter than its type can be. */
 export const REJECT_TOO_SHORT = 1;
@@ -34,6 +43,7 @@ export const REJECT_SEQUENCE_BYTES = 3;
 
 export class PacketHeader {
   type = PACKET_REQUEST;
+  /** Of a session packet the low EPOCH_BITS, until its connection knows the rest. */
   sequenceLo = 0;
   sequenceHi = 0;
   /** Bytes of prefix and sequence: where the body starts. */
@@ -59,7 +69,9 @@ export function packetHeaderRead(
   if (prefix === 0) return 0;
   const type = prefix & 0x0f;
   // Type 0 with sequence bytes is a request that claims to be sealed: there is no such packet.
-  if (type === PACKET_REQUEST || type >= PACKET_TYPES) return REJECT_TYPE;
+  if (type === PACKET_REQUEST || (type >= PACKET_TYPES && prefix !== SESSION_PREFIX)) {
+    return REJECT_TYPE;
+  }
   const count = prefix >>> 4;
   if (count === 0 || count > SEQUENCE_BYTES_MAX) return REJECT_SEQUENCE_BYTES;
   if (length < 1 + count + TAG_BYTES) return REJECT_TOO_SHORT;
@@ -100,6 +112,15 @@ export function packetHeaderWrite(
   return 1 + count;
 }
 
+/** Writes a session packet's prefix and the low part of its number: SESSION_HEADER_BYTES. */
+export function sessionHeaderWrite(numberLo: number, bytes: Uint8Array, offset: number): number {
+  bytes[offset] = SESSION_PREFIX;
+  for (let index = 1; index < SESSION_HEADER_BYTES; index++) {
+    bytes[offset + index] = numberLo >>> (8 * (index - 1));
+  }
+  return SESSION_HEADER_BYTES;
+}
+
 /** Writes what the tag covers besides the body: PACKET_ASSOCIATED_BYTES at the start of `out`. */
 export function packetAssociatedData(
   protocolIdLo: number,
@@ -128,6 +149,8 @@ export function packetBodyValid(type: number, bodyBytes: number): boolean {
       return bodyBytes === KEEP_ALIVE_BODY_BYTES;
     case PACKET_PAYLOAD:
       return bodyBytes >= 1 && bodyBytes <= PAYLOAD_BYTES_MAX;
+    case PACKET_SESSION:
+      return bodyBytes <= PAYLOAD_BYTES_MAX;
     default:
       return false;
   }

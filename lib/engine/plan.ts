@@ -5,9 +5,9 @@
 // Invariant: the messages chosen fit into the room that was given, with their frames' heads.
 
 import { blockMove } from "./block.js";
-import { type Channel, channelInWindow, channelUnsent } from "./channel.js";
+import { type Channel, channelInWindow, channelTimely, channelUnsent } from "./channel.js";
 import { fragmentFrameBytes, messageFrameBytes } from "./frame.js";
-import { CHANNELS_MAX, LOSSES_ALONE, MESSAGES_PER_PACKET_MAX } from "./limits.js";
+import { AGE_BYTES_MAX, CHANNELS_MAX, LOSSES_ALONE, MESSAGES_PER_PACKET_MAX } from "./limits.js";
 import { ORDER_SEQUENCED } from "./policy.js";
 import type { Message } from "./queue.js";
 
@@ -43,22 +43,24 @@ export function planBusy(plan: Plan, channels: Channel[], channelOrder: number[]
   }
 }
 
-function frameBytes(message: Message): number {
-  return message.total === 0
-    ? messageFrameBytes(message.bytes)
-    : fragmentFrameBytes(message.block, message.bytes);
+function frameBytes(channel: Channel, message: Message): number {
+  const bytes =
+    message.total === 0
+      ? messageFrameBytes(message.bytes)
+      : fragmentFrameBytes(message.block, message.bytes);
+  return channelTimely(channel) ? bytes + AGE_BYTES_MAX : bytes;
 }
 
-function planFits(plan: Plan, message: Message): boolean {
-  return frameBytes(message) <= plan.room && plan.count < MESSAGES_PER_PACKET_MAX;
+function planFits(plan: Plan, channel: Channel, message: Message): boolean {
+  return frameBytes(channel, message) <= plan.room && plan.count < MESSAGES_PER_PACKET_MAX;
 }
 
 /** Takes a message into the plan if it fits, at the place that its channel and id give it. */
 function planAdd(plan: Plan, channel: Channel, message: Message): boolean {
-  if (!planFits(plan, message)) {
+  if (!planFits(plan, channel, message)) {
     return false;
   }
-  const bytes = frameBytes(message);
+  const bytes = frameBytes(channel, message);
   plan.room -= bytes;
   channel.served += Math.trunc((bytes * SHARE_UNIT) / channel.policy.priority);
   message.planned = true;
@@ -101,7 +103,7 @@ export function channelPlanBlocks(channel: Channel, plan: Plan): void {
   while (
     channel.blockFirst !== null &&
     channelInWindow(channel, id) &&
-    planFits(plan, channel.blockFirst)
+    planFits(plan, channel, channel.blockFirst)
   ) {
     planAdd(plan, channel, blockMove(channel));
     id += 1;

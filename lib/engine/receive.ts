@@ -8,7 +8,7 @@
 import { acksLowest, acksReceive, receivedAdd } from "./acks.js";
 import { connectionCongestion, connectionRelease, connectionVerdicts } from "./advance.js";
 import { type Reader, readerSet, readU32 } from "./bytes.js";
-import { type Channel, channelConsumed } from "./channel.js";
+import type { Channel } from "./channel.js";
 import {
   type Connection,
   connectionNackDelayUs,
@@ -32,6 +32,7 @@ import {
 } from "./ending.js";
 import {
   ackHeaderRead,
+  FRAME_AGE,
   FRAME_CLOSE,
   FRAME_END,
   FRAME_HELLO,
@@ -55,11 +56,13 @@ import { PACKET_DISCONNECT, PACKET_KEEP_ALIVE } from "./packet.js";
 import { channelNacked } from "./repair.js";
 import { NO_ROOM, RECORD_BYTES, RECORD_MESSAGE, ringPush } from "./ring.js";
 import { sequenceExpand16 } from "./sequence.js";
+import { sessionDerive } from "./session.js";
 import {
   CONNECTION_CLOSING,
   CONNECTION_GREETING,
   REASON_DISCONNECTED,
   REASON_MISMATCH,
+  REASON_RESOURCES,
   REASON_VIOLATION,
 } from "./state.js";
 import {
@@ -78,6 +81,7 @@ import {
   statsHostWord,
   statsPeerWord,
 } from "./stats.js";
+import { channelConsumed } from "./window.js";
 
 const encode = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
 const TEXT_PAYLOAD = encode("malformed payload");
@@ -85,6 +89,8 @@ const TEXT_NUMBER = encode("packet number out of range");
 const TEXT_ACK = encode("ack of a packet never sent");
 const TEXT_MESSAGE = encode("message id out of range");
 const TEXT_HELLO = encode("message before hello");
+const NO_TEXT = new Uint8Array(0);
+const TEXT_KEY = encode("public key of low order");
 
 /** Numbers from here on are the standard's to use, but not ours: a netrt peer never gets there. */
 const NUMBER_END_HIGH = 0x200000;
@@ -189,13 +195,14 @@ function payloadReceive(
   readerSet(reader, bytes, offset, end);
   ackHeaderRead(reader, ackHeader);
   frame.payloadBytes = connection.payloadBytes;
+  frame.ageMs = 0;
   const sent = connection.sent;
   let latest = 0;
   if (ackHeader.present) {
     latest = sequenceExpand16(ackHeader.latest, sent.nextNumber);
     const { bitsOffset, bitBytes } = ackHeader;
     const lowest = acksLowest(latest, bytes, bitsOffset, bitBytes);
-    if (lowest < 0 || latest >= sent.nextNumber) {
+    if (lowest < sent.firstNumber || latest >= sent.nextNumber) {
       return violate(connection, shared, TEXT_ACK, REJECT_ACK_UNSENT, nowUs);
     }
   }
@@ -263,8 +270,9 @@ function framesReceive(
         frame.bytes,
         nowUs,
       );
-    } else if (kind !== FRAME_PING) {
+    } else if (kind !== FRAME_PING && kind !== FRAME_AGE) {
       held = channelFrame(connection, shared, reader, kind, frame, holds, nowUs) && held;
+      frame.ageMs = 0;
     }
   }
   return held;
@@ -299,7 +307,7 @@ function channelFrame(
       result = channelConsumed(channel, frame.id) ? RECEIVE_OK : RECEIVE_VIOLATION;
       break;
     default:
-      result = deliveryReceive(channel, outlet, handle, frame, reader.bytes, holds);
+      result = deliveryReceive(channel, outlet, handle, frame, reader.bytes, holds, nowUs);
   }
   gapUpdate(
     channel,
@@ -351,7 +359,14 @@ function helloReceive(
   const difference = helloDifference(shared, reader, frame);
   if (difference === "") {
     limitsReceive(connection, frame, nowUs);
-    connectionOpen(connection, shared);
+    const problem = sessionDerive(connection, shared, frame.suites, reader.bytes, frame.keyOffset);
+    if (problem === REASON_RESOURCES) {
+      connectionClose(connection, shared, problem, NO_TEXT, 0, 0, nowUs);
+    } else if (problem !== 0) {
+      violate(connection, shared, TEXT_KEY, REJECT_PAYLOAD, nowUs);
+    } else {
+      connectionOpen(connection, shared);
+    }
     return;
   }
   statsAdd(shared.outlet.page, statsHostWord(HOST_MISMATCHES), 1);

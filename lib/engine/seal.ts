@@ -1,16 +1,36 @@
 /*
  * Owns sealing and opening: ChaCha20-Poly1305-IETF (RFC 8439) for packets and challenge tokens,
- * XChaCha20-Poly1305-IETF (draft-irtf-cfrg-xchacha-03) for connect tokens, both in place.
+ * AES-256-GCM (NIST SP 800-38D) for session packets, XChaCha20-Poly1305-IETF
+ * (draft-irtf-cfrg-xchacha-03) for connect tokens, all in place; X25519 (RFC 7748) and HMAC-SHA256
+ * (RFC 2104), from which session keys are made.
  * Never holds a cipher of its own: the cipher is node:crypto's, and this is the only file of the engine
  * that imports from Node.
  * Invariants: the nonce of a packet is four zero bytes and its sequence, little-endian (built the other
  * way round, as a port once did, it opens nothing). Bytes that do not open are left as they came.
  * A key is used with a sequence once; the callers see to that.
  */
-import { createCipheriv, createDecipheriv } from "node:crypto";
-import { KEY_BYTES, NONCE_BYTES, PAYLOAD_BYTES_MAX, TAG_BYTES } from "./limits.js";
+import {
+  type CipherGCMTypes,
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  type KeyObject,
+} from "node:crypto";
+import { readFileSync } from "node:fs";
+import {
+  KEY_BYTES,
+  NONCE_BYTES,
+  PAYLOAD_BYTES_MAX,
+  SUITES_AES,
+  SUITES_ALWAYS,
+  TAG_BYTES,
+} from "./limits.js";
 
 const AEAD = "chacha20-poly1305";
+const AES = "aes-256-gcm";
 const STREAM = "chacha20";
 const AEAD_OPTIONS = { authTagLength: TAG_BYTES } as const;
 const PROVIDER = "node:crypto";
@@ -23,15 +43,26 @@ const BLOCK_IV_BYTES = 16;
 /** Words 0 to 3 of ChaCha20's input: "expand 32-byte k". */
 const CONSTANTS = [0x61707865, 0x3320646e, 0x79622d32, 0x6b206574] as const;
 
+/** What a key is for. */
+export const SUITE_CHACHA = 0;
+export const SUITE_AES = 1;
+
 /** A key made ready for many packets. */
 export class SealKey {
   readonly bytes = new Uint8Array(KEY_BYTES);
   readonly nonce = new Uint8Array(NONCE_BYTES);
+  suite = SUITE_CHACHA;
   ready = false;
 }
 
 /** Takes the key at bytes[offset, offset + 32). */
 export function sealKeySet(key: SealKey, bytes: Uint8Array, offset: number): void {
+  sealSuiteSet(key, SUITE_CHACHA, bytes, offset);
+}
+
+/** The same for another suite than ChaCha20-Poly1305. */
+export function sealSuiteSet(key: SealKey, suite: number, bytes: Uint8Array, offset: number): void {
+  key.suite = suite;
   for (let index = 0; index < KEY_BYTES; index++) key.bytes[index] = bytes[offset + index];
   key.ready = true;
 }
@@ -41,6 +72,10 @@ export function sealKeyClear(key: SealKey): void {
   key.bytes.fill(0);
   key.nonce.fill(0);
   key.ready = false;
+}
+
+function aeadOf(key: SealKey): CipherGCMTypes {
+  return (key.suite === SUITE_AES ? AES : AEAD) as CipherGCMTypes;
 }
 
 function nonceSet(nonce: Uint8Array, sequenceLo: number, sequenceHi: number): void {
@@ -64,7 +99,8 @@ export function aeadSeal(
 ): number {
   if (!key.ready || length > PAYLOAD_BYTES_MAX || bytes.length - offset < length + TAG_BYTES)
     return -1;
-  const cipher = createCipheriv(AEAD, key.bytes, nonce, AEAD_OPTIONS);
+  // The types know one algorithm a call; both take the same options.
+  const cipher = createCipheriv(aeadOf(key), key.bytes, nonce, AEAD_OPTIONS);
   if (associated.length > 0) cipher.setAAD(associated, { plaintextLength: length });
   // The cipher gives its output anew, so nothing that is still to be read is overwritten.
   if (length > 0) bytes.set(cipher.update(bytes.subarray(offset, offset + length)), offset);
@@ -88,7 +124,7 @@ export function aeadOpen(
   const bodyBytes = length - TAG_BYTES;
   if (!key.ready || bodyBytes < 0 || bodyBytes > PAYLOAD_BYTES_MAX) return -1;
   const tagOffset = offset + bodyBytes;
-  const decipher = createDecipheriv(AEAD, key.bytes, nonce, AEAD_OPTIONS);
+  const decipher = createDecipheriv(aeadOf(key), key.bytes, nonce, AEAD_OPTIONS);
   if (associated.length > 0) decipher.setAAD(associated, { plaintextLength: bodyBytes });
   decipher.setAuthTag(bytes.subarray(tagOffset, tagOffset + TAG_BYTES));
   const body = bodyBytes > 0 ? decipher.update(bytes.subarray(offset, tagOffset)) : undefined;
@@ -198,6 +234,53 @@ export function openToken(
   return aeadOpen(subkey, tokenNonce(nonce24), associated, bytes, offset, length);
 }
 
+// ---- What session keys are made from ----
+
+/** What stands before the 32 bytes of an X25519 key in its DER forms (RFC 8410). */
+const PRIVATE_HEAD = Buffer.from("302e020100300506032b656e04220420", "hex");
+const PUBLIC_HEAD = Buffer.from("302a300506032b656e032100", "hex");
+
+function privateOf(secret: Uint8Array): KeyObject {
+  const key = Buffer.concat([PRIVATE_HEAD, secret]);
+  const made = createPrivateKey({ key, format: "der", type: "pkcs8" });
+  key.fill(0);
+  return made;
+}
+
+/** The public key, 32 bytes, of a private one of 32 random bytes. */
+export function x25519Public(secret: Uint8Array, publicKey: Uint8Array): boolean {
+  const der = createPublicKey(privateOf(secret)).export({ format: "der", type: "spki" });
+  publicKey.set(der.subarray(PUBLIC_HEAD.length));
+  return true;
+}
+
+/**
+ * The shared secret, 32 bytes; false where it is all zero: the public key has a low order, and
+ * everybody would know the secret (RFC 7748 section 6.1).
+ */
+export function x25519Agree(
+  secret: Uint8Array,
+  publicKey: Uint8Array,
+  shared: Uint8Array,
+): boolean {
+  const key = Buffer.concat([PUBLIC_HEAD, publicKey]);
+  const peer = createPublicKey({ key, format: "der", type: "spki" });
+  let made: Buffer;
+  try {
+    made = diffieHellman({ privateKey: privateOf(secret), publicKey: peer });
+  } catch {
+    return false;
+  }
+  shared.set(made);
+  made.fill(0);
+  return shared.some((byte) => byte !== 0);
+}
+
+/** DIGEST_BYTES of HMAC-SHA256, to the start of `out`. */
+export function hmacSha256(key: Uint8Array, bytes: Uint8Array, out: Uint8Array): void {
+  out.set(createHmac("sha256", key).update(bytes).digest());
+}
+
 // ---- Choice and proof of the provider ----
 
 // RFC 8439, 2.8.2: the tag of its sunscreen text, which covers every byte of the ciphertext.
@@ -211,6 +294,75 @@ const KNOWN_TAG = [
 ];
 // RFC 8439, appendix A.1, test vector 1: the block of an all-zero key, counter and nonce.
 const KNOWN_BLOCK = [0x76, 0xb8, 0xe0, 0xad, 0xa0, 0xf1, 0x3d, 0x90];
+
+/**
+ * NIST's test case 14 of the GCM specification: the tag of sixteen zero bytes under an all-zero key
+ * and nonce.
+ */
+const KNOWN_AES_TAG = Buffer.from("d0d1c8a799996bf0265b98b5d48ab919", "hex");
+// RFC 7748, 6.1: Alice's private key, Bob's public key, their shared secret.
+const KNOWN_SECRET = Buffer.from(
+  "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ac177fba51db92c2a",
+  "hex",
+);
+const KNOWN_PEER = Buffer.from(
+  "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f",
+  "hex",
+);
+const KNOWN_SHARED = Buffer.from(
+  "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742",
+  "hex",
+);
+// RFC 4231, 4.3: HMAC-SHA256 under "Jefe".
+const KNOWN_MAC = Buffer.from("5bdcc146bf60754e", "hex");
+
+/** The same of what session keys are made from. */
+function keysAnswer(): string {
+  const out = new Uint8Array(KEY_BYTES);
+  const agreed = x25519Agree(KNOWN_SECRET, KNOWN_PEER, out) && KNOWN_SHARED.equals(out);
+  if (!agreed) return "x25519 is wrong";
+  if (x25519Agree(KNOWN_SECRET, new Uint8Array(KEY_BYTES), out)) return "x25519 takes a low order";
+  hmacSha256(Buffer.from("Jefe"), Buffer.from("what do ya want for nothing?"), out);
+  return KNOWN_MAC.equals(out.subarray(0, KNOWN_MAC.length)) ? "" : "hmac-sha256 is wrong";
+}
+
+function aesAnswers(): boolean {
+  const key = new SealKey();
+  sealSuiteSet(key, SUITE_AES, new Uint8Array(KEY_BYTES), 0);
+  const nothing = new Uint8Array(0);
+  const nonce = new Uint8Array(NONCE_BYTES);
+  const bytes = new Uint8Array(2 * TAG_BYTES);
+  aeadSeal(key, nonce, nothing, bytes, 0, TAG_BYTES);
+  if (!KNOWN_AES_TAG.equals(bytes.subarray(TAG_BYTES))) return false;
+  bytes[0] ^= 1;
+  if (aeadOpen(key, nonce, nothing, bytes, 0, bytes.length) !== -1) return false;
+  bytes[0] ^= 1;
+  return aeadOpen(key, nonce, nothing, bytes, 0, bytes.length) === TAG_BYTES && bytes[0] === 0;
+}
+
+/** Whether this machine has AES in hardware, as far as JavaScript can know. */
+function aesHardware(): boolean {
+  // Every x64 processor since 2011 has it, and every one of Apple's and Microsoft's for arm64.
+  if (process.arch === "x64") return true;
+  if (process.arch !== "arm64") return false;
+  if (process.platform !== "linux") return true;
+  return /^Features.*\baes\b.*\bpmull\b/m.test(readFileSync("/proc/cpuinfo", "latin1"));
+}
+
+let suites: number | undefined;
+
+/** The suites that this runtime has, and that this machine has the hardware for: SUITES_ALWAYS, SUITES_AES. */
+export function sealSuites(): number {
+  if (suites === undefined) {
+    suites = SUITES_ALWAYS;
+    try {
+      if (aesHardware() && aesAnswers()) suites |= SUITES_AES;
+    } catch {
+      // A runtime without the cipher does without it.
+    }
+  }
+  return suites;
+}
 
 /** What is wrong with the runtime's answers to known questions, or "". */
 function knownAnswers(): string {
@@ -234,7 +386,7 @@ function knownAnswers(): string {
   if (opened !== length || bytes[0] !== KNOWN_TEXT.charCodeAt(0)) return `${AEAD} opens wrong`;
   const block = chachaBlock(new Uint8Array(KEY_BYTES), new Uint8Array(BLOCK_IV_BYTES));
   if (KNOWN_BLOCK.some((byte, index) => byte !== block[index])) return `${STREAM} is wrong`;
-  return "";
+  return keysAnswer();
 }
 
 export interface SealAvailability {
@@ -253,7 +405,7 @@ export function sealAvailable(): SealAvailability {
     try {
       reason = knownAnswers();
     } catch (error) {
-      reason = `this runtime's crypto lacks ${AEAD} or ${STREAM}: ${String(error)}`;
+      reason = `this runtime's crypto lacks ${AEAD}, ${STREAM} or x25519: ${String(error)}`;
     }
     checked = { available: reason === "", reason };
   }

@@ -1,5 +1,5 @@
 /*
- * Owns the arithmetic of packet and message numbers that travel as their low 16 bits (R-3).
+ * Owns the arithmetic of packet and message numbers that travel as their low 16 or 24 bits (R-3).
  * Never keeps state.
  * Invariants: of two numbers exactly half the range apart neither is newer, so `newer` can't hold in
  * both directions; expansion prefers the lower of two equally near numbers, because a number from
@@ -8,7 +8,15 @@
 import { SEQUENCE_MAX } from "./limits.js";
 
 const HALF = 0x8000;
-const RANGE = 0x10000;
+
+/** The number nearest to `reference` that has these low bits, the lower of two; or -1. */
+function expand(low: number, bits: number, reference: number): number {
+  const range = 2 ** bits;
+  const ahead = (low - reference) & (range - 1);
+  // The difference first: near SEQUENCE_MAX `reference + ahead` is past what a number holds exactly.
+  const nearest = reference + (ahead < range / 2 ? ahead : ahead - range);
+  return nearest < 0 || nearest > SEQUENCE_MAX ? -1 : nearest;
+}
 
 /** Whether `a` was given out after `b`, for numbers less than half the range apart. */
 export function sequenceNewer16(a: number, b: number): boolean {
@@ -21,8 +29,10 @@ export function sequenceNewer16(a: number, b: number): boolean {
  * below zero or past SEQUENCE_MAX.
  */
 export function sequenceExpand16(low16: number, reference: number): number {
-  const ahead = (low16 - reference) & 0xffff;
-  // The difference first: near SEQUENCE_MAX `reference + ahead` is past what a number holds exactly.
-  const nearest = reference + (ahead < HALF ? ahead : ahead - RANGE);
-  return nearest < 0 || nearest > SEQUENCE_MAX ? -1 : nearest;
+  return expand(low16, 16, reference);
+}
+
+/** The same of the low 24 bits (R-63). */
+export function sequenceExpand24(low24: number, reference: number): number {
+  return expand(low24, 24, reference);
 }

@@ -8,7 +8,7 @@
 import { Address, addressCopy, addressEqual, addressHash } from "./address.js";
 import type { Outlet } from "./channel.js";
 import { Client } from "./client.js";
-import { configRead, HostConfig, ROLE_CLIENT } from "./config.js";
+import { configRead, ENTROPY_KEYS, ENTROPY_NUMBER, HostConfig, ROLE_CLIENT } from "./config.js";
 import {
   Connection,
   connectionDeadlineUs,
@@ -18,7 +18,13 @@ import {
   Shared,
 } from "./connection.js";
 import { Handshake } from "./handshake.js";
-import { PACKET_ASSOCIATED_BYTES, REPLIES_MAX } from "./limits.js";
+import {
+  DIGEST_BYTES,
+  EPOCH_BITS,
+  NUMBER_BITS,
+  PACKET_ASSOCIATED_BYTES,
+  REPLIES_MAX,
+} from "./limits.js";
 import { PacketHeader } from "./packet.js";
 import { Pool } from "./queue.js";
 import { NO_ROOM, RECORD_STATE, Ring, ringPush } from "./ring.js";
@@ -85,6 +91,8 @@ export class Host {
   dirty: Uint32Array;
   dirtyCount = 0;
   nowUs = 0;
+  /** The first packet number of every connection. */
+  firstNumber = 0;
 
   constructor(words: Uint32Array, page: Uint32Array, privateKey: Uint8Array, entropy: Uint8Array) {
     configRead(this.config, words);
@@ -102,6 +110,9 @@ export class Host {
     this.timers = new Timers(config.peersMax);
     this.work = new Uint32Array(config.peersMax);
     this.dirty = new Uint32Array(config.peersMax);
+    this.shared.keysSeed.set(entropy.subarray(ENTROPY_KEYS, ENTROPY_KEYS + DIGEST_BYTES));
+    this.firstNumber = firstNumberOf(entropy);
+    this.client.nextNumber = this.firstNumber;
     for (let slot = 0; slot < config.peersMax; slot++) {
       this.free.push(config.peersMax - 1 - slot);
     }
@@ -109,6 +120,24 @@ export class Host {
       this.replies.push(new Reply());
     }
   }
+}
+
+/**
+ * A restart doesn't use numbers again under a token's keys. They begin in the lower half of an epoch,
+ * so that every number before the change to session keys tells the same one (R-12).
+ */
+function firstNumberOf(entropy: Uint8Array): number {
+  let number = 0;
+  for (let index = NUMBER_BITS / 8 - 1; index >= 0; index--) {
+    const byte = entropy[ENTROPY_NUMBER + index];
+    number = number * 256 + (8 * (index + 1) === EPOCH_BITS ? byte & 0x7f : byte);
+  }
+  return number;
+}
+
+/** The start of the epoch behind a number. */
+function epochNext(number: number): number {
+  return (Math.trunc(number / 2 ** EPOCH_BITS) + 1) * 2 ** EPOCH_BITS;
 }
 
 export function hostCount(host: Host, counter: number, amount: number): void {
@@ -220,7 +249,7 @@ function clientEnded(host: Host, connection: Connection): void {
     connection.closeReason === REASON_TIMED_OUT ? CLIENT_EVENT_TIMEOUT : CLIENT_EVENT_END;
   host.client.state = clientNext(host.client.state, event);
   // Started again with the same token, it must not use a number twice under the same key.
-  host.client.nextNumber = connection.sent.nextNumber;
+  host.client.nextNumber = epochNext(connection.sent.nextNumber);
   sealKeyClear(host.clientKey);
   hostReportState(host);
 }

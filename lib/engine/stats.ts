@@ -47,6 +47,8 @@ export const REJECT_PAYLOAD = 19;
 export const REJECT_ACK_UNSENT = 20;
 export const REJECT_STATE = 21;
 export const REJECT_MEMORY = 22;
+/** Sealed under keys that don't count for its number: too late, or too early. */
+export const REJECT_KEY = 23;
 export const REJECT_REASONS = 24;
 
 // --- channel counters (pairs, behind the reject counters) ---
@@ -107,7 +109,12 @@ export const PEER_QUEUE_DELAY_US = 26;
 export const PEER_PAYLOAD_BYTES = 27;
 /** Packets a second that may go out; 0 for any number. */
 export const PEER_PACKET_RATE = 28;
+/** What packets to the peer are sealed under: CIPHER_TOKEN, or CIPHER_SESSION and the suite. */
+export const PEER_CIPHER = 29;
 export const PEER_WORDS = 32;
+
+export const CIPHER_TOKEN = 0;
+export const CIPHER_SESSION = 1;
 
 const REJECT_WORD = 2 * HOST_COUNTERS;
 const CHANNEL_WORD = REJECT_WORD + 2 * REJECT_REASONS;

@@ -5,13 +5,7 @@
 // has no room to be reported in the user's ring is not taken.
 
 import { blockEnqueue } from "./block.js";
-import {
-  channelBreak,
-  channelEnqueue,
-  channelPause,
-  channelReport,
-  FATE_DROPPED,
-} from "./channel.js";
+import { channelBreak, channelEnqueue, channelReport, FATE_DROPPED } from "./channel.js";
 import type { Connection } from "./connection.js";
 import { connectionBroken, connectionClose, connectionDrain } from "./ending.js";
 import { fragmentLength } from "./fragment.js";
@@ -49,6 +43,7 @@ import {
   PEER_RELEASED_MESSAGES,
   statsPeerWord,
 } from "./stats.js";
+import { channelPause } from "./window.js";
 
 // --- the user's submissions ---
 

@@ -62,11 +62,13 @@ import {
   PACKET_PAYLOAD,
   packetAssociatedData,
   packetHeaderWrite,
+  sessionHeaderWrite,
 } from "./packet.js";
 import { bodyCopy, CARRIED_SKIP, CARRIED_WINDOW, carriedCreate } from "./queue.js";
 import { channelPass } from "./ride.js";
 import { rttReorderUs } from "./rtt.js";
 import { sealPacket } from "./seal.js";
+import { sessionSends } from "./session.js";
 import { CONNECTION_CLOSING, CONNECTION_FREE } from "./state.js";
 import { PEER_BYTES_SENT, PEER_PACKETS_SENT, statsAdd, statsPeerWord } from "./stats.js";
 
@@ -102,8 +104,17 @@ export function connectionTransmit(
 
 // --- sealing ---
 
-function headerWrite(type: number, number: number, out: Uint8Array, offset: number): number {
-  return packetHeaderWrite(type, number >>> 0, Math.trunc(number / 2 ** 32), out, offset);
+/** A payload and a disconnect are session packets once the keys are there. */
+function headerWrite(
+  connection: Connection,
+  type: number,
+  number: number,
+  out: Uint8Array,
+  offset: number,
+): number {
+  return sessionSends(connection, number)
+    ? sessionHeaderWrite(number >>> 0, out, offset)
+    : packetHeaderWrite(type, number >>> 0, Math.trunc(number / 2 ** 32), out, offset);
 }
 
 /** Seals a packet whose body of so many bytes stands behind its header; the packet's bytes. */
@@ -152,7 +163,7 @@ function keepAliveTransmit(
   const number = shared.config.raw
     ? sentUnrecorded(connection.sent)
     : sentAdd(connection.sent, nowUs, 0, false).number;
-  const headerBytes = headerWrite(PACKET_KEEP_ALIVE, number, out, offset);
+  const headerBytes = headerWrite(connection, PACKET_KEEP_ALIVE, number, out, offset);
   const writer = shared.writer;
   writerSet(writer, out, offset + headerBytes, out.length);
   writeU32(writer, connection.slot);
@@ -175,11 +186,11 @@ function farewellTransmit(
   connection.farewellDueUs = nowUs + FAREWELL_INTERVAL_US;
   const number = sentUnrecorded(connection.sent);
   if (connection.farewellsWithReason === 0) {
-    const headerBytes = headerWrite(PACKET_DISCONNECT, number, out, offset);
+    const headerBytes = headerWrite(connection, PACKET_DISCONNECT, number, out, offset);
     return seal(connection, shared, number, nowUs, out, offset, headerBytes, 0);
   }
   connection.farewellsWithReason -= 1;
-  const headerBytes = headerWrite(PACKET_PAYLOAD, number, out, offset);
+  const headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
   const writer = shared.writer;
   const start = offset + headerBytes;
   writerSet(writer, out, start, out.length);
@@ -203,7 +214,7 @@ function rawTransmit(
     return keepAliveTransmit(connection, shared, nowUs, out, offset);
   }
   const number = sentUnrecorded(connection.sent);
-  const headerBytes = headerWrite(PACKET_PAYLOAD, number, out, offset);
+  const headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
   const bodyBytes = message.bytes;
   bodyCopy(shared.outlet.pool, message.body, 0, bodyBytes, out, offset + headerBytes);
   channelPass(channel, shared.outlet, connection.handle);
@@ -220,7 +231,7 @@ function payloadTransmit(
   offset: number,
 ): number {
   const number = connection.sent.nextNumber;
-  const headerBytes = headerWrite(PACKET_PAYLOAD, number, out, offset);
+  const headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
   const start = offset + headerBytes;
   const end = start + connection.payloadBytes;
   writerSet(shared.writer, out, start, end);
@@ -281,6 +292,8 @@ function helloAdd(connection: Connection, shared: Shared, packet: SentPacket): v
     config.payloadBytesMax,
     config.packetRateMax,
     config.byteRateMax,
+    config.suites,
+    connection.session.publicKey,
   );
   for (let channel = 0; channel < config.channelCount; channel++) {
     writeU32(shared.writer, config.policies[channel].hash);

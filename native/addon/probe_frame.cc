@@ -32,7 +32,7 @@ Value writerOut(const Info& info, const Writer& writer) {
 
 Value payloadRead(const Info& info) {
   constexpr uint32_t ACK_FIELDS = 5;
-  constexpr uint32_t FRAME_FIELDS = 14;
+  constexpr uint32_t FRAME_FIELDS = 16;
   Reader reader;
   readerSet(reader, probeBytes(info, 0), probeU32(info, 1), probeU32(info, 2));
   uint32_t* words = probeWords(info, 3);
@@ -57,12 +57,14 @@ Value payloadRead(const Info& info) {
     out[5] = frame.code;
     out[6] = frame.nameHash;
     out[7] = frame.channelCount;
-    out[8] = frame.total;
+    out[8] = kind == FRAME_AGE ? frame.ageMs : frame.total;
     out[9] = frame.index;
     out[10] = frame.number;
     out[11] = frame.payloadBytesMax;
     out[12] = frame.packetRateMax;
     out[13] = frame.byteRateMax;
+    out[14] = frame.suites;
+    out[15] = static_cast<uint32_t>(frame.keyOffset);
   }
 }
 
@@ -83,7 +85,7 @@ Value helloOut(const Info& info) {
   const uint32_t count = static_cast<uint32_t>(probeLength(info, 4));
   const uint32_t* limits = probeWords(info, 5);
   helloWrite(writer, static_cast<uint8_t>(probeU32(info, 2)), probeU32(info, 3), count, limits[0],
-             limits[1], limits[2]);
+             limits[1], limits[2], static_cast<uint8_t>(probeU32(info, 6)), probeBytes(info, 7));
   for (uint32_t index = 0; index < count; index++) writeU32(writer, probeWords(info, 4)[index]);
   return writerOut(info, writer);
 }
@@ -134,6 +136,11 @@ void probeFrameInit(Napi::Object exports) {
   probeExport(exports, "messageShorten", [](const Info& info) -> Value {
     Writer writer = writerIn(info);
     messageShorten(writer, probeU32(info, 2), probeU32(info, 3));
+    return writerOut(info, writer);
+  });
+  probeExport(exports, "ageWrite", [](const Info& info) -> Value {
+    Writer writer = writerIn(info);
+    ageWrite(writer, probeU32(info, 2));
     return writerOut(info, writer);
   });
   probeExport(exports, "skipWrite", [](const Info& info) -> Value {

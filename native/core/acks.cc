@@ -208,6 +208,7 @@ void sentReset(Sent& sent, int64_t nextNumber) {
   sentOpen(sent, few, many);
   recordsClear(few, SENT_PACKETS_FEW);
   sent.packets = few;
+  sent.firstNumber = nextNumber;
   sent.nextNumber = nextNumber;
   sent.verdictNext = nextNumber;
 }

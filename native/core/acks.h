@@ -91,6 +91,8 @@ struct Sent {
   uint32_t mask = SENT_PACKETS_FEW - 1;
   SentPacket* few = nullptr;
   SentPacket* many = nullptr;
+  // The number that the connection began with; lower ones were never sent in it.
+  int64_t firstNumber = 0;
   // The number that the next packet gets.
   int64_t nextNumber = 0;
   // The oldest number without a verdict.

@@ -5,6 +5,7 @@
 #include "core/ending.h"
 #include "core/gap.h"
 #include "core/repair.h"
+#include "core/window.h"
 
 namespace netrt {
 

@@ -124,6 +124,12 @@ void channelFlushed(Channel& channel);
 // Whether what is lost rides again.
 bool channelRepaired(const Channel& channel);
 
+// Whether only nacks repair: what comes after its time is worth nothing, and nothing waits for it.
+bool channelTimely(const Channel& channel);
+
+// The message rides no more, but for what carries it already.
+void channelQuiet(Channel& channel, Message& message);
+
 // Takes a message out of the list, and out of what the channel counts of it.
 void channelUnlink(Channel& channel, Message& message);
 
@@ -150,7 +156,7 @@ bool channelWants(const Channel& channel, bool flushing);
 
 // Whether nothing of the channel is under way, missing, due or to be told: until more happens to
 // it, there is no need to look at it.
-bool channelQuiet(const Channel& channel);
+bool channelIdle(const Channel& channel);
 
 // Whether anything waits for its first packet.
 bool channelUnsent(const Channel& channel);
@@ -171,17 +177,8 @@ bool channelSkipDue(const Channel& channel);
 // What our user has consumed: what was handed over, but for what came since it paused.
 int64_t channelMark(const Channel& channel);
 
-// Our user wants no more of this channel for now, or again.
-void channelPause(Channel& channel, bool paused);
-
 // Whether the peer is to be told how much our user has consumed.
 bool channelWindowDue(const Channel& channel);
-
-// The peer's user has consumed everything below the id. False: it can't, the id was never sent.
-bool channelConsumed(Channel& channel, uint16_t id16);
-
-// A packet that told a mark has its verdict.
-void channelWindowVerdict(Channel& channel, int64_t id, bool acked);
 
 }  // namespace netrt
 

@@ -48,6 +48,8 @@ constexpr uint32_t CONFIG_CONGESTION = 66;
 constexpr uint32_t CONFIG_PACKET_RATE_MAX = 67;
 // Bytes per second that this side takes, told in its hello; 0 for any number.
 constexpr uint32_t CONFIG_BYTE_RATE_MAX = 68;
+// Suites that this side can seal under, told in its hello: SUITES_ALWAYS, SUITES_AES.
+constexpr uint32_t CONFIG_SUITES = 69;
 constexpr uint32_t CONFIG_POLICIES = 72;
 constexpr uint32_t CONFIG_WORDS = CONFIG_POLICIES + CHANNELS_MAX * POLICY_WORDS;
 
@@ -55,10 +57,13 @@ static_assert(CONFIG_ADDRESSES + 1 + CONFIG_ADDRESSES_MAX * CONFIG_ADDRESS_WORDS
                   CONFIG_CONGESTION,
               "the addresses fit before what follows");
 
-// Injected randomness: challenge key 32 B, first pre-slot sequence 8 B, key of the tables 8 B.
-constexpr uint32_t ENTROPY_BYTES = 48;
+// Injected randomness: challenge key 32 B, first pre-slot sequence 8 B, key of the tables 8 B, first
+// packet number 8 B, what key pairs are drawn from 32 B.
+constexpr uint32_t ENTROPY_BYTES = 88;
 constexpr uint32_t ENTROPY_SEQUENCE = 32;
 constexpr uint32_t ENTROPY_HASH_KEY = 40;
+constexpr uint32_t ENTROPY_NUMBER = 48;
+constexpr uint32_t ENTROPY_KEYS = 56;
 
 struct HostConfig {
   uint32_t role = ROLE_SERVER;
@@ -79,6 +84,7 @@ struct HostConfig {
   uint32_t congestion = 0;
   uint32_t packetRateMax = 0;
   uint32_t byteRateMax = 0;
+  uint8_t suites = 0;
   uint32_t addressCount = 0;
   // The first `addressCount` count.
   Address addresses[CONFIG_ADDRESSES_MAX];

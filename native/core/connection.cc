@@ -18,7 +18,7 @@ constexpr uint32_t HANDLE_STEP = 0x10000;
 void connectionQuiet(Connection& connection) {
   for (uint64_t left = connection.busy; left != 0;) {
     const Channel& channel = connectionNextBusy(connection, left);
-    if (channelQuiet(channel)) connection.busy &= ~(uint64_t{1} << channel.index);
+    if (channelIdle(channel)) connection.busy &= ~(uint64_t{1} << channel.index);
   }
 }
 
@@ -32,6 +32,7 @@ void connectionAssign(Connection& connection, Shared& shared, const uint8_t* sen
   if (connection.handle < HANDLE_STEP) connection.handle += HANDLE_STEP;
   sealKeySet(connection.sendKey, sendKey, sendKeyOffset);
   sealKeySet(connection.receiveKey, receiveKey, receiveKeyOffset);
+  if (!shared.config->raw) sessionReset(connection.session, shared);
   replayReset(connection.replay);
   receivedReset(connection.received);
   sentReset(connection.sent, firstNumber);
@@ -206,6 +207,8 @@ void connectionStats(const Connection& connection, uint32_t* page) {
   row[PEER_QUEUE_DELAY_US] = connection.congestion.delayUs;
   row[PEER_PAYLOAD_BYTES] = connection.payloadBytes;
   row[PEER_PACKET_RATE] = connection.pacing.packetRate;
+  row[PEER_CIPHER] =
+      connection.session.sending ? CIPHER_SESSION + connection.session.suite : CIPHER_TOKEN;
 }
 
 }  // namespace netrt

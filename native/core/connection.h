@@ -23,6 +23,7 @@
 #include "core/replay.h"
 #include "core/rtt.h"
 #include "core/seal.h"
+#include "core/session.h"
 #include "core/state.h"
 #include "core/timers.h"
 
@@ -39,6 +40,8 @@ struct Shared {
   Frame frame;
   uint8_t associated[PACKET_ASSOCIATED_BYTES] = {};
   uint8_t nackBits[NACK_BITS_BYTES_MAX] = {};
+  // What the next connection's key pair is drawn from.
+  uint8_t keysSeed[DIGEST_BYTES] = {};
 };
 
 struct Connection {
@@ -100,6 +103,7 @@ struct Connection {
   ReplayWindow replay;
   SealKey sendKey;
   SealKey receiveKey;
+  Session session;
 
   uint32_t closeReason = 0;
   uint32_t closeTextBytes = 0;

@@ -116,7 +116,7 @@ int openWith(Host& host, SealKey& key, uint8_t* bytes, size_t offset, size_t len
                     offset + header.bytes, length - header.bytes);
 }
 
-// Every packet but the request: header, who, replay, seal, replay again, size.
+// Every packet but the request: header, who, key, replay, seal, replay again, size.
 int receiveSealed(Host& host, uint64_t nowUs, uint64_t receivedUs, const Address& address,
                   uint8_t* bytes, size_t offset, size_t length) {
   PacketHeader& header = host.header;
@@ -125,19 +125,26 @@ int receiveSealed(Host& host, uint64_t nowUs, uint64_t receivedUs, const Address
   const bool forServer = header.type != PACKET_DENIED && header.type != PACKET_CHALLENGE;
   const bool isServer = host.config.role != ROLE_CLIENT;
   if (isServer ? !forServer : header.type == PACKET_RESPONSE) return REJECT_TYPE;
+  if (header.type == PACKET_SESSION && host.config.raw) return REJECT_TYPE;
   Connection* connection = slotAtAddress(host, address);
   if (header.type < PACKET_KEEP_ALIVE || connection == nullptr) {
     return isServer ? receiveResponse(host, nowUs, address, connection, bytes, offset, length)
                     : receiveClient(host, nowUs, receivedUs, address, bytes, offset, length);
   }
+  SealKey* key = sessionKeyOf(*connection, host.scratchKey, header);
+  if (key == nullptr) return REJECT_KEY;
   if (!replayTest(connection->replay, header.sequence)) return REJECT_REPLAY;
-  const int bodyBytes = openWith(host, connection->receiveKey, bytes, offset, length);
+  const int bodyBytes = openWith(host, *key, bytes, offset, length);
   if (bodyBytes < 0) return REJECT_SEAL;
   replayAdvance(connection->replay, header.sequence);
+  sessionOpened(*connection, *key, header);
   const size_t body = static_cast<size_t>(bodyBytes);
   if (!packetBodyValid(header.type, body)) return REJECT_BODY;
-  const int reason = connectionReceive(*connection, host.shared, header.type, header.sequence,
-                                       bytes, offset + header.bytes, body, receivedUs, nowUs);
+  // A session packet is a payload, and without one a disconnect.
+  const bool ours = header.type == PACKET_SESSION;
+  const uint8_t type = !ours ? header.type : body > 0 ? PACKET_PAYLOAD : PACKET_DISCONNECT;
+  const int reason = connectionReceive(*connection, host.shared, type, header.sequence, bytes,
+                                       offset + header.bytes, body, receivedUs, nowUs);
   slotSettle(host, *connection, nowUs);
   return reason;
 }
@@ -172,8 +179,8 @@ int admit(Host& host, uint64_t nowUs, const Address& address, Pending& pending) 
   Connection* connection = slotOccupy(host, address, clientId);
   if (connection == nullptr) return REJECT_RESOURCES;
   std::memcpy(connection->userData, host.handshake.challenge.userData, USER_DATA_BYTES);
-  connectionAssign(*connection, host.shared, pending.keys, KEY_BYTES, pending.keys, 0, 0,
-                   timeoutUsOf(pending.timeoutSeconds), nowUs);
+  connectionAssign(*connection, host.shared, pending.keys, KEY_BYTES, pending.keys, 0,
+                   host.firstNumber, timeoutUsOf(pending.timeoutSeconds), nowUs);
   tokenConsume(host.handshake, pending);
   pendingRemove(host.handshake, pending);
   // The first keep-alive tells the client its slot; it does not wait for data.

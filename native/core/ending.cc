@@ -95,6 +95,7 @@ void connectionDone(Connection& connection, Shared& shared, uint32_t reason) {
   releaseCarried(connection, shared);
   sealKeyClear(connection.sendKey);
   sealKeyClear(connection.receiveKey);
+  sessionClear(connection.session);
   shared.outlet->page[statsPeerWord(connection.slot) + PEER_HANDLE] = 0;
 }
 

@@ -1,7 +1,7 @@
 // Owns the provider that uses the OpenSSL which the running process already has (Node's own).
 // Never links OpenSSL and never includes its headers: a symbol that is referenced and missing kills
 // the process at its first call, and other runtimes have none. The functions are looked up by name
-// at first use, all or nothing; their prototypes are those of OpenSSL 1.1.0 and later.
+// at first use, all or nothing; their prototypes are those of OpenSSL 1.1.1 and later.
 // Invariants: one context for each key, made and given its cipher once; a packet changes the nonce
 // and the direction only, which allocates nothing.
 #include <cstring>
@@ -13,6 +13,11 @@
 #else
 #include <dlfcn.h>
 #endif
+#ifdef _MSC_VER
+#include <intrin.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
 
 namespace netrt {
 
@@ -21,8 +26,10 @@ namespace {
 // EVP_CTRL_AEAD_GET_TAG and EVP_CTRL_AEAD_SET_TAG.
 constexpr int CONTROL_TAG_OUT = 0x10;
 constexpr int CONTROL_TAG_IN = 0x11;
-// 1.1.0: the first with both ciphers.
-constexpr unsigned long VERSION_MIN = 0x10100000ul;
+// 1.1.1: the first that takes X25519 keys as bytes.
+constexpr unsigned long VERSION_MIN = 0x10101000ul;
+// EVP_PKEY_X25519.
+constexpr int KEY_TYPE_X25519 = 1034;
 
 struct Evp {
   unsigned long (*versionNumber)();
@@ -35,6 +42,19 @@ struct Evp {
   int (*control)(void* context, int type, int value, void* pointer);
   const void* (*aeadCipher)();
   const void* (*streamCipher)();
+  const void* (*aesCipher)();
+  const void* (*sha256)();
+  uint8_t* (*hmac)(const void* digest, const void* key, int keyBytes, const uint8_t* bytes,
+                   size_t count, uint8_t* out, unsigned int* outBytes);
+  void* (*privateNew)(int type, void* engine, const uint8_t* bytes, size_t count);
+  void* (*publicNew)(int type, void* engine, const uint8_t* bytes, size_t count);
+  int (*publicBytes)(const void* key, uint8_t* out, size_t* outBytes);
+  void (*keyFree)(void* key);
+  void* (*agreeNew)(void* key, void* engine);
+  void (*agreeFree)(void* context);
+  int (*agreeInit)(void* context);
+  int (*agreePeer)(void* context, void* key);
+  int (*agree)(void* context, uint8_t* out, size_t* outBytes);
   void (*errorsClear)();
 };
 
@@ -55,13 +75,21 @@ struct Library {
   bool found = false;
 
   Library() {
-    found = find(evp.versionNumber, "OpenSSL_version_num") && evp.versionNumber() >= VERSION_MIN &&
-            find(evp.contextNew, "EVP_CIPHER_CTX_new") &&
-            find(evp.contextFree, "EVP_CIPHER_CTX_free") && find(evp.init, "EVP_CipherInit_ex") &&
-            find(evp.update, "EVP_CipherUpdate") && find(evp.final, "EVP_CipherFinal_ex") &&
-            find(evp.control, "EVP_CIPHER_CTX_ctrl") &&
-            find(evp.aeadCipher, "EVP_chacha20_poly1305") &&
-            find(evp.streamCipher, "EVP_chacha20") && find(evp.errorsClear, "ERR_clear_error");
+    found =
+        find(evp.versionNumber, "OpenSSL_version_num") && evp.versionNumber() >= VERSION_MIN &&
+        find(evp.contextNew, "EVP_CIPHER_CTX_new") &&
+        find(evp.contextFree, "EVP_CIPHER_CTX_free") && find(evp.init, "EVP_CipherInit_ex") &&
+        find(evp.update, "EVP_CipherUpdate") && find(evp.final, "EVP_CipherFinal_ex") &&
+        find(evp.control, "EVP_CIPHER_CTX_ctrl") && find(evp.aeadCipher, "EVP_chacha20_poly1305") &&
+        find(evp.streamCipher, "EVP_chacha20") && find(evp.aesCipher, "EVP_aes_256_gcm") &&
+        find(evp.sha256, "EVP_sha256") && find(evp.hmac, "HMAC") &&
+        find(evp.privateNew, "EVP_PKEY_new_raw_private_key") &&
+        find(evp.publicNew, "EVP_PKEY_new_raw_public_key") &&
+        find(evp.publicBytes, "EVP_PKEY_get_raw_public_key") &&
+        find(evp.keyFree, "EVP_PKEY_free") && find(evp.agreeNew, "EVP_PKEY_CTX_new") &&
+        find(evp.agreeFree, "EVP_PKEY_CTX_free") && find(evp.agreeInit, "EVP_PKEY_derive_init") &&
+        find(evp.agreePeer, "EVP_PKEY_derive_set_peer") && find(evp.agree, "EVP_PKEY_derive") &&
+        find(evp.errorsClear, "ERR_clear_error");
   }
 };
 
@@ -99,9 +127,12 @@ void keyClose(SealKey& key) {
   key.context = nullptr;
 }
 
-bool keySet(SealKey& key) {
+bool keySet(SealKey& key, bool suiteChanged) {
   const uint8_t nonce[NONCE_BYTES] = {};
-  return evp().init(key.context, nullptr, nullptr, key.bytes, nonce, 1) == 1 || fail();
+  const void* cipher = key.suite == SUITE_AES ? evp().aesCipher() : evp().aeadCipher();
+  return evp().init(key.context, suiteChanged ? cipher : nullptr, nullptr, key.bytes, nonce, 1) ==
+             1 ||
+         fail();
 }
 
 bool feed(void* context, const uint8_t* associated, size_t associatedBytes, uint8_t* out,
@@ -155,8 +186,56 @@ bool block(void* context, const uint8_t* key, const uint8_t* iv, uint8_t* out) {
          fail();
 }
 
-constexpr SealProvider PROVIDER = {"evp", keyOpen,   keyClose,   keySet, seal,
-                                   open,  blockOpen, blockClose, block};
+// OpenSSL does AES without the hardware as well, but slower than ChaCha20.
+bool aes() {
+#if defined(_MSC_VER) && defined(_M_X64)
+  int words[4];
+  __cpuid(words, 1);
+  return (words[2] & (1 << 25)) != 0 && (words[2] & (1 << 1)) != 0;
+#elif defined(__x86_64__) || defined(__i386__)
+  return __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul");
+#elif defined(__aarch64__) && defined(__linux__)
+  // HWCAP_AES and HWCAP_PMULL.
+  constexpr unsigned long BOTH = (1ul << 3) | (1ul << 4);
+  return (getauxval(AT_HWCAP) & BOTH) == BOTH;
+#elif defined(__APPLE__) && defined(__aarch64__)
+  return true;
+#else
+  return false;
+#endif
+}
+
+bool publicKey(const uint8_t* secret, uint8_t* out) {
+  size_t count = KEY_BYTES;
+  void* key = evp().privateNew(KEY_TYPE_X25519, nullptr, secret, KEY_BYTES);
+  const bool made = key != nullptr && evp().publicBytes(key, out, &count) == 1;
+  evp().keyFree(key);
+  return made || fail();
+}
+
+bool agree(const uint8_t* secret, const uint8_t* publicKey, uint8_t* out) {
+  size_t count = KEY_BYTES;
+  void* key = evp().privateNew(KEY_TYPE_X25519, nullptr, secret, KEY_BYTES);
+  void* peer = evp().publicNew(KEY_TYPE_X25519, nullptr, publicKey, KEY_BYTES);
+  void* context = key == nullptr ? nullptr : evp().agreeNew(key, nullptr);
+  // It refuses a shared secret that is all zero.
+  const bool agreed = context != nullptr && peer != nullptr && evp().agreeInit(context) == 1 &&
+                      evp().agreePeer(context, peer) == 1 &&
+                      evp().agree(context, out, &count) == 1 && count == KEY_BYTES;
+  evp().agreeFree(context);
+  evp().keyFree(peer);
+  evp().keyFree(key);
+  return agreed || fail();
+}
+
+bool hmac(const uint8_t* key, size_t keyBytes, const uint8_t* bytes, size_t count, uint8_t* out) {
+  return evp().hmac(evp().sha256(), key, static_cast<int>(keyBytes), bytes, count, out, nullptr) !=
+             nullptr ||
+         fail();
+}
+
+constexpr SealProvider PROVIDER = {"evp",      keyOpen, keyClose, keySet,    seal,  open, blockOpen,
+                                   blockClose, block,   aes,      publicKey, agree, hmac};
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/plan.h"
+#include "core/repair.h"
 #include "core/ride.h"
 #include "core/stats.h"
 
@@ -31,8 +32,10 @@ uint32_t messagesFill(Connection& connection, Shared& shared, SentPacket& packet
   planBusy(plan, channels, connection.busy, connection.channelCount, shared.config->channelOrder);
   const uint32_t* order = plan.busy;
   const uint32_t* end = order + plan.busyCount;
+  const uint64_t arrivalUs = nowUs + uint64_t{connection.rtt.smoothedUs} / 2;
   bool stuck = false;
   for (const uint32_t* index = order; index < end; index++) {
+    channelForgo(channels[*index], *shared.outlet, connection.handle, arrivalUs);
     stuck = stuck || channelStuck(channels[*index]);
     if (channels[*index].policy->order == ORDER_SEQUENCED) channelPlanFresh(channels[*index], plan);
   }
@@ -81,6 +84,8 @@ void planWrite(Connection& connection, Shared& shared, SentPacket& packet, uint6
   for (uint32_t index = 0; index < plan.count; index++) {
     Message& message = *plan.messages[index];
     plan.messages[index] = nullptr;
+    const uint32_t ageMs = channelAgeMs(connection.channels[message.channel], message, nowUs);
+    if (ageMs > 0) ageWrite(writer, ageMs);
     last = writer.offset;
     lastBytes = message.bytes;
     whole = message.total == 0;

@@ -51,12 +51,17 @@ uint8_t helloNext(Reader& reader, Frame& frame) {
   frame.payloadBytesMax = readU16(reader);
   frame.packetRateMax = readU16(reader);
   frame.byteRateMax = readU32(reader);
+  frame.suites = readU8(reader);
+  frame.keyOffset = reader.offset;
+  readSkip(reader, KEY_BYTES);
   frame.offset = reader.offset;
   readSkip(reader, size_t{4} * frame.channelCount);
   // It must take our own hello, which has as many channels.
   const uint32_t least = std::max(PAYLOAD_BYTES_MIN, HELLO_ROOM_BYTES + 4 * frame.channelCount);
   const bool lawful = frame.channelCount >= 1 && frame.channelCount <= CHANNELS_MAX &&
-                      frame.payloadBytesMax >= least && frame.payloadBytesMax <= PAYLOAD_BYTES_MAX;
+                      frame.payloadBytesMax >= least &&
+                      frame.payloadBytesMax <= PAYLOAD_BYTES_MAX &&
+                      (frame.suites & SUITES_ALWAYS) != 0;
   if (reader.failed || !lawful) return FRAME_INVALID;
   // What follows in the payload was cut to a size that its sender knows both ends to take.
   frame.payloadBytes = std::min(frame.payloadBytes, frame.payloadBytesMax);
@@ -110,6 +115,11 @@ uint8_t markNext(Reader& reader, Frame& frame, uint8_t kind) {
   return reader.failed || frame.channel >= CHANNELS_MAX ? FRAME_INVALID : kind;
 }
 
+uint8_t ageNext(Reader& reader, Frame& frame) {
+  frame.ageMs = readVarint(reader);
+  return reader.failed || frame.ageMs == 0 ? FRAME_INVALID : FRAME_AGE;
+}
+
 }  // namespace
 
 bool ackHeaderRead(Reader& reader, AckHeader& header) {
@@ -155,6 +165,8 @@ uint8_t frameNext(Reader& reader, Frame& frame) {
       return FRAME_PING;
     case FRAME_NACK:
       return nackNext(reader, frame);
+    case FRAME_AGE:
+      return ageNext(reader, frame);
     default:
       return FRAME_INVALID;
   }
@@ -167,15 +179,20 @@ bool payloadCheck(Reader& reader, AckHeader& header, Frame& frame, const uint8_t
   uint32_t messages = 0;
   // Of the kinds below FRAME_MESSAGE: 1 + the last channel, or 1 for those of the whole connection.
   uint8_t last[FRAME_WINDOW + 1] = {};
+  bool aged = false;
   for (;;) {
     const uint8_t kind = frameNext(reader, frame);
+    // An age is that of the message or fragment behind it.
+    if (aged && kind != FRAME_MESSAGE && kind != FRAME_FRAGMENT) return false;
+    aged = kind == FRAME_AGE;
     if (kind == FRAME_END) return true;
     if (kind == FRAME_INVALID) return false;
     if (kind == FRAME_MESSAGE || kind == FRAME_FRAGMENT || kind == FRAME_BLOCK) {
       messages += 1;
       if (messages > MESSAGES_PER_PACKET_MAX) return false;
     }
-    const bool named = kind != FRAME_HELLO && kind != FRAME_CLOSE && kind != FRAME_PING;
+    const bool named =
+        kind != FRAME_HELLO && kind != FRAME_CLOSE && kind != FRAME_PING && kind != FRAME_AGE;
     if (named && frame.channel >= channelCount) return false;
     if (kind < FRAME_FRAGMENT || kind == FRAME_WINDOW) {
       const uint8_t place = static_cast<uint8_t>(named ? frame.channel + 1 : 1);
@@ -246,10 +263,16 @@ void nackWrite(Writer& writer, uint32_t channel, int64_t id, uint32_t bitsBytes)
   writeU8(writer, static_cast<uint8_t>(bitsBytes));
 }
 
+void ageWrite(Writer& writer, uint32_t ageMs) {
+  writeU8(writer, FRAME_AGE);
+  writeVarint(writer, ageMs);
+}
+
 void pingWrite(Writer& writer) { writeU8(writer, FRAME_PING); }
 
 void helloWrite(Writer& writer, uint8_t version, uint32_t nameHash, uint32_t channelCount,
-                uint32_t payloadBytesMax, uint32_t packetRateMax, uint32_t byteRateMax) {
+                uint32_t payloadBytesMax, uint32_t packetRateMax, uint32_t byteRateMax,
+                uint8_t suites, const uint8_t* publicKey) {
   writeU8(writer, FRAME_HELLO);
   writeU8(writer, version);
   writeU8(writer, static_cast<uint8_t>(channelCount));
@@ -257,6 +280,8 @@ void helloWrite(Writer& writer, uint8_t version, uint32_t nameHash, uint32_t cha
   writeU16(writer, static_cast<uint16_t>(payloadBytesMax));
   writeU16(writer, static_cast<uint16_t>(packetRateMax));
   writeU32(writer, byteRateMax);
+  writeU8(writer, suites);
+  writeBytes(writer, publicKey, 0, KEY_BYTES);
 }
 
 void closeWrite(Writer& writer, uint8_t reason, const uint8_t* text, size_t textBytes) {

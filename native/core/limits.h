@@ -199,14 +199,38 @@ constexpr uint64_t FAREWELL_INTERVAL_US = 30000;
 // Microseconds between two connection requests or responses (NETCODE: 10 Hz).
 constexpr uint64_t REQUEST_INTERVAL_US = 100000;
 
+// ---- Session keys (docs/PROTOCOL.md, R-61 to R-64) ----
+
+// Bytes of the prefix and of the low part of the number that a session packet tells.
+constexpr size_t SESSION_HEADER_BYTES = 1 + 3;
+// The part of a packet number that a session packet tells; a key lasts as long as the rest stays.
+// 2^24 packets stay far below the 2^28 that AES-GCM may seal of our size (RFC 9001 appendix B.1).
+constexpr uint32_t EPOCH_BITS = 24;
+// Random bits of a host's first packet number: six bytes, the top bit of the epoch's left 0.
+constexpr uint32_t NUMBER_BITS = 48;
+// Bytes of a SHA-256 digest.
+constexpr size_t DIGEST_BYTES = 32;
+
+// Suites in a hello, a bit each: ChaCha20-Poly1305, which everybody has,
+constexpr uint8_t SUITES_ALWAYS = 1;
+// … and AES-256-GCM, for who has the hardware.
+constexpr uint8_t SUITES_AES = 2;
+
+static_assert(SESSION_HEADER_BYTES == 1 + EPOCH_BITS / 8, "the number's low part is whole bytes");
+static_assert(NUMBER_BITS > EPOCH_BITS && (uint64_t{1} << NUMBER_BITS) < SEQUENCE_MAX / 2,
+              "as many numbers again are left to count up");
+static_assert(DIGEST_BYTES == KEY_BYTES, "one digest makes one key");
+
 // ---- Frames ----
 
 // Version of the protocol inside the payloads; both ends must have the same.
-constexpr uint8_t NETRT_VERSION = 2;
+constexpr uint8_t NETRT_VERSION = 3;
 // Bytes of a payload that a peer may ask for at least (Tribes: 200 B packets over a modem).
 constexpr uint32_t PAYLOAD_BYTES_MIN = 200;
+// Bytes of a hello before its channels' hashes.
+constexpr uint32_t HELLO_BYTES = 48;
 // Bytes of a payload that a hello's channels leave to its head, acks and control frames.
-constexpr uint32_t HELLO_ROOM_BYTES = 80;
+constexpr uint32_t HELLO_ROOM_BYTES = 112;
 // A peer that is connected says hello within its time-out, and within this (µs) at the latest.
 constexpr uint64_t GREETING_MAX_US = 10000000;
 // Channels of a protocol: six bits of a message frame.
@@ -238,6 +262,11 @@ constexpr uint32_t FRAGMENT_HEADER_BYTES_MAX = 9;
 constexpr uint32_t BLOCK_HEADER_BYTES_MAX = 13;
 // Bytes of a skip and of a window frame: type, channel, id.
 constexpr uint32_t SKIP_BYTES = 4;
+// Bytes of an age at most: type, and milliseconds as a varint.
+constexpr uint32_t AGE_BYTES_MAX = 5;
+// A message that waited for less (µs) when it rides has no age: whoever flushes at once pays
+// nothing for it.
+constexpr uint64_t AGE_MIN_US = 1000;
 // Messages that one packet carries: bounds the record of what it carried.
 constexpr uint32_t MESSAGES_PER_PACKET_MAX = 64;
 
@@ -326,13 +355,14 @@ static_assert(ACK_HEADER_BYTES_MAX + 4 + MESSAGE_HEADER_BYTES_MAX + MESSAGE_BYTE
                   PAYLOAD_BYTES_MAX,
               "the longest message fits beside acks and a skip");
 static_assert(ACK_HEADER_BYTES_MAX + 3 + CLOSE_TEXT_BYTES_MAX <= PAYLOAD_BYTES_MAX, "a close fits");
-static_assert(ACK_HEADER_BYTES_MAX + 15 + 4 * CHANNELS_MAX + SKIP_BYTES * CHANNELS_MAX <=
+static_assert(ACK_HEADER_BYTES_MAX + HELLO_BYTES + 4 * CHANNELS_MAX + SKIP_BYTES * CHANNELS_MAX <=
                   PAYLOAD_BYTES_MAX,
               "a hello fits beside acks and a skip of every channel");
 static_assert(MESSAGE_BYTES_MAX == PAYLOAD_BYTES_MAX - MESSAGE_ROOM_BYTES, "what a payload holds");
 static_assert(FRAGMENT_BYTES_MAX % CHUNK_BYTES == 0, "fragments fill their memory");
 static_assert(ACK_HEADER_BYTES_MAX + BLOCK_HEADER_BYTES_MAX + SKIP_BYTES <= FRAGMENT_ROOM_BYTES,
               "a fragment fits beside acks and a skip");
+static_assert(ACK_HEADER_BYTES_MAX + HELLO_BYTES <= HELLO_ROOM_BYTES, "a hello fits beside acks");
 static_assert(PAYLOAD_BYTES_MIN - FRAGMENT_ROOM_BYTES >= FRAGMENT_UNIT_BYTES,
               "the least payload holds a fragment");
 static_assert(BLOCK_BYTES_MAX <= VARINT_MAX, "a varint tells a block's bytes");

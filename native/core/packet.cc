@@ -16,7 +16,9 @@ int packetHeaderRead(const uint8_t* bytes, size_t offset, size_t length, PacketH
   if (prefix == 0) return 0;
   const uint8_t type = prefix & 0x0f;
   // Type 0 with sequence bytes is a request that claims to be sealed: there is no such packet.
-  if (type == PACKET_REQUEST || type >= PACKET_TYPES) return REJECT_TYPE;
+  if (type == PACKET_REQUEST || (type >= PACKET_TYPES && prefix != SESSION_PREFIX)) {
+    return REJECT_TYPE;
+  }
   const size_t count = prefix >> 4;
   if (count == 0 || count > SEQUENCE_BYTES_MAX) return REJECT_SEQUENCE_BYTES;
   if (length < 1 + count + TAG_BYTES) return REJECT_TOO_SHORT;
@@ -46,6 +48,14 @@ size_t packetHeaderWrite(uint8_t type, uint64_t sequence, uint8_t* bytes, size_t
   return 1 + count;
 }
 
+size_t sessionHeaderWrite(uint64_t number, uint8_t* bytes, size_t offset) {
+  bytes[offset] = SESSION_PREFIX;
+  for (size_t index = 1; index < SESSION_HEADER_BYTES; index++) {
+    bytes[offset + index] = static_cast<uint8_t>(number >> (8 * (index - 1)));
+  }
+  return SESSION_HEADER_BYTES;
+}
+
 void packetAssociatedData(uint64_t protocolId, uint8_t prefixByte, uint8_t* out) {
   // Written for each packet, so without loops: these are four stores.
   std::memcpy(out, VERSION_INFO, VERSION_BYTES);
@@ -71,6 +81,8 @@ bool packetBodyValid(uint8_t type, size_t bodyBytes) {
       return bodyBytes == KEEP_ALIVE_BODY_BYTES;
     case PACKET_PAYLOAD:
       return bodyBytes >= 1 && bodyBytes <= PAYLOAD_BYTES_MAX;
+    case PACKET_SESSION:
+      return bodyBytes <= PAYLOAD_BYTES_MAX;
     default:
       return false;
   }

@@ -1,5 +1,5 @@
-// Owns what of a NETCODE packet is in the clear: prefix byte and sequence; and the sizes of each
-// type.
+// Owns what of a packet is in the clear: prefix byte and sequence; and the sizes of each type, the
+// standard's and our own.
 // Never opens or seals a packet, and never judges which types a side accepts.
 // Invariants: what `packetHeaderWrite` writes is the shortest form; reading accepts longer ones
 // with high zero bytes, as the standard does: the prefix byte is under the packet's tag, so a
@@ -19,6 +19,11 @@ constexpr uint8_t PACKET_RESPONSE = 3;
 constexpr uint8_t PACKET_KEEP_ALIVE = 4;
 constexpr uint8_t PACKET_PAYLOAD = 5;
 constexpr uint8_t PACKET_DISCONNECT = 6;
+// Ours, and only between netrt peers: a payload, or nothing for a disconnect, under session keys
+//
+constexpr uint8_t PACKET_SESSION = 7;
+// The one prefix byte that a session packet has: its type, and three bytes of its number.
+constexpr uint8_t SESSION_PREFIX = 0x37;
 
 // Shorter than its type can be.
 constexpr int REJECT_TOO_SHORT = 1;
@@ -29,6 +34,7 @@ constexpr int REJECT_SEQUENCE_BYTES = 3;
 
 struct PacketHeader {
   uint8_t type = PACKET_REQUEST;
+  // Of a session packet the low EPOCH_BITS, until its connection knows the rest.
   uint64_t sequence = 0;
   // Bytes of prefix and sequence: where the body starts.
   size_t bytes = 0;
@@ -43,6 +49,9 @@ size_t sequenceBytes(uint64_t sequence);
 
 // Writes prefix and sequence, at most PACKET_HEADER_BYTES_MAX bytes, and returns how many.
 size_t packetHeaderWrite(uint8_t type, uint64_t sequence, uint8_t* bytes, size_t offset);
+
+// Writes a session packet's prefix and the low part of its number: SESSION_HEADER_BYTES.
+size_t sessionHeaderWrite(uint64_t number, uint8_t* bytes, size_t offset);
 
 // Writes what the tag covers besides the body: PACKET_ASSOCIATED_BYTES at the start of `out`.
 void packetAssociatedData(uint64_t protocolId, uint8_t prefixByte, uint8_t* out);

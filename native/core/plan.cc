@@ -36,19 +36,20 @@ void planBusy(Plan& plan, const Channel* channels, uint64_t busy, uint32_t chann
 
 namespace {
 
-size_t frameBytes(const Message& message) {
-  return message.total == 0 ? messageFrameBytes(message.bytes)
-                            : fragmentFrameBytes(message.block, message.bytes);
+size_t frameBytes(const Channel& channel, const Message& message) {
+  const size_t bytes = message.total == 0 ? messageFrameBytes(message.bytes)
+                                          : fragmentFrameBytes(message.block, message.bytes);
+  return channelTimely(channel) ? bytes + AGE_BYTES_MAX : bytes;
 }
 
-bool planFits(const Plan& plan, const Message& message) {
-  return frameBytes(message) <= plan.room && plan.count < MESSAGES_PER_PACKET_MAX;
+bool planFits(const Plan& plan, const Channel& channel, const Message& message) {
+  return frameBytes(channel, message) <= plan.room && plan.count < MESSAGES_PER_PACKET_MAX;
 }
 
 // Takes a message into the plan if it fits, at the place that its channel and id give it.
 bool planAdd(Plan& plan, Channel& channel, Message& message) {
-  if (!planFits(plan, message)) return false;
-  const size_t bytes = frameBytes(message);
+  if (!planFits(plan, channel, message)) return false;
+  const size_t bytes = frameBytes(channel, message);
   plan.room -= bytes;
   channel.served += bytes * SHARE_UNIT / channel.policy->priority;
   message.planned = true;
@@ -84,7 +85,7 @@ void channelPlanBlocks(Channel& channel, Plan& plan) {
     id += 1;
   }
   while (channel.blockFirst != nullptr && channelInWindow(channel, id) &&
-         planFits(plan, *channel.blockFirst)) {
+         planFits(plan, channel, *channel.blockFirst)) {
     planAdd(plan, channel, *blockMove(channel));
     id += 1;
   }

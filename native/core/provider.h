@@ -1,7 +1,8 @@
 // Owns the seam between `seal` and the libraries that have the ciphers.
 // Never chooses: `seal` does.
-// Invariants: a provider's functions allocate in keyOpen and blockOpen only, and keep no state but
-// what hangs on the key or the block context. `open` writes nothing to `bytes` unless the tag fits.
+// Invariants: a provider's functions allocate in keyOpen and blockOpen, for a key of another suite,
+// and for what a connection makes its keys from; they keep no state but what hangs on the key or
+// the block context. `open` writes nothing to `bytes` unless the tag fits.
 #ifndef NETRT_CORE_PROVIDER_H_
 #define NETRT_CORE_PROVIDER_H_
 
@@ -21,8 +22,8 @@ struct SealProvider {
   const char* name;
   bool (*keyOpen)(SealKey& key);
   void (*keyClose)(SealKey& key);
-  // key.bytes is new.
-  bool (*keySet)(SealKey& key);
+  // key.bytes is new, and key.suite where it says so.
+  bool (*keySet)(SealKey& key, bool suiteChanged);
   // The tag goes to, or stands at, bytes + length. `length` is PAYLOAD_BYTES_MAX at most.
   bool (*seal)(SealKey& key, const uint8_t* nonce, const uint8_t* associated,
                size_t associatedBytes, uint8_t* bytes, size_t length);
@@ -31,6 +32,12 @@ struct SealProvider {
   bool (*blockOpen)(void** context);
   void (*blockClose)(void* context);
   bool (*block)(void* context, const uint8_t* key, const uint8_t* iv, uint8_t* out);
+  // Whether AES-256-GCM is there, in hardware.
+  bool (*aes)();
+  bool (*publicKey)(const uint8_t* secret, uint8_t* out);
+  bool (*agree)(const uint8_t* secret, const uint8_t* publicKey, uint8_t* out);
+  bool (*hmac)(const uint8_t* key, size_t keyBytes, const uint8_t* bytes, size_t count,
+               uint8_t* out);
 };
 
 // Node's OpenSSL, or null where the process exports none that fits.

@@ -12,6 +12,7 @@
 #include "core/repair.h"
 #include "core/sequence.h"
 #include "core/stats.h"
+#include "core/window.h"
 
 namespace netrt {
 
@@ -22,6 +23,8 @@ constexpr char TEXT_NUMBER[] = "packet number out of range";
 constexpr char TEXT_ACK[] = "ack of a packet never sent";
 constexpr char TEXT_MESSAGE[] = "message id out of range";
 constexpr char TEXT_HELLO[] = "message before hello";
+constexpr uint8_t NO_TEXT[1] = {};
+constexpr char TEXT_KEY[] = "public key of low order";
 
 // Bytes of the longest text about a difference: "channel 63".
 constexpr size_t DIFFERENCE_BYTES_MAX = 10;
@@ -114,12 +117,13 @@ int payloadReceive(Connection& connection, Shared& shared, int64_t number, const
   readerSet(reader, bytes, offset, end);
   ackHeaderRead(reader, ackHeader);
   frame.payloadBytes = connection.payloadBytes;
+  frame.ageMs = 0;
   Sent& sent = connection.sent;
   int64_t latest = 0;
   if (ackHeader.present) {
     latest = sequenceExpand16(ackHeader.latest, static_cast<uint64_t>(sent.nextNumber));
     const int64_t lowest = acksLowest(latest, bytes, ackHeader.bitsOffset, ackHeader.bitBytes);
-    if (lowest < 0 || latest >= sent.nextNumber) {
+    if (lowest < sent.firstNumber || latest >= sent.nextNumber) {
       return violate(connection, shared, TEXT_ACK, REJECT_ACK_UNSENT, nowUs);
     }
   }
@@ -162,8 +166,9 @@ bool framesReceive(Connection& connection, Shared& shared, Reader& reader, Frame
     } else if (kind == FRAME_CLOSE) {
       connectionPeerClosed(connection, shared, frame.code, reader.bytes, frame.offset, frame.bytes,
                            nowUs);
-    } else if (kind != FRAME_PING) {
+    } else if (kind != FRAME_PING && kind != FRAME_AGE) {
       held = channelFrame(connection, shared, reader, kind, frame, holds, nowUs) && held;
+      frame.ageMs = 0;
     }
   }
   return held;
@@ -187,7 +192,7 @@ bool channelFrame(Connection& connection, Shared& shared, const Reader& reader, 
   } else if (kind == FRAME_WINDOW) {
     result = channelConsumed(channel, frame.id) ? RECEIVE_OK : RECEIVE_VIOLATION;
   } else {
-    result = deliveryReceive(channel, outlet, connection.handle, frame, reader.bytes, holds);
+    result = deliveryReceive(channel, outlet, connection.handle, frame, reader.bytes, holds, nowUs);
   }
   gapUpdate(channel, nowUs, connectionNackDelayUs(connection), connection.rtt.smoothedUs / 2);
   connection.heldUp = connection.heldUp || result == RECEIVE_HELD;
@@ -224,7 +229,15 @@ void helloReceive(Connection& connection, Shared& shared, Reader& reader, const 
   const size_t textBytes = helloDifference(shared, reader, frame, text);
   if (textBytes == 0) {
     limitsReceive(connection, frame, nowUs);
-    connectionOpen(connection, shared);
+    const uint32_t problem =
+        sessionDerive(connection, shared, frame.suites, reader.bytes, frame.keyOffset);
+    if (problem == REASON_RESOURCES) {
+      connectionClose(connection, shared, problem, NO_TEXT, 0, 0, nowUs);
+    } else if (problem != 0) {
+      violate(connection, shared, TEXT_KEY, REJECT_PAYLOAD, nowUs);
+    } else {
+      connectionOpen(connection, shared);
+    }
     return;
   }
   statsAdd(shared.outlet->page, statsHostWord(HOST_MISMATCHES), 1);

@@ -17,6 +17,7 @@ const SealProvider* provider();
 
 bool keyOpenWith(const SealProvider* from, SealKey& key) {
   sealWipe(key.bytes, KEY_BYTES);
+  key.suite = SUITE_CHACHA;
   key.ready = false;
   key.open = from != nullptr && from->keyOpen(key);
   return key.open;
@@ -42,15 +43,21 @@ void sealKeyClose(SealKey& key) {
 }
 
 void sealKeySet(SealKey& key, const uint8_t* bytes, size_t offset) {
+  sealSuiteSet(key, SUITE_CHACHA, bytes, offset);
+}
+
+void sealSuiteSet(SealKey& key, uint8_t suite, const uint8_t* bytes, size_t offset) {
   NETRT_ASSERT(key.open);
+  const bool changed = key.suite != suite;
+  key.suite = suite;
   std::memcpy(key.bytes, bytes + offset, KEY_BYTES);
-  key.ready = provider()->keySet(key);
+  key.ready = provider()->keySet(key, changed);
 }
 
 void sealKeyClear(SealKey& key) {
   sealWipe(key.bytes, KEY_BYTES);
   // The provider's context has a copy: it gets the zeros as well.
-  if (key.open) provider()->keySet(key);
+  if (key.open) provider()->keySet(key, false);
   key.ready = false;
 }
 
@@ -181,6 +188,21 @@ int openToken(SealScratch& scratch, const uint8_t* key32, const uint8_t* nonce24
   return aeadOpen(scratch.key, nonce, associated, associatedBytes, bytes, offset, length);
 }
 
+// ---- What session keys are made from ----
+
+bool x25519Public(const uint8_t* secret, uint8_t* publicKey) {
+  return provider()->publicKey(secret, publicKey);
+}
+
+bool x25519Agree(const uint8_t* secret, const uint8_t* publicKey, uint8_t* shared) {
+  return provider()->agree(secret, publicKey, shared);
+}
+
+bool hmacSha256(const uint8_t* key, size_t keyBytes, const uint8_t* bytes, size_t count,
+                uint8_t* out) {
+  return provider()->hmac(key, keyBytes, bytes, count, out);
+}
+
 // ---- Choice and proof of the provider ----
 
 namespace {
@@ -197,6 +219,54 @@ constexpr uint8_t KNOWN_TAG[TAG_BYTES] = {0x1a, 0xe1, 0x0b, 0x59, 0x4f, 0x09, 0x
                                           0x7e, 0x90, 0x2e, 0xcb, 0xd0, 0x60, 0x06, 0x91};
 // RFC 8439, appendix A.1, test vector 1: the block of an all-zero key, counter and nonce.
 constexpr uint8_t KNOWN_BLOCK[8] = {0x76, 0xb8, 0xe0, 0xad, 0xa0, 0xf1, 0x3d, 0x90};
+
+// NIST's GCM test vectors (gcmEncryptExtIV256.rsp), test case 14 of the GCM specification: the tag
+// of sixteen zero bytes under an all-zero key and nonce.
+constexpr uint8_t KNOWN_AES_TAG[TAG_BYTES] = {0xd0, 0xd1, 0xc8, 0xa7, 0x99, 0x99, 0x6b, 0xf0,
+                                              0x26, 0x5b, 0x98, 0xb5, 0xd4, 0x8a, 0xb9, 0x19};
+// RFC 7748, 6.1: Alice's private key, Bob's public key, their shared secret.
+constexpr uint8_t KNOWN_SECRET[KEY_BYTES] = {
+    0x77, 0x07, 0x6d, 0x0a, 0x73, 0x18, 0xa5, 0x7d, 0x3c, 0x16, 0xc1, 0x72, 0x51, 0xb2, 0x66, 0x45,
+    0xdf, 0x4c, 0x2f, 0x87, 0xeb, 0xc0, 0x99, 0x2a, 0xb1, 0x77, 0xfb, 0xa5, 0x1d, 0xb9, 0x2c, 0x2a};
+constexpr uint8_t KNOWN_PEER[KEY_BYTES] = {
+    0xde, 0x9e, 0xdb, 0x7d, 0x7b, 0x7d, 0xc1, 0xb4, 0xd3, 0x5b, 0x61, 0xc2, 0xec, 0xe4, 0x35, 0x37,
+    0x3f, 0x83, 0x43, 0xc8, 0x5b, 0x78, 0x67, 0x4d, 0xad, 0xfc, 0x7e, 0x14, 0x6f, 0x88, 0x2b, 0x4f};
+constexpr uint8_t KNOWN_SHARED[KEY_BYTES] = {
+    0x4a, 0x5d, 0x9d, 0x5b, 0xa4, 0xce, 0x2d, 0xe1, 0x72, 0x8e, 0x3b, 0xf4, 0x80, 0x35, 0x0f, 0x25,
+    0xe0, 0x7e, 0x21, 0xc9, 0x47, 0xd1, 0x9e, 0x33, 0x76, 0xf0, 0x9b, 0x3c, 0x1e, 0x16, 0x17, 0x42};
+// RFC 4231, 4.3: HMAC-SHA256 under "Jefe".
+constexpr char KNOWN_MAC_TEXT[] = "what do ya want for nothing?";
+constexpr uint8_t KNOWN_MAC[8] = {0x5b, 0xdc, 0xc1, 0x46, 0xbf, 0x60, 0x75, 0x4e};
+
+bool aesAnswers(const SealProvider* from) {
+  const uint8_t nonce[NONCE_BYTES] = {};
+  uint8_t bytes[2 * TAG_BYTES] = {};
+  SealKey key;
+  if (!keyOpenWith(from, key)) return false;
+  key.suite = SUITE_AES;
+  key.ready = from->keySet(key, true);
+  const bool sealed = aeadSealWith(from, key, nonce, nullptr, 0, bytes, 0, TAG_BYTES) > 0;
+  const bool right = sealed && std::memcmp(bytes + TAG_BYTES, KNOWN_AES_TAG, TAG_BYTES) == 0;
+  bytes[0] ^= 1;
+  const bool forged = aeadOpenWith(from, key, nonce, nullptr, 0, bytes, 0, sizeof(bytes)) >= 0;
+  bytes[0] ^= 1;
+  const bool opened = aeadOpenWith(from, key, nonce, nullptr, 0, bytes, 0, sizeof(bytes)) >= 0;
+  from->keyClose(key);
+  return right && !forged && opened && bytes[0] == 0;
+}
+
+bool keysAnswer(const SealProvider* from) {
+  const uint8_t zeros[KEY_BYTES] = {};
+  uint8_t out[KEY_BYTES] = {};
+  const bool agreed = from->agree(KNOWN_SECRET, KNOWN_PEER, out) &&
+                      std::memcmp(out, KNOWN_SHARED, KEY_BYTES) == 0 &&
+                      !from->agree(KNOWN_SECRET, zeros, out);
+  return agreed &&
+         from->hmac(reinterpret_cast<const uint8_t*>("Jefe"), 4,
+                    reinterpret_cast<const uint8_t*>(KNOWN_MAC_TEXT), sizeof(KNOWN_MAC_TEXT) - 1,
+                    out) &&
+         std::memcmp(out, KNOWN_MAC, sizeof(KNOWN_MAC)) == 0;
+}
 
 bool aeadAnswers(const SealProvider* from, SealKey& key) {
   const size_t length = sizeof(KNOWN_TEXT) - 1;
@@ -234,8 +304,8 @@ bool proven(const SealProvider* from) {
   for (size_t index = 0; index < KEY_BYTES; index++) {
     key.bytes[index] = static_cast<uint8_t>(0x80 + index);
   }
-  key.ready = from->keySet(key);
-  const bool answers = aeadAnswers(from, key) && blockAnswers(from);
+  key.ready = from->keySet(key, false);
+  const bool answers = aeadAnswers(from, key) && blockAnswers(from) && keysAnswer(from);
   from->keyClose(key);
   return answers;
 }
@@ -261,6 +331,12 @@ const SealProvider* provider() {
 }
 
 }  // namespace
+
+uint8_t sealSuites() {
+  // Proven once, as the provider is.
+  static const bool aes = provider() != nullptr && provider()->aes() && aesAnswers(provider());
+  return aes ? SUITES_ALWAYS | SUITES_AES : SUITES_ALWAYS;
+}
 
 const char* sealInit() { return sealProviderName(); }
 

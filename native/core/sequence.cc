@@ -8,7 +8,16 @@ namespace netrt {
 namespace {
 
 constexpr uint32_t HALF = 0x8000;
-constexpr int64_t RANGE = 0x10000;
+
+// The number nearest to `reference` that has these low bits, the lower of two; or -1.
+int64_t expand(uint32_t low, uint32_t bits, uint64_t reference) {
+  NETRT_ASSERT(reference <= SEQUENCE_MAX);
+  const int64_t range = int64_t{1} << bits;
+  const int64_t ahead = (low - static_cast<uint32_t>(reference)) & (range - 1);
+  const int64_t signedReference = static_cast<int64_t>(reference);
+  const int64_t nearest = signedReference + (ahead < range / 2 ? ahead : ahead - range);
+  return nearest < 0 || nearest > static_cast<int64_t>(SEQUENCE_MAX) ? -1 : nearest;
+}
 
 }  // namespace
 
@@ -18,11 +27,11 @@ bool sequenceNewer16(uint16_t a, uint16_t b) {
 }
 
 int64_t sequenceExpand16(uint16_t low16, uint64_t reference) {
-  NETRT_ASSERT(reference <= SEQUENCE_MAX);
-  const uint32_t ahead = static_cast<uint32_t>(low16 - reference) & 0xffff;
-  const int64_t signedReference = static_cast<int64_t>(reference);
-  const int64_t nearest = ahead < HALF ? signedReference + ahead : signedReference + ahead - RANGE;
-  return nearest < 0 || nearest > static_cast<int64_t>(SEQUENCE_MAX) ? -1 : nearest;
+  return expand(low16, 16, reference);
+}
+
+int64_t sequenceExpand24(uint32_t low24, uint64_t reference) {
+  return expand(low24, 24, reference);
 }
 
 }  // namespace netrt

@@ -2,6 +2,7 @@
 #include "core/slots.h"
 
 #include <cstdlib>
+#include <cstring>
 #include <new>
 
 #include "core/acks.h"
@@ -18,6 +19,19 @@ bool take(T*& target, size_t count) {
   target = static_cast<T*>(std::calloc(count, sizeof(T)));
   return target != nullptr;
 }
+
+// A restart doesn't use numbers again under a token's keys. They begin in the lower half of an
+// epoch, so that every number before the change to session keys tells the same one.
+int64_t firstNumberOf(const uint8_t* entropy) {
+  int64_t number = 0;
+  for (size_t index = 0; index < NUMBER_BITS / 8; index++) {
+    number |= int64_t{entropy[ENTROPY_NUMBER + index]} << (8 * index);
+  }
+  return number & ~(int64_t{1} << (EPOCH_BITS - 1));
+}
+
+// The start of the epoch behind a number.
+int64_t epochNext(int64_t number) { return ((number >> EPOCH_BITS) + 1) << EPOCH_BITS; }
 
 template <typename T>
 void giveBack(T*& target) {
@@ -48,6 +62,9 @@ bool slotsOpen(Host& host, const uint32_t* words, uint32_t* page, const uint8_t*
       take(host.dirty, peers) && take(host.replies, REPLIES_MAX) && sealKeyOpen(host.clientKey) &&
       sealKeyOpen(host.scratchKey);
   if (!opened) return false;
+  std::memcpy(host.shared.keysSeed, entropy + ENTROPY_KEYS, DIGEST_BYTES);
+  host.firstNumber = firstNumberOf(entropy);
+  host.client.nextNumber = host.firstNumber;
   for (uint32_t slot = 0; slot < config.peersMax; slot++) {
     host.free[slot] = config.peersMax - 1 - slot;
   }
@@ -62,7 +79,9 @@ void slotsClose(Host& host) {
     if (connection.channels == nullptr) break;
     sealKeyClose(connection.sendKey);
     sealKeyClose(connection.receiveKey);
+    sessionClear(connection.session);
   }
+  sealWipe(host.shared.keysSeed, DIGEST_BYTES);
   sealKeyClose(host.clientKey);
   sealKeyClose(host.scratchKey);
   sealWipe(host.client.token.clientToServerKey, KEY_BYTES);
@@ -189,7 +208,7 @@ void clientEnded(Host& host, const Connection& connection) {
       connection.closeReason == REASON_TIMED_OUT ? CLIENT_EVENT_TIMEOUT : CLIENT_EVENT_END;
   host.client.state = clientNext(host.client.state, event);
   // Started again with the same token, it must not use a number twice under the same key.
-  host.client.nextNumber = connection.sent.nextNumber;
+  host.client.nextNumber = epochNext(connection.sent.nextNumber);
   sealKeyClear(host.clientKey);
   hostReportState(host);
 }

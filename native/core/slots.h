@@ -72,6 +72,8 @@ struct Host {
   uint32_t* dirty = nullptr;
   uint32_t dirtyCount = 0;
   uint64_t nowUs = 0;
+  // The first packet number of every connection.
+  int64_t firstNumber = 0;
 };
 
 // Takes all memory; false when there is none (slotsClose gives back what it took).

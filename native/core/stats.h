@@ -57,6 +57,8 @@ constexpr int REJECT_PAYLOAD = 19;
 constexpr int REJECT_ACK_UNSENT = 20;
 constexpr int REJECT_STATE = 21;
 constexpr int REJECT_MEMORY = 22;
+// Sealed under keys that don't count for its number: too late, or too early.
+constexpr int REJECT_KEY = 23;
 constexpr uint32_t REJECT_REASONS = 24;
 
 // ---- Channel counters (pairs, behind the reject counters) ----
@@ -119,7 +121,12 @@ constexpr uint32_t PEER_QUEUE_DELAY_US = 26;
 constexpr uint32_t PEER_PAYLOAD_BYTES = 27;
 // Packets a second that may go out; 0 for any number.
 constexpr uint32_t PEER_PACKET_RATE = 28;
+// What packets to the peer are sealed under: CIPHER_TOKEN, or CIPHER_SESSION and the suite.
+constexpr uint32_t PEER_CIPHER = 29;
 constexpr uint32_t PEER_WORDS = 32;
+
+constexpr uint32_t CIPHER_TOKEN = 0;
+constexpr uint32_t CIPHER_SESSION = 1;
 
 static_assert(REJECT_SIZE == REJECT_TOO_SHORT, "the header's reasons are counted as they are");
 static_assert(REJECT_TYPE == 2 && REJECT_SEQUENCE_BYTES == 3, "no two reasons have one number");

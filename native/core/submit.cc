@@ -6,6 +6,7 @@
 #include "core/fragment.h"
 #include "core/queue.h"
 #include "core/stats.h"
+#include "core/window.h"
 
 namespace netrt {
 

@@ -50,8 +50,12 @@ size_t connectionTransmit(Connection& connection, Shared& shared, uint64_t nowUs
 
 namespace {
 
-size_t headerWrite(uint8_t type, int64_t number, uint8_t* out, size_t offset) {
-  return packetHeaderWrite(type, static_cast<uint64_t>(number), out, offset);
+// A payload and a disconnect are session packets once the keys are there.
+size_t headerWrite(Connection& connection, uint8_t type, int64_t number, uint8_t* out,
+                   size_t offset) {
+  const uint64_t sequence = static_cast<uint64_t>(number);
+  return sessionSends(connection, sequence) ? sessionHeaderWrite(sequence, out, offset)
+                                            : packetHeaderWrite(type, sequence, out, offset);
 }
 
 // Seals a packet whose body of so many bytes stands behind its header; the packet's bytes.
@@ -81,7 +85,7 @@ size_t keepAliveTransmit(Connection& connection, Shared& shared, uint64_t nowUs,
   connection.keepAliveUs = std::max(connection.keepAliveUs, KEEP_ALIVE_US);
   const int64_t number = shared.config->raw ? sentUnrecorded(connection.sent)
                                             : sentAdd(connection.sent, nowUs, 0, false)->number;
-  const size_t headerBytes = headerWrite(PACKET_KEEP_ALIVE, number, out, offset);
+  const size_t headerBytes = headerWrite(connection, PACKET_KEEP_ALIVE, number, out, offset);
   Writer& writer = shared.writer;
   writerSet(writer, out, offset + headerBytes, offset + PACKET_BYTES_MAX);
   writeU32(writer, connection.slot);
@@ -97,11 +101,11 @@ size_t farewellTransmit(Connection& connection, Shared& shared, uint64_t nowUs, 
   connection.farewellDueUs = nowUs + FAREWELL_INTERVAL_US;
   const int64_t number = sentUnrecorded(connection.sent);
   if (connection.farewellsWithReason == 0) {
-    const size_t headerBytes = headerWrite(PACKET_DISCONNECT, number, out, offset);
+    const size_t headerBytes = headerWrite(connection, PACKET_DISCONNECT, number, out, offset);
     return seal(connection, shared, number, nowUs, out, offset, headerBytes, 0);
   }
   connection.farewellsWithReason -= 1;
-  const size_t headerBytes = headerWrite(PACKET_PAYLOAD, number, out, offset);
+  const size_t headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
   Writer& writer = shared.writer;
   const size_t start = offset + headerBytes;
   writerSet(writer, out, start, offset + PACKET_BYTES_MAX);
@@ -119,7 +123,7 @@ size_t rawTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8
   const Message* message = channel.fresh;
   if (message == nullptr) return keepAliveTransmit(connection, shared, nowUs, out, offset);
   const int64_t number = sentUnrecorded(connection.sent);
-  const size_t headerBytes = headerWrite(PACKET_PAYLOAD, number, out, offset);
+  const size_t headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
   const uint32_t bodyBytes = message->bytes;
   bodyCopy(shared.outlet->pool, message->body, 0, bodyBytes, out, offset + headerBytes);
   channelPass(channel, *shared.outlet, connection.handle);
@@ -131,7 +135,7 @@ size_t rawTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8
 size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8_t* out,
                        size_t offset) {
   const int64_t number = connection.sent.nextNumber;
-  const size_t headerBytes = headerWrite(PACKET_PAYLOAD, number, out, offset);
+  const size_t headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
   const size_t start = offset + headerBytes;
   const size_t end = start + connection.payloadBytes;
   writerSet(shared.writer, out, start, end);
@@ -183,7 +187,8 @@ void helloAdd(Connection& connection, Shared& shared, SentPacket& packet) {
   if (connection.helloAcked) return;
   const HostConfig& config = *shared.config;
   helloWrite(shared.writer, NETRT_VERSION, config.nameHash, config.channelCount,
-             config.payloadBytesMax, config.packetRateMax, config.byteRateMax);
+             config.payloadBytesMax, config.packetRateMax, config.byteRateMax, config.suites,
+             connection.session.publicKey);
   for (uint32_t channel = 0; channel < config.channelCount; channel++) {
     writeU32(shared.writer, config.policies[channel].hash);
   }

@@ -5,6 +5,7 @@
 
 #include "core/config.h"
 #include "core/ring.h"
+#include "core/seal.h"
 
 namespace netrt {
 
@@ -161,6 +162,7 @@ Fault engineOpen(Engine& engine, const EngineOptions& options) {
   uint32_t config[CONFIG_WORDS];
   std::memcpy(config, options.config, sizeof(config));
   configPatch(config, engine.socket.address.port);
+  config[CONFIG_SUITES] &= sealSuites();
   if (!hostOpen(engine.host, config, options.page, options.privateKey, options.entropy,
                 options.submission, options.submissionBytes, options.completion,
                 options.completionBytes)) {

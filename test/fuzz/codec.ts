@@ -2,7 +2,7 @@
  * codec: the stateless targets (bytes, packet, frame, token) over one engine, as test/fuzz/{bytes,packet,frame,token}.cc
  * are over the C++ core. What is accepted is encoded again; the digest tells what came out.
  */
-import { CHANNELS_MAX } from "../../lib/engine/limits.js";
+import { CHANNELS_MAX, KEY_BYTES } from "../../lib/engine/limits.js";
 import { ACK_WORDS, FRAME_WORDS } from "../engine-probe.js";
 import {
   CHALLENGE_BLOB,
@@ -173,6 +173,7 @@ const KIND = {
   FRAGMENT: 6,
   BLOCK: 7,
   WINDOW: 8,
+  AGE: 9,
   MESSAGE: 128,
 } as const;
 
@@ -224,7 +225,9 @@ function frameWrite(
       const hashes = Uint32Array.from({ length: channelCount }, (_, index) =>
         view.getUint32(4 * index, true),
       );
-      return engine.helloWrite(out, at, code, nameHash, hashes, frame.slice(11, 14));
+      const [suites, keyOffset] = frame.subarray(14);
+      const key = payload.slice(keyOffset, keyOffset + KEY_BYTES);
+      return engine.helloWrite(out, at, code, nameHash, hashes, frame.slice(11, 14), suites, key);
     }
     case KIND.SKIP:
       return engine.skipWrite(out, at, channel, id);
@@ -236,6 +239,8 @@ function frameWrite(
       return engine.blockWrite(out, at, channel, id, part, total, body, number);
     case KIND.WINDOW:
       return engine.windowWrite(out, at, channel, id);
+    case KIND.AGE:
+      return engine.ageWrite(out, at, total);
     case KIND.PING:
       return engine.pingWrite(out, at);
     case KIND.NACK:

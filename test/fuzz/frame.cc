@@ -27,7 +27,7 @@ void frameWrite(Writer& writer, uint8_t kind, const Frame& frame, const uint8_t*
   switch (kind) {
     case FRAME_HELLO:
       helloWrite(writer, frame.code, frame.nameHash, frame.channelCount, frame.payloadBytesMax,
-                 frame.packetRateMax, frame.byteRateMax);
+                 frame.packetRateMax, frame.byteRateMax, frame.suites, payload + frame.keyOffset);
       copy(writer, payload, frame.offset, size_t{4} * frame.channelCount);
       break;
     case FRAME_SKIP:
@@ -48,6 +48,9 @@ void frameWrite(Writer& writer, uint8_t kind, const Frame& frame, const uint8_t*
       break;
     case FRAME_WINDOW:
       windowWrite(writer, frame.channel, frame.id);
+      break;
+    case FRAME_AGE:
+      ageWrite(writer, frame.ageMs);
       break;
     case FRAME_PING:
       pingWrite(writer);
@@ -92,8 +95,8 @@ void frameTarget(const uint8_t* data, size_t size) {
   for (uint8_t kind = frameNext(reader, frame); kind != FRAME_END;
        kind = frameNext(reader, frame)) {
     FUZZ_CHECK(kind != FRAME_INVALID);
-    const bool pointing =
-        kind != FRAME_HELLO && kind != FRAME_SKIP && kind != FRAME_PING && kind != FRAME_WINDOW;
+    const bool pointing = kind == FRAME_CLOSE || kind == FRAME_NACK || kind == FRAME_FRAGMENT ||
+                          kind == FRAME_BLOCK || kind == FRAME_MESSAGE;
     FUZZ_CHECK(!pointing || frame.offset + frame.bytes <= bytes);
     emit8(kind);
     frameWrite(writer, kind, frame, payload, reader.offset == reader.end);

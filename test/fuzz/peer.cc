@@ -208,7 +208,10 @@ size_t peerHello(const Machine& machine, uint8_t* out, uint32_t payloadBytes) {
   const HostConfig& config = machine.host.config;
   Writer writer;
   writerSet(writer, out, 0, PAYLOAD_BYTES_MAX);
-  helloWrite(writer, NETRT_VERSION, config.nameHash, config.channelCount, payloadBytes, 0, 0);
+  // The base point: a public key of high order, whose private key nobody has.
+  const uint8_t publicKey[KEY_BYTES] = {9};
+  helloWrite(writer, NETRT_VERSION, config.nameHash, config.channelCount, payloadBytes, 0, 0,
+             SUITES_ALWAYS, publicKey);
   for (uint32_t channel = 0; channel < config.channelCount; channel++) {
     writeU32(writer, config.policies[channel].hash);
   }

@@ -10,11 +10,13 @@ import {
   ACK_BITS_MAX,
   ACK_HEADER_BYTES_MAX,
   CHALLENGE_BODY_BYTES,
+  KEY_BYTES,
   NETRT_VERSION,
   PACKET_ASSOCIATED_BYTES,
   PACKET_BYTES_MAX,
   PAYLOAD_BYTES_MAX,
   REQUEST_BYTES,
+  SUITES_ALWAYS,
   TOKEN_ASSOCIATED_BYTES,
   TOKEN_PRIVATE_BYTES,
   TOKEN_PRIVATE_PLAIN_BYTES,
@@ -247,7 +249,12 @@ export function peerHello(machine: Machine, payloadBytes = PAYLOAD_BYTES_MAX): U
   const writer = new Writer();
   writerSet(writer, new Uint8Array(PAYLOAD_BYTES_MAX), 0, PAYLOAD_BYTES_MAX);
   const channels = config[CONFIG_CHANNELS];
-  helloWrite(writer, NETRT_VERSION, config[CONFIG_NAME_HASH], channels, payloadBytes, 0, 0);
+  // The base point: a public key of high order, whose private key nobody has.
+  const publicKey = new Uint8Array(KEY_BYTES);
+  publicKey[0] = 9;
+  const nameHash = config[CONFIG_NAME_HASH];
+  const suites = SUITES_ALWAYS;
+  helloWrite(writer, NETRT_VERSION, nameHash, channels, payloadBytes, 0, 0, suites, publicKey);
   for (let channel = 0; channel < channels; channel++) {
     writeU32(writer, config[CONFIG_POLICIES + channel * POLICY_WORDS + HASH_WORD]);
   }

@@ -23,7 +23,12 @@ import {
   skipWrite,
   windowWrite,
 } from "../../lib/engine/frame.js";
-import { NETRT_VERSION, PAYLOAD_BYTES_MAX, TOKEN_SERVERS_MAX } from "../../lib/engine/limits.js";
+import {
+  KEY_BYTES,
+  NETRT_VERSION,
+  PAYLOAD_BYTES_MAX,
+  TOKEN_SERVERS_MAX,
+} from "../../lib/engine/limits.js";
 import { packetHeaderWrite } from "../../lib/engine/packet.js";
 import {
   ChallengeToken,
@@ -106,7 +111,9 @@ function close(reason: number, bytes: number): Part {
 
 function hello(channels: number): Part {
   return (writer) => {
-    helloWrite(writer, NETRT_VERSION, 0x66757a7a, channels, PAYLOAD_BYTES_MAX, 0, 0);
+    const publicKey = bodyOf(KEY_BYTES);
+    const longest = PAYLOAD_BYTES_MAX;
+    helloWrite(writer, NETRT_VERSION, 0x66757a7a, channels, longest, 0, 0, 3, publicKey);
     for (let channel = 0; channel < channels; channel++) writeU32(writer, 0x1000 + channel);
   };
 }

@@ -96,6 +96,8 @@ function frameBytes(frame: FrameValue, isLast: boolean): number {
       return 3 + frame.text.length;
     case "ping":
       return 1;
+    case "age":
+      return 1 + varintBytes(frame.ms);
     case "nack":
       return 5 + frame.bits.length;
     case "fragment":

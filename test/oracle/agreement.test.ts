@@ -112,11 +112,13 @@ const FRAME: { [Kind in FrameDescription["kind"]]: fc.Arbitrary<FrameDescription
     limits: fc.tuple(
       fc.oneof(
         fc.constant(LIMITS.payload),
-        fc.integer({ min: 80 + 4 * LIMITS.channels, max: 1200 }),
+        fc.integer({ min: 112 + 4 * LIMITS.channels, max: 1200 }),
       ),
       u16,
       u32,
     ),
+    suites: u8.map((bits) => bits | 1),
+    key: fc.uint8Array({ minLength: 32, maxLength: 32 }),
   }),
   // Pieces as a full payload has them: behind a hello with another limit they are none.
   fragment: piece(1101, LIMITS.message, 0).map((each) => ({ kind: "fragment", ...each })),
@@ -131,6 +133,10 @@ const FRAME: { [Kind in FrameDescription["kind"]]: fc.Arbitrary<FrameDescription
     text: fc.uint8Array({ maxLength: LIMITS["close text"] }),
   }),
   ping: fc.record({ kind: fc.constant("ping" as const) }),
+  age: fc.record({
+    kind: fc.constant("age" as const),
+    ms: fc.integer({ min: 1, max: 2 ** 28 - 1 }),
+  }),
   nack: fc.record({ kind: fc.constant("nack" as const), channel, id: u16, bits }),
   message: fc.record({
     kind: fc.constant("message" as const),
@@ -145,13 +151,17 @@ const FRAME: { [Kind in FrameDescription["kind"]]: fc.Arbitrary<FrameDescription
   }),
 };
 
+/** An age stands in front of a message or a fragment. */
+const aged = ({ kind }: FrameDescription, index: number, all: readonly FrameDescription[]) =>
+  kind !== "age" || ["message", "fragment"].includes(all[index + 1]?.kind);
+
 /** Leaves out what may not stand behind what is there, and what a hello's limit cuts otherwise. */
 function lawful(frames: readonly FrameDescription[]): FrameDescription[] {
   const last = new Map<string, number>();
   let limit: number = LIMITS.payload;
-  return frames.filter((frame) => {
+  const kept = frames.filter((frame) => {
     const { kind } = frame;
-    if (kind === "message") return true;
+    if (kind === "message" || kind === "age") return true;
     if (kind === "fragment" || kind === "block") return limit === LIMITS.payload;
     const place = "channel" in frame ? frame.channel : 0;
     if (place <= (last.get(kind) ?? -1)) return false;
@@ -159,6 +169,7 @@ function lawful(frames: readonly FrameDescription[]): FrameDescription[] {
     if (kind === "hello") limit = frame.limits[0];
     return true;
   });
+  return kept.filter(aged);
 }
 
 const payload: fc.Arbitrary<PayloadDescription> = fc

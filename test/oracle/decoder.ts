@@ -52,8 +52,11 @@ export type FrameDescription =
       nameHash: number;
       hashes: readonly number[];
       limits: readonly [payloadBytes: number, packetRate: number, byteRate: number];
+      suites: number;
+      key: Uint8Array;
     }
   | FragmentDescription
+  | { readonly kind: "age"; ms: number }
   | (Omit<FragmentDescription, "kind"> & { readonly kind: "block"; number: number })
   | { readonly kind: "window"; channel: number; id: number }
   | { readonly kind: "skip"; channel: number; id: number }
@@ -215,19 +218,24 @@ export const FRAMES: readonly Row[] = [
       if (count < 1 || count > LIMITS.channels) refuse(`a hello of ${count} channels`);
       const nameHash = reader.integer(4);
       const limits = [reader.integer(2), reader.integer(2), reader.integer(4)] as const;
-      if (limits[0] < Math.max(PAYLOAD_BYTES_MIN, 80 + 4 * count) || limits[0] > LIMITS.payload)
+      if (limits[0] < Math.max(PAYLOAD_BYTES_MIN, 112 + 4 * count) || limits[0] > LIMITS.payload)
         refuse(`payloads of ${limits[0]} bytes`);
       reader.payload = Math.min(reader.payload, limits[0]);
+      const suites = reader.integer(1);
+      if (suites % 2 === 0) refuse("R-61: suites without the first");
+      const key = reader.take(32);
       const hashes = Array.from({ length: count }, () => reader.integer(4));
-      return { kind: "hello", version, nameHash, hashes, limits };
+      return { kind: "hello", version, nameHash, hashes, limits, suites, key };
     },
-    write(writer, { version, nameHash, hashes, limits }) {
+    write(writer, { version, nameHash, hashes, limits, suites, key }) {
       writer.integer(version, 1);
       writer.integer(hashes.length, 1);
       writer.integer(nameHash, 4);
       writer.integer(limits[0], 2);
       writer.integer(limits[1], 2);
       writer.integer(limits[2], 4);
+      writer.integer(suites, 1);
+      writer.raw(key);
       for (const hash of hashes) writer.integer(hash, 4);
     },
   }),
@@ -335,6 +343,20 @@ export const FRAMES: readonly Row[] = [
     },
   }),
   row({
+    kind: "age",
+    row: ["0x09", "age"],
+    first: 0x09,
+    more: 0,
+    read(reader) {
+      const ms = reader.varint();
+      if (ms === 0) refuse("R-50: an age of nothing");
+      return { kind: "age", ms };
+    },
+    write(writer, { ms }) {
+      writer.varint(ms);
+    },
+  }),
+  row({
     kind: "message",
     row: ["0x80 + channel", "message, last"],
     first: 0x80,
@@ -399,6 +421,14 @@ function checkPlaces(frames: readonly FrameDescription[]): void {
   }
 }
 
+/** R-50: an age is that of the message or fragment behind it. */
+function checkAges(frames: readonly FrameDescription[]): void {
+  for (const [index, { kind }] of frames.entries()) {
+    const next = frames[index + 1]?.kind;
+    if (kind === "age" && next !== "message" && next !== "fragment") refuse("R-50: a lone age");
+  }
+}
+
 /** What a payload says, for a protocol of so many channels; or why it is refused as a whole (R-20). */
 export function decodePayload(
   bytes: Uint8Array,
@@ -412,7 +442,8 @@ export function decodePayload(
     while (!reader.done) frames.push(readFrame(reader));
     const carrying: readonly Kind[] = ["message", "fragment", "block"];
     const messages = frames.filter(({ kind }) => carrying.includes(kind)).length;
-    checkPlaces(frames.filter(({ kind }) => !carrying.includes(kind)));
+    checkPlaces(frames.filter(({ kind }) => !carrying.includes(kind) && kind !== "age"));
+    checkAges(frames);
     if (messages > LIMITS["messages in a packet"]) refuse(`R-20: ${messages} messages`);
     return { ack, frames };
   } catch (error) {

@@ -5,31 +5,15 @@
  */
 
 import { CONFIG_PAYLOAD_BYTES_MAX } from "../../lib/engine/config.js";
-import { type OpenedPacket, openPacket, PACKET_TYPES } from "../peers/netcode-packet.js";
+import { PACKET_TYPES } from "../peers/netcode-packet.js";
 import type { Session } from "../sim/ledger.js";
+import { SERVER } from "../sim/node.js";
 import { SimError } from "../sim/pair.js";
 import { World } from "../sim/world.js";
 
-interface Datagram {
-  readonly bytes: Uint8Array;
-  /** Whose it may be. */
-  readonly sessions: readonly Session[];
-}
-
-/** The payload in a datagram, and whose session it was of. */
-function openAny(
-  { bytes, sessions }: Datagram,
-  protocolId: bigint,
-): { opened: OpenedPacket; session: Session } | undefined {
-  for (const session of sessions) {
-    const { keys, tampered } = session;
-    if (keys === null || tampered) continue;
-    for (const key of [keys.clientToServerKey, keys.serverToClientKey]) {
-      const opened = openPacket(bytes, key, protocolId);
-      if (opened !== undefined) return { opened, session };
-    }
-  }
-  return undefined;
+interface Sent {
+  readonly body: Buffer;
+  readonly session: Session;
 }
 
 export interface Recorded {
@@ -58,27 +42,29 @@ export function recordWorld(seed: number, steps: number, most: number): Recorded
   const { ledger, network, profile } = world;
   try {
     if (profile.raw) return [];
-    const datagrams: Datagram[] = [];
+    const sent: Sent[] = [];
     const send = network.send.bind(network);
     network.send = (node, from, to, bytes, nowUs) => {
-      if ((bytes[0] & 15) === PACKET_TYPES.payload) {
-        // A client's latest session, or an older one that is saying goodbye.
-        const sessions = ledger.sessions.slice(-3 * world.nodes.length);
-        datagrams.push({ bytes: bytes.slice(), sessions });
+      // A client's latest session, or an older one that is saying goodbye.
+      const client = node === SERVER ? to : node;
+      const own = ledger.sessions.filter((session) => session.node === client).slice(-3);
+      for (const session of own.reverse()) {
+        const opened = session.tap?.see(bytes, node !== SERVER);
+        if (opened === undefined) continue;
+        const { type, body } = opened;
+        if (type === PACKET_TYPES.payload) sent.push({ body, session });
+        break;
       }
       send(node, from, to, bytes, nowUs);
     };
-    for (let step = 0; step < steps && datagrams.length < most; step++) {
+    for (let step = 0; step < steps && sent.length < most; step++) {
       if (!lives(world)) break;
     }
-    const protocolId = BigInt(profile.protocolIdLo) + (BigInt(profile.protocolIdHi) << 32n);
     const payloads = new Map<string, Recorded>();
     const limitOf = (node: number) => world.nodes[node].config[CONFIG_PAYLOAD_BYTES_MAX];
-    for (const datagram of datagrams) {
-      const found = openAny(datagram, protocolId);
-      if (found === undefined) continue;
-      const { body } = found.opened;
-      const longest = Math.min(limitOf(0), limitOf(found.session.node));
+    for (const { body, session } of sent) {
+      if (session.tampered) continue;
+      const longest = Math.min(limitOf(SERVER), limitOf(session.node));
       payloads.set(body.toString("latin1"), { bytes: Uint8Array.from(body), longest });
     }
     return [...payloads.values()];

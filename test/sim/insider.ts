@@ -10,50 +10,35 @@ import {
   pingWrite,
   skipWrite,
 } from "../../lib/engine/frame.js";
-import {
-  PACKET_ASSOCIATED_BYTES,
-  PACKET_BYTES_MAX,
-  PAYLOAD_BYTES_MAX,
-} from "../../lib/engine/limits.js";
+import { PAYLOAD_BYTES_MAX } from "../../lib/engine/limits.js";
 import {
   PACKET_DENIED,
   PACKET_DISCONNECT,
   PACKET_KEEP_ALIVE,
   PACKET_PAYLOAD,
-  packetAssociatedData,
-  packetHeaderWrite,
 } from "../../lib/engine/packet.js";
-import { SealKey, sealKeySet, sealPacket } from "../../lib/engine/seal.js";
 import type { Random } from "../../lib/sim/random.js";
+import type { Tap } from "../tap.js";
 import { fillRandom } from "./tokens.js";
 
-/** Packets of the reference and of netrt peers have numbers below; an insider has any. */
-const NUMBERS = 400;
-
-/** A sealed packet under a session's key with whatever in it. */
-export function insiderPacket(
-  random: Random,
-  protocolIdLo: number,
-  protocolIdHi: number,
-  key: Uint8Array,
-): Uint8Array {
+/** A sealed packet under a session's keys, the token's or its own, with whatever in it. */
+export function insiderPacket(random: Random, tap: Tap, fromClient: boolean): Uint8Array {
   const type = random.chance(75)
     ? PACKET_PAYLOAD
     : PACKET_DENIED + random.below(PACKET_DISCONNECT - PACKET_DENIED + 1);
-  const high = random.chance(10) ? random.next32() : 0;
-  const low = high === 0 && random.chance(80) ? random.below(NUMBERS) : random.next32();
-  const bytes = new Uint8Array(PACKET_BYTES_MAX + 16);
-  const headerBytes = packetHeaderWrite(type, low, high, bytes, 0);
+  const near = Math.max(tap.highest(fromClient) + random.below(40) - 20, 0);
+  const sequence = random.chance(80)
+    ? BigInt(near)
+    : (BigInt(random.chance(50) ? random.next32() : 0) << 32n) | BigInt(random.next32());
+  const bytes = new Uint8Array(PAYLOAD_BYTES_MAX + 200);
   const bodyBytes =
     type === PACKET_PAYLOAD || random.chance(20)
-      ? bodyWrite(random, bytes, headerBytes)
+      ? bodyWrite(random, bytes, tap.highest(!fromClient))
       : sizeOf(random, type);
-  const associated = new Uint8Array(PACKET_ASSOCIATED_BYTES);
-  packetAssociatedData(protocolIdLo, protocolIdHi, bytes[0], associated);
-  const seal = new SealKey();
-  sealKeySet(seal, key, 0);
-  const sealed = sealPacket(seal, low, high, associated, bytes, headerBytes, bodyBytes);
-  return bytes.slice(0, headerBytes + sealed);
+  const body = bytes.subarray(0, bodyBytes);
+  return random.chance(80)
+    ? tap.seal(fromClient, type, sequence, body)
+    : tap.sealToken(fromClient, type, sequence, body);
 }
 
 function sizeOf(random: Random, type: number): number {
@@ -62,18 +47,19 @@ function sizeOf(random: Random, type: number): number {
   return type === PACKET_DENIED || type === PACKET_DISCONNECT ? 0 : 308;
 }
 
-function bodyWrite(random: Random, bytes: Uint8Array, start: number): number {
+function bodyWrite(random: Random, bytes: Uint8Array, acked: number): number {
   const writer = new Writer();
-  writerSet(writer, bytes, start, start + PAYLOAD_BYTES_MAX);
+  writerSet(writer, bytes, 0, PAYLOAD_BYTES_MAX);
   const header = new AckHeader();
   header.present = random.chance(60);
-  header.latest = random.chance(70) ? random.below(NUMBERS) : random.below(65_536);
+  const latest = random.chance(70) ? acked - random.below(20) : random.below(65_536);
+  header.latest = latest & 0xffff;
   header.delay = random.below(65_536);
   ackHeaderWrite(writer, header);
   for (let frames = random.below(5); frames > 0; frames--) frameAdd(random, writer);
-  const end = writer.failed ? start + random.below(PAYLOAD_BYTES_MAX) : writer.offset;
-  const bodyBytes = Math.max(end - start, 1);
-  if (random.chance(30)) bytes[start + random.below(bodyBytes)] ^= 1 << random.below(8);
+  const end = writer.failed ? random.below(PAYLOAD_BYTES_MAX) : writer.offset;
+  const bodyBytes = Math.max(end, 1);
+  if (random.chance(30)) bytes[random.below(bodyBytes)] ^= 1 << random.below(8);
   return random.chance(10) ? 1 + random.below(bodyBytes) : bodyBytes;
 }
 
@@ -91,12 +77,15 @@ function frameAdd(random: Random, writer: Writer): void {
     case 2:
       helloWrite(
         writer,
-        2 + random.below(2),
+        3 + random.below(2),
         0x6e747274,
         1 + random.below(3),
         random.chance(70) ? 1200 : random.below(1400),
         random.chance(70) ? 0 : random.below(65_536),
         random.chance(70) ? 0 : random.below(2 ** 31),
+        random.chance(90) ? 1 + 2 * random.below(2) : random.below(256),
+        // Now and then a key of low order.
+        random.chance(90) ? fillRandom(random, new Uint8Array(32)) : new Uint8Array(32),
       );
       for (let count = 1 + random.below(3); count > 0; count--) writeU32(writer, 0x1000 + count);
       break;

@@ -9,6 +9,7 @@
 //               itself, all that it reported delivered had arrived
 import type { Assemblies } from "../../lib/assembly.js";
 import { FATE_DELIVERED, FATE_DROPPED, FATE_EXPIRED } from "../../lib/engine/channel.js";
+import type { Tap } from "../tap.js";
 import { SimError } from "./pair.js";
 import type { ChannelPromise } from "./profile.js";
 import type { Minted } from "./tokens.js";
@@ -77,6 +78,8 @@ export class Session {
   readonly client: End;
   readonly server: End;
   keys: Minted | null = null;
+  /** Sees what goes under its keys. */
+  tap: Tap | null = null;
   /** The address at which the server has its client. */
   seenAs: Uint32Array | null = null;
   /** Somebody else has sent under its keys: what arrives and what is acked is anybody's. */

@@ -238,7 +238,7 @@ export class Network {
       return;
     }
     const bytes = fillRandom(random, new Uint8Array(random.below(PACKET_BYTES_MAX + 40)));
-    if (bytes.length > 0 && random.chance(50)) bytes[0] &= 0x17;
+    if (bytes.length > 0 && random.chance(50)) bytes[0] &= 0x37;
     this.#due.push(nowUs, { from, to, bytes, forged: true, arrivedUs: nowUs });
   }
 

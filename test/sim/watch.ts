@@ -8,6 +8,8 @@
 //   states      a client's states follow each other as the table says
 //   rings       never hold more than their capacity
 // Never changes anything in a world.
+import { SESSION_PREFIX } from "../../lib/engine/packet.js";
+import { sequenceExpand24 } from "../../lib/engine/sequence.js";
 import { CLIENT_TABLE } from "../../lib/engine/state.js";
 import {
   HOST_BYTES_IN,
@@ -134,6 +136,8 @@ export class Watch {
       return false;
     }
     let number = high * 2 ** 32 + low;
+    // A session packet tells the low part only, and never begins a connection.
+    if (bytes[0] === SESSION_PREFIX) number = sequenceExpand24(low, Math.max(lane.last, 0));
     if (this.#bird.sings("nonce")) number = lane.last;
     // A number that is not above the last begins another connection, under keys that nothing was sealed with.
     if (number <= lane.last || lane.last < 0) {

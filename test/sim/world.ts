@@ -25,6 +25,7 @@ import {
 } from "../../lib/engine/stats.js";
 import { Random } from "../../lib/sim/random.js";
 import { ADDRESS_WORDS } from "../hosts.js";
+import { KeyPairs, Tap } from "../tap.js";
 import { type Canary, CanaryBird } from "./canary.js";
 import { type Fault, FaultSet } from "./faults.js";
 import { insiderPacket } from "./insider.js";
@@ -83,6 +84,8 @@ export class World {
   /** By node: its engines. */
   readonly engines: readonly (readonly EngineName[])[];
   readonly #privateKey: Uint8Array;
+  /** The key pairs of all hosts. */
+  readonly pairs = new KeyPairs();
   /** Nodes by the addresses that they were seen behind. */
   readonly #behind = new Map<number, number>();
   readonly startUs: number;
@@ -125,10 +128,12 @@ export class World {
 
   #open(config: Uint32Array, index: number): Pair {
     const { submissionCapacity, completionCapacity } = this.profile;
+    const entropy = fillRandom(this.random, new Uint8Array(ENTROPY_BYTES));
+    this.pairs.host(entropy);
     return new Pair(this.engines[index], {
       config,
       privateKey: this.#privateKey,
-      entropy: fillRandom(this.random, new Uint8Array(ENTROPY_BYTES)),
+      entropy,
       submissionCapacity,
       completionCapacity,
     });
@@ -146,6 +151,11 @@ export class World {
     node.live.length = 0;
     node.pair = this.#open(node.config, node.index);
     node.watch.reopened();
+  }
+
+  get protocolId(): bigint {
+    const { protocolIdLo, protocolIdHi } = this.profile;
+    return BigInt(protocolIdLo) + (BigInt(protocolIdHi) << 32n);
   }
 
   get unixSeconds(): number {
@@ -186,6 +196,7 @@ export class World {
     });
     if (random.chance(1)) token.bytes.fill(0, 0, 4);
     session.keys = token;
+    session.tap = new Tap({ protocolId: this.protocolId, ...token }, this.pairs);
     node.session = session;
     node.state = 1;
     node.watch.started();
@@ -249,14 +260,13 @@ export class World {
 
   /** Somebody with a session's keys sends what no peer may; little can be promised to it after that. */
   #betray(): void {
-    const { random, profile, ledger, network, nodes, nowUs } = this;
+    const { random, ledger, network, nodes, nowUs } = this;
     const session = ledger.sessions[ledger.sessions.length - 1 - random.below(this.nodes.length)];
-    if (session === undefined || session.keys === null) return;
+    if (session === undefined || session.tap === null) return;
     session.tampered = true;
     const client = nodes[session.node].address;
     const toServer = random.chance(70);
-    const key = toServer ? session.keys.clientToServerKey : session.keys.serverToClientKey;
-    const bytes = insiderPacket(random, profile.protocolIdLo, profile.protocolIdHi, key);
+    const bytes = insiderPacket(random, session.tap, toServer);
     const to = toServer ? SERVER : session.node;
     network.inject(toServer ? client : nodes[SERVER].address, to, bytes, nowUs);
   }
@@ -366,6 +376,8 @@ export class World {
         const challenge = node.isServer && length === CHALLENGE_BYTES;
         if (!challenge && (!node.isServer || peers.has(target))) datagrams += 1;
         this.trace?.datagram(this.nowUs - this.startUs, node.index, target, bytes);
+        const session = node.isServer ? this.nodes[target]?.session : node.session;
+        session?.tap?.follow(bytes, !node.isServer);
         const slotted = node.watch.sent(target, bytes, (low, high) =>
           this.#sessionOf(node, bytes, low, high),
         );

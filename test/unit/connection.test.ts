@@ -39,6 +39,8 @@ const STATE = 1;
 const protocol = defineProtocol("connection/1", { chat: reliable(), state: realTime() });
 /** Above every number that a host gets to here. */
 const FORGED = 5000;
+/** The base point of X25519: as good as any other. */
+const PUBLIC_KEY = Uint8Array.from({ length: 32 }, (_, index) => (index === 0 ? 9 : 0));
 
 function open(engine: "js" | "native", options: DuoOptions = {}): Duo {
   const duo = new Duo({ server: engine, client: engine }, protocol, options);
@@ -516,7 +518,8 @@ describe.each(engines)("the %s engine refuses", (engine) => {
     const { nameHash } = protocol;
     const hashes = [0, 1].map((channel) => protocol.channelHash(channel));
     const limits = [1200, 0, 0] as const;
-    const hello = { kind: "hello" as const, version: NETRT_VERSION, nameHash, hashes, limits };
+    const rest = { limits, suites: 1, key: PUBLIC_KEY };
+    const hello = { kind: "hello" as const, version: NETRT_VERSION, nameHash, hashes, ...rest };
     for (const [frame, text] of [
       [hello, null],
       [{ ...hello, version: NETRT_VERSION + 1 }, "version"],
@@ -545,7 +548,8 @@ describe.each(engines)("the %s engine refuses", (engine) => {
     const hashes = [0, 1].map((channel) => protocol.channelHash(channel));
     const { nameHash } = protocol;
     const limits = [1200, 0, 0] as const;
-    const hello = { kind: "hello" as const, version: NETRT_VERSION, nameHash, hashes, limits };
+    const rest = { limits, suites: 1, key: PUBLIC_KEY };
+    const hello = { kind: "hello" as const, version: NETRT_VERSION, nameHash, hashes, ...rest };
     for (const [frames, refused] of [
       [[message(CHAT, 0, 1)], true],
       [[message(CHAT, 0, 1), hello], true],

@@ -13,6 +13,7 @@ import {
   MESSAGES_PER_PACKET_MAX,
   NACK_BITS_BYTES_MAX,
   PAYLOAD_BYTES_MAX,
+  VARINT_MAX,
 } from "../../lib/engine/limits.js";
 import { documentTable } from "../document.js";
 import { bitsOf } from "../ends.js";
@@ -48,16 +49,18 @@ const MEANINGS: Record<string, Payload> = {
     ack: ack(7, ms(1), [6, 4]),
     frames: [{ kind: "ping" }],
   },
-  "hello of version 2, name hash 0x12345678, payloads to 1200 B, 30 packets and 100,000 B a second, two channels with hashes 0xaabbccdd and 1":
+  "hello of version 3, name hash 0x12345678, payloads to 1200 B, 30 packets and 100,000 B a second, both suites, the public key 0, 3, 6, … 93, two channels with hashes 0xaabbccdd and 1":
     {
       ack: null,
       frames: [
         {
           kind: "hello",
-          version: 2,
+          version: 3,
           nameHash: 0x12345678,
           hashes: [0xaabbccdd, 1],
           limits: [1200, 30, 100_000],
+          suites: 3,
+          key: Uint8Array.from({ length: 32 }, (_, index) => 3 * index),
         },
       ],
     },
@@ -86,6 +89,10 @@ const MEANINGS: Record<string, Payload> = {
         body: new Uint8Array(0),
       },
     ],
+  },
+  'message 3 of channel 1, "hi", 300 ms old': {
+    ack: null,
+    frames: [{ kind: "age", ms: 300 }, message(1, 3, text("hi"))],
   },
   "channel 1 is consumed up to id 64": {
     ack: null,
@@ -150,6 +157,8 @@ const frame: fc.Arbitrary<FrameValue> = fc.oneof(
     hashes: fc.array(u32, { minLength: 1, maxLength: CHANNELS_MAX }),
     // Its own limit cuts the fragments behind it: here they are those of a full payload.
     limits: fc.tuple(fc.constant(PAYLOAD_BYTES_MAX), u16, u32),
+    suites: u8.map((bits) => bits | 1),
+    key: fc.uint8Array({ minLength: 32, maxLength: 32 }),
   }),
   fc.record({ kind: fc.constant("window" as const), channel, id: u16 }),
   fc
@@ -171,6 +180,7 @@ const frame: fc.Arbitrary<FrameValue> = fc.oneof(
     text: fc.uint8Array({ maxLength: CLOSE_TEXT_BYTES_MAX }),
   }),
   fc.record({ kind: fc.constant("ping" as const) }),
+  fc.record({ kind: fc.constant("age" as const), ms: fc.integer({ min: 1, max: VARINT_MAX }) }),
   fc.record({
     kind: fc.constant("nack" as const),
     channel,
@@ -183,13 +193,16 @@ const frame: fc.Arbitrary<FrameValue> = fc.oneof(
 /** Leaves out what may not stand behind what is there. */
 function lawful(frames: readonly FrameValue[]): FrameValue[] {
   const last = new Map<string, number>();
-  return frames.filter((each) => {
-    if (["message", "fragment", "block"].includes(each.kind)) return true;
+  const kept = frames.filter((each) => {
+    if (["message", "fragment", "block", "age"].includes(each.kind)) return true;
     const place = "channel" in each ? each.channel : 0;
     if (place <= (last.get(each.kind) ?? -1)) return false;
     last.set(each.kind, place);
     return true;
   });
+  // An age stands in front of a message or a fragment.
+  const carrying = ["message", "fragment"];
+  return kept.filter(({ kind }, at) => kind !== "age" || carrying.includes(kept[at + 1]?.kind));
 }
 
 const payload: fc.Arbitrary<Payload> = fc.record({
