@@ -73,7 +73,8 @@ function environmentName(): string {
 }
 
 function count(program: string, input: string, lossPercent: number, profile: string): Count {
-  const toggles = ["traffic*", "netrt::sealPacket*", "netrt::openPacket*"];
+  const ciphers = ["sealPacket", "openPacket", "x25519Public", "x25519Agree", "hmacSha256"];
+  const toggles = ["traffic*", ...ciphers.map((name) => `netrt::${name}*`)];
   const { status, error, stdout, stderr } = spawnSync(
     "valgrind",
     [
