@@ -49,6 +49,7 @@ import {
   PACKET_ASSOCIATED_BYTES,
   USER_DATA_BYTES,
 } from "./limits.js";
+import { omitNext } from "./omit.js";
 import { Pacing, pacingNextUs, pacingRate, pacingReady, pacingReset } from "./pacing.js";
 import { Plan } from "./plan.js";
 import { ORDER_SEQUENCED } from "./policy.js";
@@ -95,6 +96,8 @@ const HANDLE_STEP = 0x10000;
 export class Shared {
   config: HostConfig;
   outlet: Outlet;
+  /** What nobody else knows, of SIP_KEY_WORDS. */
+  hashKey: Uint32Array;
   plan = new Plan();
   reader = new Reader();
   writer = new Writer();
@@ -105,9 +108,10 @@ export class Shared {
   /** What the next connection's key pair is drawn from. */
   keysSeed = new Uint8Array(DIGEST_BYTES);
 
-  constructor(config: HostConfig, outlet: Outlet) {
+  constructor(config: HostConfig, outlet: Outlet, hashKey: Uint32Array) {
     this.config = config;
     this.outlet = outlet;
+    this.hashKey = hashKey;
   }
 }
 
@@ -167,6 +171,10 @@ export class Connection {
   /** What wants to ride found no place in the last packet, and is tried again then (µs). */
   stalledUntilUs = 0;
 
+  /** The number to be left out next, and how many were drawn. */
+  omitNumber = 0;
+  omits = 0;
+
   closeReason = 0;
   closeText = new Uint8Array(CLOSE_TEXT_BYTES_MAX);
   closeTextBytes = 0;
@@ -221,6 +229,8 @@ export function connectionAssign(
   replayReset(connection.replay);
   receivedReset(connection.received);
   sentReset(connection.sent, firstNumber);
+  connection.omits = 0;
+  omitNext(connection, shared);
   rttReset(connection.rtt);
   congestionReset(connection.congestion, shared.config.congestion, nowUs);
   connection.payloadBytes = shared.config.payloadBytesMax;
@@ -439,7 +449,7 @@ export function connectionStats(connection: Connection, page: Uint32Array): void
   page[row + PEER_PACKETS_LOST] = connection.sent.lost >>> 0;
   page[row + PEER_ACKS_LATE] = connection.sent.late >>> 0;
   page[row + PEER_GAPS] = connection.received.gaps >>> 0;
-  page[row + PEER_IN_FLIGHT] = sentInFlight(connection.sent);
+  page[row + PEER_IN_FLIGHT] = sentInFlight(connection.sent) - connection.sent.omitted;
   page[row + PEER_RATE] = connection.pacing.rate;
   page[row + PEER_WINDOW_BYTES] = connection.congestion.windowBytes;
   page[row + PEER_FLIGHT_BYTES] = connection.sent.flightBytes;

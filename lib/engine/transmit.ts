@@ -56,6 +56,7 @@ import {
   STALL_RETRY_US,
   UNASKED_MAX,
 } from "./limits.js";
+import { omitDue } from "./omit.js";
 import { pacingReady, pacingSpend } from "./pacing.js";
 import {
   PACKET_DISCONNECT,
@@ -161,6 +162,7 @@ function keepAliveTransmit(
   offset: number,
 ): number {
   connection.keepAliveUs = Math.max(connection.keepAliveUs, KEEP_ALIVE_US);
+  omitDue(connection, shared, nowUs);
   const number = shared.config.raw
     ? sentUnrecorded(connection.sent)
     : sentAdd(connection.sent, nowUs, 0, false).number;
@@ -231,6 +233,7 @@ function payloadTransmit(
   out: Uint8Array,
   offset: number,
 ): number {
+  omitDue(connection, shared, nowUs);
   const number = connection.sent.nextNumber;
   const headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
   const start = offset + headerBytes;

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/gap.h"
+#include "core/omit.h"
 #include "core/stats.h"
 
 namespace netrt {
@@ -36,6 +37,8 @@ void connectionAssign(Connection& connection, Shared& shared, const uint8_t* sen
   replayReset(connection.replay);
   receivedReset(connection.received);
   sentReset(connection.sent, firstNumber);
+  connection.omits = 0;
+  omitNext(connection, shared);
   rttReset(connection.rtt);
   congestionReset(connection.congestion, shared.config->congestion, nowUs);
   connection.payloadBytes = shared.config->payloadBytesMax;
@@ -219,7 +222,7 @@ void connectionStats(const Connection& connection, uint32_t* page) {
   row[PEER_PACKETS_LOST] = connection.sent.lost;
   row[PEER_ACKS_LATE] = connection.sent.late;
   row[PEER_GAPS] = static_cast<uint32_t>(connection.received.gaps);
-  row[PEER_IN_FLIGHT] = sentInFlight(connection.sent);
+  row[PEER_IN_FLIGHT] = sentInFlight(connection.sent) - connection.sent.omitted;
   row[PEER_RATE] = connection.pacing.rate;
   row[PEER_WINDOW_BYTES] = connection.congestion.windowBytes;
   row[PEER_FLIGHT_BYTES] = connection.sent.flightBytes;

@@ -33,6 +33,8 @@ namespace netrt {
 struct Shared {
   const HostConfig* config = nullptr;
   Outlet* outlet = nullptr;
+  // What nobody else knows, of SIP_KEY_WORDS.
+  const uint32_t* hashKey = nullptr;
   Plan plan;
   Reader reader;
   Writer writer;
@@ -97,6 +99,10 @@ struct Connection {
   uint64_t copyDueUs = NO_DEADLINE;
   // What wants to ride found no place in the last packet, and is tried again then (µs).
   uint64_t stalledUntilUs = 0;
+
+  // The number to be left out next, and how many were drawn.
+  int64_t omitNumber = 0;
+  uint32_t omits = 0;
 
   Address address;
   uint64_t clientId = 0;
