@@ -34,6 +34,7 @@
       "native/core/handshake.cc",
       "native/core/hash.cc",
       "native/core/host.cc",
+      "native/core/layout.cc",
       "native/core/pacing.cc",
       "native/core/packet.cc",
       "native/core/plan.cc",

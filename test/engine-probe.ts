@@ -219,6 +219,7 @@ export interface EngineProbe {
     /** The longest payload, packets and bytes a second. */
     limits: Uint32Array,
   ): number;
+  layoutWrite(out: Uint8Array, offset: number, channel: number, body: Uint8Array): number;
   closeWrite(out: Uint8Array, offset: number, reason: number, text: Uint8Array): number;
 
   // --- state, stats, config ---

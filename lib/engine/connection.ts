@@ -36,6 +36,7 @@ import {
 } from "./congestion.js";
 import { AckHeader, Frame } from "./frame.js";
 import { gapDeadlineUs } from "./gap.js";
+import { LAYOUT_NONE, Layouts } from "./layout.js";
 import {
   CLOSE_TEXT_BYTES_MAX,
   COMPLETION_RESERVE_BYTES,
@@ -49,7 +50,15 @@ import {
 import { Pacing, pacingNextUs, pacingRate, pacingReady, pacingReset } from "./pacing.js";
 import { Plan } from "./plan.js";
 import { ReplayWindow, replayReset } from "./replay.js";
-import { NO_ROOM, RECORD_BYTES, RECORD_CONNECT, ringPush, ringRoom } from "./ring.js";
+import {
+  NO_ROOM,
+  PEER_RECORD_BYTES,
+  RECORD_CONNECT,
+  RECORD_WORDS,
+  type Ring,
+  ringPush,
+  ringRoom,
+} from "./ring.js";
 import { Rtt, rttReset } from "./rtt.js";
 import { SealKey, sealKeySet } from "./seal.js";
 import {
@@ -94,10 +103,12 @@ export class Shared {
   frame = new Frame();
   associated = new Uint8Array(PACKET_ASSOCIATED_BYTES);
   nackBits = new Uint8Array(NACK_BITS_BYTES_MAX);
+  layouts: Layouts;
 
   constructor(config: HostConfig, outlet: Outlet) {
     this.config = config;
     this.outlet = outlet;
+    this.layouts = new Layouts(config.channelCount);
   }
 }
 
@@ -151,6 +162,11 @@ export class Connection {
   copyDueUs = NO_DEADLINE;
   /** What wants to ride found no place in the last packet, and is tried again then (µs). */
   stalledUntilUs = 0;
+
+  /** Of which channel (LAYOUT_CHANNELS: of all) the goodbyes say what it is here. */
+  layout = LAYOUT_NONE;
+  /** The end is not told yet: what the peer says of that channel is waited for. */
+  awaiting = false;
 
   closeReason = 0;
   closeText = new Uint8Array(CLOSE_TEXT_BYTES_MAX);
@@ -229,6 +245,8 @@ export function connectionAssign(
   connection.streamIntervalUs = NO_DEADLINE;
   connection.copyDueUs = NO_DEADLINE;
   connection.stalledUntilUs = 0;
+  connection.layout = LAYOUT_NONE;
+  connection.awaiting = false;
   connection.farewells = 0;
   connection.heldUp = false;
   const row = statsPeerWord(connection.slot);
@@ -246,7 +264,7 @@ export function connectionOpen(connection: Connection, shared: Shared): void {
   connection.announced = true;
   connectionStats(connection, shared.outlet.page);
   const completion = shared.outlet.completion;
-  const word = ringPush(completion, RECORD_CONNECT, 32 + USER_DATA_BYTES);
+  const word = ringPush(completion, RECORD_CONNECT, PEER_RECORD_BYTES);
   if (word === NO_ROOM) {
     return;
   }
@@ -255,7 +273,13 @@ export function connectionOpen(connection: Connection, shared: Shared): void {
   words[word + 2] = 0;
   words[word + 4] = connection.slot;
   words[word + 5] = 0;
-  const payload = word + RECORD_BYTES / 4;
+  connectionRecord(connection, completion, word);
+}
+
+/** Writes who the peer is into a record's payload, PEER_RECORD_BYTES long. */
+export function connectionRecord(connection: Connection, completion: Ring, word: number): void {
+  const { words } = completion;
+  const payload = word + RECORD_WORDS;
   words[payload] = connection.clientIdLo;
   words[payload + 1] = connection.clientIdHi;
   words[payload + 2] = connection.address.type;

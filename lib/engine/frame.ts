@@ -31,6 +31,7 @@ import {
   FRAGMENT_HEADER_BYTES_MAX,
   FRAGMENTED_BYTES_MAX,
   HELLO_ROOM_BYTES,
+  LAYOUT_BYTES_MAX,
   MESSAGE_HEADER_BYTES_MAX,
   MESSAGES_PER_PACKET_MAX,
   NACK_BITS_BYTES_MAX,
@@ -52,7 +53,7 @@ export class AckHeader {
   bitsOffset = 0;
   bitBytes = 0;
   /** For the check of a payload: where each kind of control frame stands. */
-  last = new Uint8Array(FRAME_WINDOW + 1);
+  last = new Uint8Array(FRAME_LAYOUT + 1);
 }
 
 /** Reads the ack header; false when it isn't canonical or ends early. */
@@ -96,6 +97,7 @@ export const FRAME_NACK = 5;
 export const FRAME_FRAGMENT = 6;
 export const FRAME_BLOCK = 7;
 export const FRAME_WINDOW = 8;
+export const FRAME_LAYOUT = 9;
 export const FRAME_MESSAGE = 128;
 export const FRAME_INVALID = 255;
 
@@ -233,6 +235,16 @@ function markNext(reader: Reader, frame: Frame, kind: number): number {
   return reader.failed || frame.channel >= CHANNELS_MAX ? FRAME_INVALID : kind;
 }
 
+/** What a peer says of a channel in which it differs, or of all. */
+function layoutNext(reader: Reader, frame: Frame): number {
+  frame.channel = readU8(reader);
+  frame.bytes = readVarint(reader);
+  frame.offset = reader.offset;
+  readSkip(reader, frame.bytes);
+  const lawful = frame.channel <= CHANNELS_MAX && frame.bytes <= LAYOUT_BYTES_MAX;
+  return reader.failed || !lawful ? FRAME_INVALID : FRAME_LAYOUT;
+}
+
 /** Reads the next frame. FRAME_END at the end, FRAME_INVALID for anything that isn't canonical. */
 export function frameNext(reader: Reader, frame: Frame): number {
   if (reader.offset === reader.end) {
@@ -257,6 +269,8 @@ export function frameNext(reader: Reader, frame: Frame): number {
       return FRAME_PING;
     case FRAME_NACK:
       return nackNext(reader, frame);
+    case FRAME_LAYOUT:
+      return layoutNext(reader, frame);
     default:
       return FRAME_INVALID;
   }
@@ -297,11 +311,12 @@ export function payloadCheck(
         return false;
       }
     }
-    const named = kind !== FRAME_HELLO && kind !== FRAME_CLOSE && kind !== FRAME_PING;
+    const named =
+      kind !== FRAME_HELLO && kind !== FRAME_CLOSE && kind !== FRAME_PING && kind !== FRAME_LAYOUT;
     if (named && frame.channel >= channelCount) {
       return false;
     }
-    if (kind < FRAME_FRAGMENT || kind === FRAME_WINDOW) {
+    if (kind < FRAME_FRAGMENT || kind === FRAME_WINDOW || kind === FRAME_LAYOUT) {
       const place = named ? frame.channel + 1 : 1;
       if (place <= last[kind]) {
         return false;
@@ -417,6 +432,20 @@ export function helloWrite(
   writeU16(writer, payloadBytesMax);
   writeU16(writer, packetRateMax);
   writeU32(writer, byteRateMax);
+}
+
+/** Writes what this side says of a channel. */
+export function layoutWrite(
+  writer: Writer,
+  channel: number,
+  bytes: Uint8Array,
+  offset: number,
+  count: number,
+): void {
+  writeU8(writer, FRAME_LAYOUT);
+  writeU8(writer, channel);
+  writeVarint(writer, count);
+  writeBytes(writer, bytes, offset, count);
 }
 
 export function closeWrite(

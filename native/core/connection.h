@@ -17,6 +17,7 @@
 #include "core/config.h"
 #include "core/congestion.h"
 #include "core/frame.h"
+#include "core/layout.h"
 #include "core/limits.h"
 #include "core/pacing.h"
 #include "core/plan.h"
@@ -39,6 +40,7 @@ struct Shared {
   Frame frame;
   uint8_t associated[PACKET_ASSOCIATED_BYTES] = {};
   uint8_t nackBits[NACK_BITS_BYTES_MAX] = {};
+  Layouts layouts;
 };
 
 struct Connection {
@@ -99,6 +101,11 @@ struct Connection {
   SealKey sendKey;
   SealKey receiveKey;
 
+  // Of which channel (LAYOUT_CHANNELS: of all) the goodbyes say what it is here.
+  uint32_t layout = LAYOUT_NONE;
+  // The end is not told yet: what the peer says of that channel is waited for.
+  bool awaiting = false;
+
   uint32_t closeReason = 0;
   uint32_t closeTextBytes = 0;
   // Goodbyes still to send, when the next is due, and how many of them carry the reason.
@@ -118,6 +125,9 @@ void connectionAssign(Connection& connection, Shared& shared, const uint8_t* sen
 
 // The peer speaks our protocol: tells the user that it is there.
 void connectionOpen(Connection& connection, Shared& shared);
+
+// Writes who the peer is into a record's payload, PEER_RECORD_BYTES long.
+void connectionRecord(const Connection& connection, Ring& completion, int32_t word);
 
 // Whether the user's ring has room for what one step of a connection can bring forth.
 bool connectionRoom(const Shared& shared);

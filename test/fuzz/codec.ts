@@ -173,6 +173,7 @@ const KIND = {
   FRAGMENT: 6,
   BLOCK: 7,
   WINDOW: 8,
+  LAYOUT: 9,
   MESSAGE: 128,
 } as const;
 
@@ -228,6 +229,8 @@ function frameWrite(
     }
     case KIND.SKIP:
       return engine.skipWrite(out, at, channel, id);
+    case KIND.LAYOUT:
+      return engine.layoutWrite(out, at, channel, body);
     case KIND.CLOSE:
       return engine.closeWrite(out, at, code, body);
     case KIND.FRAGMENT:
