@@ -92,6 +92,8 @@ function frameBytes(frame: FrameValue, isLast: boolean): number {
     case "skip":
     case "window":
       return 4;
+    case "layout":
+      return 2 + varintBytes(frame.body.length) + frame.body.length;
     case "close":
       return 3 + frame.text.length;
     case "ping":

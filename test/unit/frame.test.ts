@@ -4,11 +4,13 @@
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { LAYOUT_CHANNELS } from "../../lib/engine/layout.js";
 import {
   ACK_BITS_MAX,
   CHANNELS_MAX,
   CLOSE_TEXT_BYTES_MAX,
   FRAGMENT_BYTES_MAX,
+  LAYOUT_BYTES_MAX,
   MESSAGE_BYTES_MAX,
   MESSAGES_PER_PACKET_MAX,
   NACK_BITS_BYTES_MAX,
@@ -110,6 +112,13 @@ const MEANINGS: Record<string, Payload> = {
     ack: null,
     frames: [{ kind: "close", reason: 1, text: text("bye") }],
   },
+  'what channel 1 is, "ab", and close, reason 4, "channel 1"': {
+    ack: null,
+    frames: [
+      { kind: "layout", channel: 1, body: text("ab") },
+      { kind: "close", reason: 4, text: text("channel 1") },
+    ],
+  },
   "nack of ids 9, 10 and 12 of channel 1": {
     ack: null,
     frames: [{ kind: "nack", channel: 1, id: 9, bits: Uint8Array.of(0b101) }],
@@ -163,6 +172,11 @@ const frame: fc.Arbitrary<FrameValue> = fc.oneof(
     key: fc.uint8Array({ minLength: 32, maxLength: 32 }),
   }),
   fc.record({ kind: fc.constant("window" as const), channel, id: u16 }),
+  fc.record({
+    kind: fc.constant("layout" as const),
+    channel: fc.nat(LAYOUT_CHANNELS),
+    body: fc.uint8Array({ maxLength: LAYOUT_BYTES_MAX }),
+  }),
   fc
     .record({ channel, id: u16, total: fc.integer({ min: MESSAGE_BYTES_MAX + 1, max: 65_536 }) })
     .chain(({ channel, id, total }) =>
@@ -197,7 +211,7 @@ function lawful(frames: readonly FrameValue[]): FrameValue[] {
   const last = new Map<string, number>();
   const kept = frames.filter((each) => {
     if (["message", "fragment", "block", "age"].includes(each.kind)) return true;
-    const place = "channel" in each ? each.channel : 0;
+    const place = "channel" in each && each.kind !== "layout" ? each.channel : 0;
     if (place <= (last.get(each.kind) ?? -1)) return false;
     last.set(each.kind, place);
     return true;
