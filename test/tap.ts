@@ -147,6 +147,8 @@ export interface Opened {
   readonly body: Buffer;
   /** Under session keys. */
   readonly session: boolean;
+  /** The key that it was sealed under. */
+  readonly key: Uint8Array;
 }
 
 function associated(protocolId: bigint): Buffer {
@@ -259,7 +261,7 @@ export class Tap {
       way.helloEpoch = opened.sequence >> EPOCH_BITS;
       this.#derive();
     }
-    return { ...opened, session: false };
+    return { ...opened, session: false, key: this.#token(fromClient) };
   }
 
   #derive(): void {
@@ -283,7 +285,7 @@ export class Tap {
     const body = this.#open(key, sequence, bytes.subarray(4));
     if (body === undefined) return undefined;
     const type = body.length > 0 ? PACKET_TYPES.payload : PACKET_TYPES.disconnect;
-    return { type, sequence, body, session: true };
+    return { type, sequence, body, session: true, key };
   }
 
   #open(key: Uint8Array, sequence: bigint, sealed: Uint8Array): Buffer | undefined {

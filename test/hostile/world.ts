@@ -7,7 +7,13 @@
  */
 import { parseAddress } from "../../lib/address.js";
 import { configureAddresses, configureProtocol } from "../../lib/configure.js";
-import { ENTROPY_BYTES, ENTROPY_KEYS, ENTROPY_NUMBER, ROLE_CLIENT, ROLE_SERVER } from "../../lib/engine/config.js";
+import {
+  ENTROPY_BYTES,
+  ENTROPY_KEYS,
+  ENTROPY_NUMBER,
+  ROLE_CLIENT,
+  ROLE_SERVER,
+} from "../../lib/engine/config.js";
 import { BATCH_STRIDE } from "../../lib/engine/host.js";
 import { DATAGRAMS_PER_TURN_MAX, KEY_BYTES } from "../../lib/engine/limits.js";
 import {
