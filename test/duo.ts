@@ -60,6 +60,8 @@ export interface Packet {
   readonly payload: Payload | null;
   /** Bytes of the payload before its seal. */
   readonly bodyBytes: number;
+  /** The key that it is sealed under; null for a request. */
+  readonly key: Uint8Array | null;
 }
 
 export type DuoEvent =
@@ -96,7 +98,7 @@ export class Side {
     engine: "js" | "native",
     role: number,
     key: Uint8Array,
-    options: SideOptions & { protocol: Protocol },
+    options: SideOptions & { protocol: Protocol; entropy: Uint8Array },
   ) {
     this.#duo = duo;
     const { protocol, sendRate, completionCapacity = 1_048_576 } = options;
@@ -108,7 +110,7 @@ export class Side {
     this.host = openSimHost(engine, {
       config,
       privateKey: key,
-      entropy: entropyOf(role),
+      entropy: options.entropy,
       submissionCapacity: 1_048_576,
       completionCapacity,
     });
@@ -217,13 +219,19 @@ export class Side {
   }
 
   #open(bytes: Uint8Array): Packet {
+    const packet = this.#look(bytes);
+    this.#duo.sent.push(packet);
+    return packet;
+  }
+
+  #look(bytes: Uint8Array): Packet {
     const opened = this.#duo.tap.see(bytes, this === this.#duo.client);
     if (opened === undefined) {
-      return { bytes, type: bytes[0] & 15, number: 0, payload: null, bodyBytes: 0 };
+      return { bytes, type: bytes[0] & 15, number: 0, payload: null, bodyBytes: 0, key: null };
     }
-    const { type, sequence, body } = opened;
+    const { type, sequence, body, key } = opened;
     const payload = type === PACKET_PAYLOAD ? readPayload(jsEngine, Uint8Array.from(body)) : null;
-    return { bytes, type, number: Number(sequence), payload, bodyBytes: body.length };
+    return { bytes, type, number: Number(sequence), payload, bodyBytes: body.length, key };
   }
 
   /** A packet as this side would seal it, with whatever body. */
@@ -270,6 +278,9 @@ export interface DuoOptions {
   readonly server?: SideOptions;
   readonly client?: SideOptions;
   readonly timeoutSeconds?: number;
+  /** A connect token that was used before, and what the hosts are made of. */
+  readonly token?: Uint8Array;
+  readonly entropy?: (role: number) => Uint8Array;
 }
 
 export class Duo {
@@ -277,6 +288,9 @@ export class Duo {
   readonly server: Side;
   readonly client: Side;
   readonly tap: Tap;
+  readonly token: Uint8Array;
+  /** Every packet that a side sent. */
+  readonly sent: Packet[] = [];
 
   constructor(
     engines: { server: "js" | "native"; client: "js" | "native" },
@@ -284,8 +298,8 @@ export class Duo {
     options: DuoOptions = {},
   ) {
     const key = new Uint8Array(KEY_BYTES).fill(7);
-    const { timeoutSeconds = 5 } = options;
-    const bytes = mintToken({
+    const { timeoutSeconds = 5, entropy = entropyOf } = options;
+    const minted = mintToken({
       protocol,
       key,
       clientId: 1,
@@ -293,19 +307,23 @@ export class Duo {
       timeoutSeconds,
       now: UNIX_SECONDS * 1000,
     });
+    const bytes = options.token ?? minted;
     const token = new ConnectToken();
     tokenPublicRead(bytes, 0, TOKEN_PUBLIC_BYTES, token);
     const { serverToClientKey, clientToServerKey } = token;
     const keys = { protocolId: protocol.id, serverToClientKey, clientToServerKey };
-    this.tap = new Tap(keys, new KeyPairs(entropyOf(ROLE_SERVER), entropyOf(ROLE_CLIENT)));
+    this.tap = new Tap(keys, new KeyPairs(entropy(ROLE_SERVER), entropy(ROLE_CLIENT)));
     this.server = new Side(this, engines.server, ROLE_SERVER, key, {
       protocol,
       ...options.server,
+      entropy: entropy(ROLE_SERVER),
     });
     this.client = new Side(this, engines.client, ROLE_CLIENT, key, {
       protocol,
       ...options.client,
+      entropy: entropy(ROLE_CLIENT),
     });
+    this.token = bytes;
     this.client.host.connect(bytes, this.nowUs);
   }
 
