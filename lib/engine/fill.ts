@@ -86,7 +86,7 @@ export function messagesFill(
       channelPlanHead(channels[index], plan);
     }
   } else {
-    ranksPlan(connection, shared);
+    ranksPlan(connection, shared, nowUs + oneWayUs);
   }
   planWrite(connection, shared, packet, nowUs);
   return plan.count;
@@ -102,7 +102,7 @@ function newsPlan(connection: Connection, shared: Shared): void {
 }
 
 /** What rides in the room that the newest real-time messages leave. */
-function ranksPlan(connection: Connection, shared: Shared): void {
+function ranksPlan(connection: Connection, shared: Shared, arrivalUs: number): void {
   const plan = shared.plan;
   const channels = connection.channels;
   const order = shared.config.channelOrder;
@@ -117,7 +117,7 @@ function ranksPlan(connection: Connection, shared: Shared): void {
   if (connection.flushBegun) {
     for (const index of order) {
       if (channelBlocked(channels[index])) {
-        channelPlanOldest(channels[index], plan);
+        channelPlanOldest(channels[index], plan, arrivalUs);
       }
     }
   }
