@@ -25,10 +25,11 @@ import {
   hostTransmit,
 } from "./engine/host.js";
 import { DATAGRAMS_PER_TURN_MAX, PACKET_BYTES_MAX } from "./engine/limits.js";
-import { sealAvailable, sealSuites } from "./engine/seal.js";
+import { sealAvailable } from "./engine/seal.js";
 import { Host } from "./engine/slots.js";
 import { hostSubmit } from "./engine/submit.js";
 import { NetrtError, warnOfSystem } from "./errors.js";
+import { hardwareSuites } from "./hardware.js";
 import {
   type Engine,
   type EngineOptions,
@@ -125,7 +126,7 @@ class JsEngine implements Engine {
       const port = CONFIG_ADDRESSES + 2 + index * CONFIG_ADDRESS_WORDS;
       if (config[port] === 0) config[port] = bound.port;
     }
-    config[CONFIG_SUITES] &= sealSuites();
+    config[CONFIG_SUITES] &= hardwareSuites();
     const { type, port, a, b, c, d } = bound;
     this.bound = { type, port, words: [a, b, c, d] };
     this.#host = new Host(config, options.page, options.privateKey, options.entropy);

@@ -207,7 +207,7 @@ export class Side {
       return { bytes, type: bytes[0] & 15, number: 0, payload: null, bodyBytes: 0 };
     }
     const { type, sequence, body } = opened;
-    const payload = type === PACKET_PAYLOAD ? readPayload(jsEngine, body) : null;
+    const payload = type === PACKET_PAYLOAD ? readPayload(jsEngine, Uint8Array.from(body)) : null;
     return { bytes, type, number: Number(sequence), payload, bodyBytes: body.length };
   }
 

@@ -32,10 +32,10 @@ import {
   ringPush,
   ringSet,
 } from "../lib/engine/ring.js";
-import { sealSuites } from "../lib/engine/seal.js";
 import { Host } from "../lib/engine/slots.js";
 import { statsWords } from "../lib/engine/stats.js";
 import { hostSubmit } from "../lib/engine/submit.js";
+import { hardwareSuites } from "../lib/hardware.js";
 
 /** Words of an address: type, port, a, b, c, d. */
 export const ADDRESS_WORDS = 6;
@@ -322,7 +322,7 @@ class NativeHost extends UserSide implements SimHost {
 export function openSimHost(engine: "js" | "native", options: SimHostOptions): SimHost {
   const config = options.config.slice();
   // As the engines do it above their cores.
-  config[CONFIG_SUITES] &= sealSuites();
+  config[CONFIG_SUITES] &= hardwareSuites();
   const all = { ...options, config };
   return engine === "js" ? new JsHost(all) : new NativeHost(all);
 }

@@ -103,7 +103,7 @@ export function configRead(config: HostConfig, words: Uint32Array): void {
   config.congestion = words[CONFIG_CONGESTION];
   config.packetRateMax = words[CONFIG_PACKET_RATE_MAX];
   config.byteRateMax = words[CONFIG_BYTE_RATE_MAX];
-  config.suites = (words[CONFIG_SUITES] | SUITES_ALWAYS) & 0xff;
+  config.suites = (words[CONFIG_SUITES] | SUITES_ALWAYS) >>> 0;
   for (let index = 0; index < words[CONFIG_ADDRESSES]; index++) {
     const start = CONFIG_ADDRESSES + 1 + index * CONFIG_ADDRESS_WORDS;
     const address = new Address();

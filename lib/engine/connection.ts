@@ -20,6 +20,7 @@ import { Address } from "./address.js";
 import { Reader, Writer } from "./bytes.js";
 import {
   Channel,
+  channelBlocked,
   channelFlushed,
   channelReset,
   channelUnsent,
@@ -39,6 +40,7 @@ import { gapDeadlineUs } from "./gap.js";
 import {
   CLOSE_TEXT_BYTES_MAX,
   COMPLETION_RESERVE_BYTES,
+  CONGESTION_FLOOR_US,
   DIGEST_BYTES,
   GREETING_MAX_US,
   KEEP_ALIVE_US,
@@ -49,6 +51,7 @@ import {
 } from "./limits.js";
 import { Pacing, pacingNextUs, pacingRate, pacingReady, pacingReset } from "./pacing.js";
 import { Plan } from "./plan.js";
+import { ORDER_SEQUENCED } from "./policy.js";
 import { ReplayWindow, replayReset } from "./replay.js";
 import { NO_ROOM, RECORD_BYTES, RECORD_CONNECT, ringPush, ringRoom } from "./ring.js";
 import { Rtt, rttReset } from "./rtt.js";
@@ -145,6 +148,10 @@ export class Connection {
   announced = false;
   /** The user's flush wants everything unsent to go out. */
   flushing = false;
+  /** A flush began, and no packet went out since: it may be one that nothing else asks for. */
+  flushBegun = false;
+  /** When a packet that asks for an ack last went out (µs). */
+  askedUs = 0;
 
   /** When the peer must have said hello (µs). */
   greetingDueUs = NO_DEADLINE;
@@ -231,6 +238,8 @@ export function connectionAssign(
   connection.helloInFlight = 0;
   connection.announced = false;
   connection.flushing = false;
+  connection.flushBegun = false;
+  connection.askedUs = nowUs;
   connection.greetingDueUs = nowUs + Math.min(timeoutUs, GREETING_MAX_US);
   connection.heardUs = nowUs;
   connection.timeoutUs = timeoutUs;
@@ -325,19 +334,36 @@ export function connectionDueUs(connection: Connection): number {
   const ackUs = receivedDueUs(connection.received);
   const keepAliveDueUs = connection.spokenUs + connection.keepAliveUs;
   let dueUs = Math.min(ackUs, keepAliveDueUs);
-  if (connectionOpenWindow(connection)) {
-    const wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
-    dueUs = Math.min(dueUs, wantsUs, connection.copyDueUs);
-  }
+  const wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
+  const openUs = connectionOpenUs(connection);
+  dueUs = Math.min(dueUs, Math.max(Math.min(wantsUs, connection.copyDueUs), openUs));
+  dueUs = Math.min(dueUs, connectionNewsUs(connection));
   for (const channel of connection.channels) {
     dueUs = Math.min(dueUs, channel.nackDueUs);
   }
   return dueUs;
 }
 
-/** Whether what asks for an ack may go out: the window has room. */
-export function connectionOpenWindow(connection: Connection): boolean {
-  return congestionOpen(connection.congestion, connection.sent.flightBytes);
+/** When what asks for an ack may go out (µs): once the window has room, and now and then without. */
+export function connectionOpenUs(connection: Connection): number {
+  const { congestion, sent, askedUs } = connection;
+  return congestionOpen(congestion, sent.flightBytes) ? 0 : askedUs + CONGESTION_FLOOR_US;
+}
+
+/** When the newest states or their copies may go out though the window has no room (µs): once a flush. */
+export function connectionNewsUs(connection: Connection): number {
+  let newsUs = NO_DEADLINE;
+  for (const channel of connection.channels) {
+    if (channel.policy.order !== ORDER_SEQUENCED) {
+      continue;
+    }
+    if (channel.fresh !== null && connection.flushBegun) {
+      newsUs = Math.min(newsUs, connection.stalledUntilUs);
+    } else if (channel.copying > 0) {
+      newsUs = Math.min(newsUs, connection.copyDueUs);
+    }
+  }
+  return newsUs;
 }
 
 /** Brings the pace up to date with the window and with what both ends allow. */
@@ -355,6 +381,9 @@ export function connectionRates(connection: Connection, nowUs: number): void {
 export function connectionWants(connection: Connection): boolean {
   for (const channel of connection.channels) {
     if (channelWants(channel, connection.flushing)) {
+      return true;
+    }
+    if (connection.flushBegun && channelBlocked(channel)) {
       return true;
     }
   }

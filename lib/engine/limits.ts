@@ -124,6 +124,8 @@ export const CONGESTION_WINDOW_INITIAL = 32768;
 export const CONGESTION_WINDOW_MIN = 2450;
 /** … and at most: IN_FLIGHT_MAX full packets. */
 export const CONGESTION_WINDOW_MAX = 313600;
+/** Time after which a packet goes out though the window has no room (µs): Fiedler's 10 packets a second. */
+export const CONGESTION_FLOOR_US = 100000;
 /** Losses alone make the window no smaller than this: four packets. */
 export const CONGESTION_LOSS_FLOOR = 4900;
 /** Bytes by which the window grows in a round trip: one full packet. */

@@ -344,6 +344,7 @@ Value configOut(const Info& info) {
                               config.congestion,
                               config.packetRateMax,
                               config.byteRateMax,
+                              config.suites,
                               config.addressCount}) {
     out[count++] = word;
   }

@@ -37,7 +37,7 @@ void configRead(HostConfig& config, const uint32_t* words) {
   config.congestion = words[CONFIG_CONGESTION];
   config.packetRateMax = words[CONFIG_PACKET_RATE_MAX];
   config.byteRateMax = words[CONFIG_BYTE_RATE_MAX];
-  config.suites = static_cast<uint8_t>(words[CONFIG_SUITES] | SUITES_ALWAYS);
+  config.suites = words[CONFIG_SUITES] | SUITES_ALWAYS;
   config.addressCount = words[CONFIG_ADDRESSES];
   for (uint32_t index = 0; index < config.addressCount; index++) {
     addressFromWords(config.addresses[index],

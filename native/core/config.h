@@ -84,7 +84,7 @@ struct HostConfig {
   uint32_t congestion = 0;
   uint32_t packetRateMax = 0;
   uint32_t byteRateMax = 0;
-  uint8_t suites = 0;
+  uint32_t suites = 0;
   uint32_t addressCount = 0;
   // The first `addressCount` count.
   Address addresses[CONFIG_ADDRESSES_MAX];

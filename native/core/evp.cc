@@ -15,8 +15,6 @@
 #endif
 #ifdef _MSC_VER
 #include <intrin.h>
-#elif defined(__aarch64__) && defined(__linux__)
-#include <sys/auxv.h>
 #endif
 
 namespace netrt {
@@ -197,7 +195,9 @@ bool aes() {
 #elif defined(__aarch64__) && defined(__linux__)
   // HWCAP_AES and HWCAP_PMULL.
   constexpr unsigned long BOTH = (1ul << 3) | (1ul << 4);
-  return (getauxval(AT_HWCAP) & BOTH) == BOTH;
+  constexpr unsigned long CAPABILITIES = 16;
+  unsigned long (*auxiliary)(unsigned long) = nullptr;
+  return find(auxiliary, "getauxval") && (auxiliary(CAPABILITIES) & BOTH) == BOTH;
 #elif defined(__APPLE__) && defined(__aarch64__)
   return true;
 #else

@@ -56,8 +56,8 @@ void infoWrite(const Connection& connection, const Shared& shared, uint8_t suite
   std::memcpy(next + 8, isServer ? publicKey : own, KEY_BYTES);
   std::memcpy(next + 8 + KEY_BYTES, isServer ? own : publicKey, KEY_BYTES);
   next += 8 + 2 * KEY_BYTES;
-  next[0] = isServer ? suites : config.suites;
-  next[1] = isServer ? config.suites : suites;
+  next[0] = isServer ? suites : static_cast<uint8_t>(config.suites);
+  next[1] = isServer ? static_cast<uint8_t>(config.suites) : suites;
   next[2] = connection.session.suite;
 }
 

@@ -147,19 +147,22 @@ size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, u
   helloAdd(connection, shared, packet);
   const bool told = marksAdd(connection, shared, packet);
   nacksAdd(connection, shared, nowUs);
-  const bool open = connectionOpenWindow(connection) && pacingReady(connection.pacing, nowUs);
+  const bool open = nowUs >= std::min(connectionOpenUs(connection), connectionNewsUs(connection)) &&
+                    pacingReady(connection.pacing, nowUs);
   const uint32_t messages = open ? messagesFill(connection, shared, packet, nowUs) : 0;
   if (open && !told && messages == 0 && connectionWants(connection)) {
     // A message that does not fit beside a hello, or a pool that is empty: packets without it would
     // follow each other as fast as the budget allows (test/lockstep).
     connection.stalledUntilUs = nowUs + STALL_RETRY_US;
   }
+  connection.flushBegun = connection.flushBegun && !open;
   keepAliveAdd(connection, shared, nowUs, acksEnd, owed);
   const size_t bodyBytes = shared.writer.offset - start;
   const size_t bytes = seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
   packet.bytes = bytes;
   if (shared.writer.offset > acksEnd) {
     sentEliciting(connection.sent, packet);
+    connection.askedUs = nowUs;
     congestionSent(connection.congestion, connection.sent.flightBytes);
   }
   return bytes;
@@ -187,8 +190,8 @@ void helloAdd(Connection& connection, Shared& shared, SentPacket& packet) {
   if (connection.helloAcked) return;
   const HostConfig& config = *shared.config;
   helloWrite(shared.writer, NETRT_VERSION, config.nameHash, config.channelCount,
-             config.payloadBytesMax, config.packetRateMax, config.byteRateMax, config.suites,
-             connection.session.publicKey);
+             config.payloadBytesMax, config.packetRateMax, config.byteRateMax,
+             static_cast<uint8_t>(config.suites), connection.session.publicKey);
   for (uint32_t channel = 0; channel < config.channelCount; channel++) {
     writeU32(shared.writer, config.policies[channel].hash);
   }

@@ -51,6 +51,8 @@ function namesOfDeclaration(declaration: string): string[] {
   const type = /^(?:typedef\s+)?(struct|class|union|enum(?:\s+(?:class|struct))?)\s+(\w+)/.exec(
     text,
   );
+  // A forward declaration is another file's.
+  if (type && !text.includes("{") && type[1] !== "enum") return [];
   if (type) {
     const body = text.slice(text.indexOf("{") + 1, text.lastIndexOf("}"));
     const plain = type[1] === "enum" && text.includes("{");

@@ -8,19 +8,19 @@ import {
   CONFIG_ADDRESS_WORDS,
   CONFIG_ADDRESSES,
   CONFIG_ADDRESSES_MAX,
-  CONFIG_BYTE_RATE_MAX,
   CONFIG_CHANNELS,
   CONFIG_CONGESTION,
   CONFIG_NAME_HASH,
   CONFIG_POLICIES,
+  CONFIG_SUITES,
   CONFIG_WORDS,
 } from "../../lib/engine/config.js";
 import { CHANNELS_MAX } from "../../lib/engine/limits.js";
 import { POLICY_WORDS } from "../../lib/engine/policy.js";
 import { type EngineProbe, twins } from "../twins.js";
 
-/** Words of the struct before the addresses, without their count: three stand behind the addresses. */
-const PLAIN = CONFIG_NAME_HASH + 4;
+/** Words of the struct before the addresses, without their count: four stand behind the addresses. */
+const PLAIN = CONFIG_NAME_HASH + 5;
 const PRIORITY = 5;
 
 function read(engine: EngineProbe, words: Uint32Array) {
@@ -68,7 +68,7 @@ describe.each(twins)("config of $name", ({ engine }) => {
     const config = read(engine, words);
     const expected = [
       ...words.subarray(0, CONFIG_NAME_HASH + 1),
-      ...words.subarray(CONFIG_CONGESTION, CONFIG_BYTE_RATE_MAX + 1),
+      ...words.subarray(CONFIG_CONGESTION, CONFIG_SUITES + 1),
     ];
     // `raw` is a truth.
     expected[1] = 1;

@@ -497,9 +497,10 @@ describe.each(engines)("the %s engine refuses", (engine) => {
       [2 ** 53 - 1, false],
       [2 ** 53, true],
     ] as const) {
-      const duo = connected(engine);
+      const duo = open(engine);
+      duo.handshake();
       duo.server.receive(duo.client.forge(number, Uint8Array.of(0, 4)));
-      expect(duo.server.end !== undefined).toBe(refused);
+      expect(duo.server.rejected(REJECT_PAYLOAD)).toBe(refused ? 1 : 0);
     }
   });
 

@@ -24,6 +24,8 @@ const bytesOf = (hex: string) => Uint8Array.from(Buffer.from(hex.replaceAll(" ",
 const hexOf = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 const text = (value: string) => new TextEncoder().encode(value);
 const zeros = (count: number) => "00".repeat(count);
+/** Suites and public key of a hello. */
+const KEY = `01${zeros(32)}`;
 const byte = (value: number) => value.toString(16).padStart(2, "0");
 
 const message = (channel: number, id: number, body: Uint8Array): FrameValue => ({
@@ -318,16 +320,29 @@ const REFUSED: readonly [reason: string, hex: string][] = [
   ["frame 0x10", "00 10"],
   ["frame 0x7f", "00 7f 000000"],
   ["an unknown frame behind a known one", "00 04 09"],
-  ["a hello of no channel", "00 01 01 00 00000000 b004 0000 00000000"],
-  ["a hello of 65 channels", `00 01 01 41 00000000 b004 0000 00000000 ${zeros(4 * 65)}`],
-  ["a hello of 255 channels", `00 01 01 ff 00000000 b004 0000 00000000 ${zeros(4 * 255)}`],
-  ["a hello with a hash less than it says", `00 01 01 02 00000000 b004 0000 00000000 ${zeros(7)}`],
-  ["a hello that takes payloads of 199 B", `00 01 01 01 00000000 c700 0000 00000000 ${zeros(4)}`],
+  ["a hello of no channel", `00 01 01 00 00000000 b004 0000 00000000 ${KEY}`],
+  ["a hello of 65 channels", `00 01 01 41 00000000 b004 0000 00000000 ${KEY} ${zeros(4 * 65)}`],
+  ["a hello of 255 channels", `00 01 01 ff 00000000 b004 0000 00000000 ${KEY} ${zeros(4 * 255)}`],
+  [
+    "a hello with a hash less than it says",
+    `00 01 01 02 00000000 b004 0000 00000000 ${KEY} ${zeros(7)}`,
+  ],
+  [
+    "a hello that takes payloads of 199 B",
+    `00 01 01 01 00000000 c700 0000 00000000 ${KEY} ${zeros(4)}`,
+  ],
   [
     "a hello of 64 channels that takes less than a hello",
-    `00 01 01 40 00000000 4f01 0000 00000000 ${zeros(4 * 64)}`,
+    `00 01 01 40 00000000 6f01 0000 00000000 ${KEY} ${zeros(4 * 64)}`,
   ],
-  ["a hello that takes payloads of 1201 B", `00 01 01 01 00000000 b104 0000 00000000 ${zeros(4)}`],
+  [
+    "a hello without the suite that all have",
+    `00 01 01 01 00000000 b004 0000 00000000 fe ${zeros(32)} ${zeros(4)}`,
+  ],
+  [
+    "a hello that takes payloads of 1201 B",
+    `00 01 01 01 00000000 b104 0000 00000000 ${KEY} ${zeros(4)}`,
+  ],
   ["a window of channel 64", "00 08 40 0000"],
   ["a window that is cut", "00 08 01 00"],
   ["a fragment of what a payload holds whole", `00 06 01 0000 01 cc08 ${zeros(76)}`],
@@ -365,7 +380,10 @@ const REFUSED: readonly [reason: string, hex: string][] = [
 const REPEATED: readonly [reason: string, hex: string][] = [
   ["two pings", "00 04 04"],
   ["two closes", "00 03 01 00 03 01 00"],
-  ["two hellos", `00 ${`01 01 01 00000000 b004 0000 00000000 ${zeros(4)}`.repeat(2)}`],
+  [
+    "two hellos",
+    `00 ${`01 01 01 00000000 b004 0000 00000000 ${KEY} ${KEY} ${zeros(4)}`.repeat(2)}`,
+  ],
   ["two skips of one channel", "00 02 01 0000 02 01 0100"],
   ["skips against the order of channels", "00 02 02 0000 02 01 0000"],
   ["two windows of one channel", "00 08 01 0000 08 01 0100"],
@@ -376,9 +394,16 @@ const REPEATED: readonly [reason: string, hex: string][] = [
 const TAKEN: readonly [reason: string, hex: string][] = [
   ["an ack bitfield of 32 bytes", `a0 0700 0000 ${"ff".repeat(32)}`],
   ["an ack bitfield whose last byte alone is not zero", `a0 0700 0000 ${zeros(31)} 80`],
-  ["a hello of one channel", `00 01 01 01 00000000 b004 0000 00000000 ${zeros(4)}`],
-  ["a hello of 64 channels", `00 01 01 40 00000000 b004 0000 00000000 ${zeros(4 * 64)}`],
-  ["a hello that takes payloads of 200 B", `00 01 01 01 00000000 c800 0000 00000000 ${zeros(4)}`],
+  ["a hello of one channel", `00 01 01 01 00000000 b004 0000 00000000 ${KEY} ${zeros(4)}`],
+  [
+    "a hello with suites that nobody knows yet",
+    `00 01 01 01 00000000 b004 0000 00000000 ff ${zeros(32)} ${zeros(4)}`,
+  ],
+  ["a hello of 64 channels", `00 01 01 40 00000000 b004 0000 00000000 ${KEY} ${zeros(4 * 64)}`],
+  [
+    "a hello that takes payloads of 200 B",
+    `00 01 01 01 00000000 c800 0000 00000000 ${KEY} ${zeros(4)}`,
+  ],
   ["a window of channel 63", "00 08 3f ffff"],
   ["the last fragment of 65,536 B", `00 06 3f ffff 3f 808004 ${zeros(1024)}`],
   ["the last fragment of 16 MiB", `00 07 3f ffff ffff ff7f 80808008 ${zeros(1024)}`],

@@ -5,7 +5,13 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { parseAddress } from "../../lib/address.js";
 import { configureAddresses, configureProtocol, type LimitOptions } from "../../lib/configure.js";
-import { ENTROPY_BYTES, ROLE_CLIENT, ROLE_SERVER } from "../../lib/engine/config.js";
+import {
+  ENTROPY_BYTES,
+  ENTROPY_KEYS,
+  ENTROPY_NUMBER,
+  ROLE_CLIENT,
+  ROLE_SERVER,
+} from "../../lib/engine/config.js";
 import { BATCH_STRIDE } from "../../lib/engine/host.js";
 import { CHANNEL_WINDOW, KEY_BYTES } from "../../lib/engine/limits.js";
 import {
@@ -35,7 +41,7 @@ import { defineProtocol, type Protocol, realTime, reliable } from "../../lib/ind
 import { mintToken } from "../../lib/token.js";
 import { engines } from "../engines.js";
 import { openSimHost, type SimHost, simPush } from "../hosts.js";
-import { openPacket, sealPacket } from "../peers/netcode.js";
+import { KeyPairs, Tap } from "../tap.js";
 
 const SERVER = "10.0.0.1:4000";
 const CLIENT = "10.0.0.2:5000";
@@ -53,6 +59,10 @@ const STATE = 0;
 const INPUT = 1;
 const CHAT = 2;
 const HELLO = 1;
+
+/** What a host is made of here; its packets are numbered from 0 on. */
+const entropyOf = (role: number) =>
+  new Uint8Array(ENTROPY_BYTES).fill(role + 1).fill(0, ENTROPY_NUMBER, ENTROPY_KEYS);
 
 /** One end: its host, the records that its user got, the payloads that it sent. */
 class End {
@@ -75,7 +85,7 @@ class End {
     this.host = openSimHost(engine, {
       config,
       privateKey: KEY,
-      entropy: new Uint8Array(ENTROPY_BYTES).fill(role + 1),
+      entropy: entropyOf(role),
       submissionCapacity: 1_048_576,
       completionCapacity: 1_048_576,
     });
@@ -110,6 +120,7 @@ class Session {
   readonly server: End;
   readonly client: End;
   readonly keys = new ConnectToken();
+  readonly tap: Tap;
   nowUs = 1_000_000;
   /** Every datagram that an end sent. */
   readonly sent: { from: End; bytes: Uint8Array }[] = [];
@@ -129,6 +140,11 @@ class Session {
       now: UNIX_SECONDS * 1000,
     });
     tokenPublicRead(token, 0, token.length, this.keys);
+    const { clientToServerKey, serverToClientKey } = this.keys;
+    this.tap = new Tap(
+      { protocolId: clientProtocol.id, clientToServerKey, serverToClientKey },
+      new KeyPairs(entropyOf(ROLE_SERVER), entropyOf(ROLE_CLIENT)),
+    );
     this.client.host.connect(token, this.nowUs);
   }
 
@@ -161,14 +177,10 @@ class Session {
     to.drain();
   }
 
-  #key(from: End): Uint8Array {
-    return from === this.server ? this.keys.serverToClientKey : this.keys.clientToServerKey;
-  }
-
   /** The payload of a datagram, or nothing when it has none. */
   open(from: End, bytes: Uint8Array): Uint8Array {
-    const packet = openPacket(bytes, this.#key(from), protocol.id);
-    return packet?.type === PAYLOAD ? packet.body : new Uint8Array(0);
+    const packet = this.tap.see(bytes, from === this.client);
+    return Uint8Array.from(packet?.type === PAYLOAD ? packet.body : []);
   }
 
   /** The payloads that an end has sent since a moment. */
@@ -179,9 +191,7 @@ class Session {
 
   /** An authentic payload of the client that its host never wrote. */
   forge(number: bigint, body: readonly number[]): void {
-    const key = Buffer.from(this.keys.clientToServerKey);
-    const options = { type: PAYLOAD, sequence: number, key, protocolId: protocol.id };
-    const bytes = sealPacket({ ...options, body: Buffer.from(body) });
+    const bytes = this.tap.seal(true, PAYLOAD, number, Uint8Array.from(body));
     this.deliver(this.client, this.server, bytes);
   }
 
