@@ -293,6 +293,37 @@ bool told(int32_t failsIn, int32_t during, int32_t after) {
   return first && client.state == after && met == (after == CLIENT_CONNECTED);
 }
 
+// Two hosts whose library fails for a while, from the beginning or once they have met: then nothing
+// is said, least of all unsealed, and afterwards they go on.
+bool silent(bool met) {
+  Bare server;
+  Bare client;
+  uint8_t token[TOKEN_PUBLIC_BYTES];
+  if (!server.open(ROLE_SERVER) || !client.open(ROLE_CLIENT)) return false;
+  if (!sidesToken(SERVER_PORT, token)) return false;
+  uint64_t nowUs = 1000000;
+  uint32_t number = 0;
+  const auto steps = [&](uint32_t count) {
+    for (uint32_t step = 0; step < count; step++, nowUs += STEP_US) {
+      if (step % 10 == 0) server.send(20);
+      bareStep(server, client, nowUs, number);
+    }
+    return server.host->page[statsHostWord(HOST_DATAGRAMS_OUT)];
+  };
+  hostConnect(*client.host, token, nowUs);
+  const uint32_t before = steps(met ? CONTEXT_STEPS : 0);
+  const uint32_t received = client.received;
+  wrong.failsIn = 1;
+  const uint32_t during = steps(CONTEXT_STEPS);
+  const bool said = during != before || client.received != received;
+  wrong.failsIn = NEVER;
+  steps(CONTEXT_STEPS);
+  const bool good = !said && client.received > received && client.peer != 0;
+  hostClose(*server.host);
+  hostClose(*client.host);
+  return good;
+}
+
 }  // namespace
 
 extern "C" void* __wrap_dlsym(void* handle, const char* name) {
@@ -345,6 +376,11 @@ TEST(aConnectionWithoutContextsDoesNotBegin) {
   for (int32_t failsIn : {3, 4}) {
     CHECK(apart(Wrong(), [=] { return told(failsIn, CLIENT_DISCONNECTED, CLIENT_DISCONNECTED); }));
   }
+}
+
+TEST(aLibraryThatFailsForAWhileIsSilence) {
+  if (!opensslFound()) return;
+  for (bool met : {false, true}) CHECK(apart(Wrong(), [met] { return silent(met); }));
 }
 
 #endif  // NETRT_WRAP
