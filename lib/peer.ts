@@ -60,8 +60,8 @@ export interface PeerEvents<P extends Protocol> {
   /** After `send` answered false: there is room again. */
   drain: [];
   /**
-   * A packet to this peer has its verdict: exactly one each, in the order of numbers. The engine
-   * reports them only while somebody listens.
+   * A packet to this peer has its verdict: exactly one each, in the order of numbers, of which some
+   * are left out (R-69). The engine reports them only while somebody listens.
    */
   packet: [verdict: PacketVerdict];
   /** How far a block of the peer is, after each turn in which more of it came. */
@@ -151,15 +151,14 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
     this.address = address;
     this.userData = userData;
     // One function for all peers: a closure of each one's own would be memory of each idle peer.
-    (this as EventEmitter).on("newListener", Peer.#listened);
+    (this as EventEmitter).on("newListener", this.#listened);
   }
 
   /** The engine tells every packet's verdict only to those who listen. */
-  static #listened(this: unknown, event: string | symbol): void {
-    const peer = this as Peer;
-    if (event !== "packet" || peer.#watched || !peer.connected) return;
-    peer.#watched = true;
-    peer.#driver.wish(RECORD_WATCH, peer.#handle, 0, true);
+  #listened(event: string | symbol): void {
+    if (event !== "packet" || this.#watched || !this.connected) return;
+    this.#watched = true;
+    this.#driver.wish(RECORD_WATCH, this.#handle, 0, true);
   }
 
   /** @internal The number by which the engine knows this peer. */
