@@ -1,7 +1,8 @@
 // Fixed traffic between the core's hosts, without sockets and in a time of its own, for counting
 // its instructions (`npm run instructions`). The same input gives the same packets, so the count
 // says what the code costs and nothing of the machine. What is counted is `traffic` alone, less the
-// ciphers (sealPacket and openPacket), which are not ours and differ from machine to machine.
+// ciphers (sealPacket, openPacket and what session keys are made from), which are not ours and
+// differ from machine to machine.
 //
 //   bench_core FILE LOSS     FILE holds both configurations, a key and a token for each client
 //                            (bench/instructions.ts writes it); LOSS in percent, each way

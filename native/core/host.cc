@@ -89,7 +89,7 @@ uint32_t hostTransmit(Host& host, uint64_t nowUs, Batch& batch) {
   transmitClient(host, nowUs, batch);
   while (host.workCount > 0 && batch.count < BATCH_PACKETS) {
     Connection& connection = host.connections[host.work[host.workFirst]];
-    host.workFirst = (host.workFirst + 1) % host.config.peersMax;
+    host.workFirst = host.workFirst + 1 == host.config.peersMax ? 0 : host.workFirst + 1;
     host.workCount -= 1;
     connection.inWork = false;
     transmitOne(host, connection, nowUs, batch);

@@ -11,7 +11,7 @@ namespace netrt {
 namespace {
 
 // A byte of a channel of weight 1, in the unit of shares: a multiple of every usual weight.
-constexpr uint64_t SHARE_UNIT = 256;
+constexpr uint32_t SHARE_UNIT = 256;
 
 bool planBefore(const Message& message, const Message& other);
 
@@ -51,7 +51,7 @@ bool planAdd(Plan& plan, Channel& channel, Message& message) {
   if (!planFits(plan, channel, message)) return false;
   const size_t bytes = frameBytes(channel, message);
   plan.room -= bytes;
-  channel.served += bytes * SHARE_UNIT / channel.policy->priority;
+  channel.served += static_cast<uint32_t>(bytes) * SHARE_UNIT / channel.policy->priority;
   message.planned = true;
   uint32_t index = plan.count;
   while (index > 0 && planBefore(message, *plan.messages[index - 1])) {

@@ -259,7 +259,8 @@ void slotRest(Host& host, Connection& connection, uint64_t dueUs, uint64_t nowUs
 void slotWork(Host& host, Connection& connection) {
   if (connection.inWork) return;
   connection.inWork = true;
-  host.work[(host.workFirst + host.workCount) % host.config.peersMax] = connection.slot;
+  const uint32_t end = host.workFirst + host.workCount;
+  host.work[end < host.config.peersMax ? end : end - host.config.peersMax] = connection.slot;
   host.workCount += 1;
 }
 

@@ -170,8 +170,9 @@ size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, u
   helloAdd(connection, shared, packet);
   const bool told = marksAdd(connection, shared, packet);
   nacksAdd(connection, shared, nowUs);
-  const bool open = nowUs >= std::min(connectionOpenUs(connection), connectionNewsUs(connection)) &&
-                    pacingReady(connection.pacing, nowUs);
+  const bool open =
+      (nowUs >= connectionOpenUs(connection) || nowUs >= connectionNewsUs(connection)) &&
+      pacingReady(connection.pacing, nowUs);
   const uint32_t messages = open ? messagesFill(connection, shared, packet, nowUs) : 0;
   if (open && !told && messages == 0 && connectionWants(connection)) {
     // A message that does not fit beside a hello, or a pool that is empty: packets without it would

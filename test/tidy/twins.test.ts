@@ -25,13 +25,13 @@ const CPP_ONLY: Exceptions = {
     writeU64: "a 64-bit integer is two halves in TypeScript, written one after the other",
   },
   channel: {
-    channelQuiet:
+    channelIdle:
       "C++ alone leaves out channels that are quiet; TypeScript looks at all, and lockstep compares",
   },
   connection: {
-    connectionBusy: "as channelQuiet",
-    connectionNextBusy: "as channelQuiet",
-    connectionQuiet: "as channelQuiet",
+    connectionBusy: "as channelIdle",
+    connectionNextBusy: "as channelIdle",
+    connectionQuiet: "as channelIdle",
   },
   limits: {
     assertFailed: "the caller's mistakes end a C++ process; TypeScript's public code throws",
