@@ -5,11 +5,10 @@
  * Never does: reconnect by itself: a token is good for one connection.
  */
 
-import { EventEmitter } from "node:events";
 import { checkSignal, onAbort } from "./abort.js";
 import { parseAddress } from "./address.js";
 import type { Fragment } from "./assembly.js";
-import { type ChannelEvents, MessageQueue } from "./channel.js";
+import { ClientChannel, MessageQueue } from "./channel.js";
 import type { EngineChoiceOptions } from "./choice.js";
 import {
   configureProtocol,
@@ -135,7 +134,7 @@ function mismatchText(end: Disconnect, protocol: Protocol): string {
 export class Client<P extends Protocol = Protocol> extends Peer<P> {
   readonly #host: Driver;
   readonly #protocol: P;
-  readonly #channels = new Map<number, EventEmitter<ChannelEvents<unknown>>>();
+  readonly #channels = new Map<number, ClientChannel<unknown>>();
   readonly #queues = new Map<number, Set<MessageQueue<unknown>>>();
   /** Iterators of each channel that want no more for now. */
   readonly #pauses = new Map<number, number>();
@@ -171,14 +170,14 @@ export class Client<P extends Protocol = Protocol> extends Peer<P> {
    *
    * @throws NetrtError `ERR_NETRT_UNKNOWN_CHANNEL`
    */
-  channel<C extends ChannelName<P>>(name: C): EventEmitter<ChannelEvents<MessageOf<P, C>>> {
+  channel<C extends ChannelName<P>>(name: C): ClientChannel<MessageOf<P, C>> {
     const index = this.#protocol.channelIndex(name);
     let channel = this.#channels.get(index);
     if (channel === undefined) {
-      channel = new EventEmitter<ChannelEvents<unknown>>();
+      channel = new ClientChannel<unknown>();
       this.#channels.set(index, channel);
     }
-    return channel as EventEmitter<ChannelEvents<MessageOf<P, C>>>;
+    return channel as ClientChannel<MessageOf<P, C>>;
   }
 
   /**
@@ -237,7 +236,7 @@ export class Client<P extends Protocol = Protocol> extends Peer<P> {
   received(channel: number, bytes: Uint8Array): void {
     const message = this.open(channel, bytes);
     if (message === REFUSED) return;
-    this.#channels.get(channel)?.emit("message", message);
+    this.#channels.get(channel)?.deliver(message);
     for (const queue of this.#queues.get(channel) ?? []) {
       queue.push(message === bytes ? bytes.slice() : message);
     }

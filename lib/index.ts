@@ -11,7 +11,7 @@ import { defaultEngine } from "./choice.js";
 
 export type { BlockProgress } from "./assembly.js";
 export type { BlockOptions } from "./block.js";
-export type { ServerChannel } from "./channel.js";
+export type { ClientChannel, ServerChannel } from "./channel.js";
 export type { EngineChoice, EngineChoiceOptions } from "./choice.js";
 export {
   Client,

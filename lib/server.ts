@@ -75,6 +75,8 @@ export interface ServerStats<P extends Protocol> extends HostStats, TickStats {
   readonly channels: Readonly<Record<ChannelName<P>, ChannelStats>>;
 }
 
+const NO_OPTIONS = Object.freeze({});
+
 /** A running server; {@link createServer} makes it. */
 export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEvents<P>> {
   /** The protocol that it speaks. */
@@ -199,7 +201,7 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
   broadcast<C extends ChannelName<P>>(
     channel: C,
     message: MessageOf<P, C>,
-    options: BroadcastOptions<P> = {},
+    options: BroadcastOptions<P> = NO_OPTIONS,
   ): boolean {
     const index = this.protocol.channelIndex(channel);
     const count = prepareMessage(this.protocol.channels[channel], channel, message);
@@ -369,7 +371,7 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
   #message(peer: Peer<P>, channel: number, bytes: Uint8Array): void {
     const message = peer.open(channel, bytes);
     if (message === REFUSED) return;
-    this.#channels[channel].emit("message", peer, message);
+    this.#channels[channel].deliver(peer, message);
     peer.tell(channel, message);
   }
 
@@ -380,7 +382,9 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
 
   #turned(): void {
     if (this.#assembling.size > 0) this.#boundAssembly();
-    for (const peer of this.#driver.busy) (peer as Peer<P>).turned();
+    if (this.#driver.busy.size > 0) {
+      for (const peer of this.#driver.busy) (peer as Peer<P>).turned();
+    }
     if (this.#whenEmpty !== null && this.#isEmpty()) this.#whenEmpty();
   }
 }

@@ -456,9 +456,22 @@ export function channelInWindow(channel: Channel, id: number): boolean {
   if (!channelRepaired(channel)) {
     return true;
   }
+  return id < Math.min(channelBase(channel), channel.consumedId) + CHANNEL_WINDOW;
+}
+
+/** The lowest id that the receiver may still wait for. */
+function channelBase(channel: Channel): number {
   const first = channelSkipId(channel);
-  const base = channel.holeFirst === NO_ID ? first : Math.min(first, channel.holeFirst);
-  return id < Math.min(base, channel.consumedId) + CHANNEL_WINDOW;
+  return channel.holeFirst === NO_ID ? first : Math.min(first, channel.holeFirst);
+}
+
+/** Whether what is unsent waits for an ack of the oldest id: the receiver's window is full. */
+export function channelBlocked(channel: Channel): boolean {
+  return (
+    channelRepaired(channel) &&
+    channelUnsent(channel) &&
+    channel.nextId >= channelBase(channel) + CHANNEL_WINDOW
+  );
 }
 
 /** Whether ids were given up that the receiver may not know of. */

@@ -20,6 +20,7 @@ import { Address } from "./address.js";
 import { Reader, Writer } from "./bytes.js";
 import {
   Channel,
+  channelBlocked,
   channelFlushed,
   channelReset,
   channelUnsent,
@@ -39,6 +40,7 @@ import { gapDeadlineUs } from "./gap.js";
 import {
   CLOSE_TEXT_BYTES_MAX,
   COMPLETION_RESERVE_BYTES,
+  CONGESTION_FLOOR_US,
   DIGEST_BYTES,
   GREETING_MAX_US,
   KEEP_ALIVE_US,
@@ -47,8 +49,10 @@ import {
   PACKET_ASSOCIATED_BYTES,
   USER_DATA_BYTES,
 } from "./limits.js";
+import { omitNext } from "./omit.js";
 import { Pacing, pacingNextUs, pacingRate, pacingReady, pacingReset } from "./pacing.js";
 import { Plan } from "./plan.js";
+import { ORDER_SEQUENCED } from "./policy.js";
 import { ReplayWindow, replayReset } from "./replay.js";
 import { NO_ROOM, RECORD_BYTES, RECORD_CONNECT, ringPush, ringRoom } from "./ring.js";
 import { Rtt, rttReset } from "./rtt.js";
@@ -92,6 +96,8 @@ const HANDLE_STEP = 0x10000;
 export class Shared {
   config: HostConfig;
   outlet: Outlet;
+  /** What nobody else knows, of SIP_KEY_WORDS. */
+  hashKey: Uint32Array;
   plan = new Plan();
   reader = new Reader();
   writer = new Writer();
@@ -102,9 +108,10 @@ export class Shared {
   /** What the next connection's key pair is drawn from. */
   keysSeed = new Uint8Array(DIGEST_BYTES);
 
-  constructor(config: HostConfig, outlet: Outlet) {
+  constructor(config: HostConfig, outlet: Outlet, hashKey: Uint32Array) {
     this.config = config;
     this.outlet = outlet;
+    this.hashKey = hashKey;
   }
 }
 
@@ -145,6 +152,10 @@ export class Connection {
   announced = false;
   /** The user's flush wants everything unsent to go out. */
   flushing = false;
+  /** A flush began, and no packet went out since: it may be one that nothing else asks for. */
+  flushBegun = false;
+  /** When a packet that asks for an ack last went out (µs). */
+  askedUs = 0;
 
   /** When the peer must have said hello (µs). */
   greetingDueUs = NO_DEADLINE;
@@ -159,6 +170,10 @@ export class Connection {
   copyDueUs = NO_DEADLINE;
   /** What wants to ride found no place in the last packet, and is tried again then (µs). */
   stalledUntilUs = 0;
+
+  /** The number to be left out next, and how many were drawn. */
+  omitNumber = 0;
+  omits = 0;
 
   closeReason = 0;
   closeText = new Uint8Array(CLOSE_TEXT_BYTES_MAX);
@@ -214,6 +229,8 @@ export function connectionAssign(
   replayReset(connection.replay);
   receivedReset(connection.received);
   sentReset(connection.sent, firstNumber);
+  connection.omits = 0;
+  omitNext(connection, shared);
   rttReset(connection.rtt);
   congestionReset(connection.congestion, shared.config.congestion, nowUs);
   connection.payloadBytes = shared.config.payloadBytesMax;
@@ -231,6 +248,8 @@ export function connectionAssign(
   connection.helloInFlight = 0;
   connection.announced = false;
   connection.flushing = false;
+  connection.flushBegun = false;
+  connection.askedUs = nowUs;
   connection.greetingDueUs = nowUs + Math.min(timeoutUs, GREETING_MAX_US);
   connection.heardUs = nowUs;
   connection.timeoutUs = timeoutUs;
@@ -325,19 +344,36 @@ export function connectionDueUs(connection: Connection): number {
   const ackUs = receivedDueUs(connection.received);
   const keepAliveDueUs = connection.spokenUs + connection.keepAliveUs;
   let dueUs = Math.min(ackUs, keepAliveDueUs);
-  if (connectionOpenWindow(connection)) {
-    const wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
-    dueUs = Math.min(dueUs, wantsUs, connection.copyDueUs);
-  }
+  const wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
+  const openUs = connectionOpenUs(connection);
+  dueUs = Math.min(dueUs, Math.max(Math.min(wantsUs, connection.copyDueUs), openUs));
+  dueUs = Math.min(dueUs, connectionNewsUs(connection));
   for (const channel of connection.channels) {
     dueUs = Math.min(dueUs, channel.nackDueUs);
   }
   return dueUs;
 }
 
-/** Whether what asks for an ack may go out: the window has room. */
-export function connectionOpenWindow(connection: Connection): boolean {
-  return congestionOpen(connection.congestion, connection.sent.flightBytes);
+/** When what asks for an ack may go out (µs): once the window has room, and now and then without. */
+export function connectionOpenUs(connection: Connection): number {
+  const { congestion, sent, askedUs } = connection;
+  return congestionOpen(congestion, sent.flightBytes) ? 0 : askedUs + CONGESTION_FLOOR_US;
+}
+
+/** When the newest states or their copies may go out though the window has no room (µs): once a flush. */
+export function connectionNewsUs(connection: Connection): number {
+  let newsUs = NO_DEADLINE;
+  for (const channel of connection.channels) {
+    if (channel.policy.order !== ORDER_SEQUENCED) {
+      continue;
+    }
+    if (channel.fresh !== null && connection.flushBegun) {
+      newsUs = Math.min(newsUs, connection.stalledUntilUs);
+    } else if (channel.copying > 0) {
+      newsUs = Math.min(newsUs, connection.copyDueUs);
+    }
+  }
+  return newsUs;
 }
 
 /** Brings the pace up to date with the window and with what both ends allow. */
@@ -355,6 +391,9 @@ export function connectionRates(connection: Connection, nowUs: number): void {
 export function connectionWants(connection: Connection): boolean {
   for (const channel of connection.channels) {
     if (channelWants(channel, connection.flushing)) {
+      return true;
+    }
+    if (connection.flushBegun && channelBlocked(channel)) {
       return true;
     }
   }
@@ -410,7 +449,7 @@ export function connectionStats(connection: Connection, page: Uint32Array): void
   page[row + PEER_PACKETS_LOST] = connection.sent.lost >>> 0;
   page[row + PEER_ACKS_LATE] = connection.sent.late >>> 0;
   page[row + PEER_GAPS] = connection.received.gaps >>> 0;
-  page[row + PEER_IN_FLIGHT] = sentInFlight(connection.sent);
+  page[row + PEER_IN_FLIGHT] = sentInFlight(connection.sent) - connection.sent.omitted;
   page[row + PEER_RATE] = connection.pacing.rate;
   page[row + PEER_WINDOW_BYTES] = connection.congestion.windowBytes;
   page[row + PEER_FLIGHT_BYTES] = connection.sent.flightBytes;

@@ -7,7 +7,8 @@
 
 import type { SentPacket } from "./acks.js";
 import type { Writer } from "./bytes.js";
-import type { Connection, Shared } from "./connection.js";
+import { channelBlocked } from "./channel.js";
+import { type Connection, connectionOpenUs, type Shared } from "./connection.js";
 import {
   ageWrite,
   blockHeadWrite,
@@ -27,6 +28,7 @@ import {
   channelPlanCopies,
   channelPlanFresh,
   channelPlanHead,
+  channelPlanOldest,
   channelPlanResends,
   channelStuck,
   planBusy,
@@ -71,17 +73,19 @@ export function messagesFill(
   }
   const channels = connection.channels;
   planBusy(plan, channels, shared.config.channelOrder);
-  const arrivalUs = nowUs + Math.trunc(connection.rtt.smoothedUs / 2);
+  const oneWayUs = Math.trunc(connection.rtt.smoothedUs / 2);
   let stuck = false;
   for (let rank = 0; rank < plan.busyCount; rank++) {
     const channel = channels[plan.busy[rank]];
-    channelForgo(channel, shared.outlet, connection.handle, arrivalUs);
+    channelForgo(channel, shared.outlet, connection.handle, nowUs, oneWayUs);
     stuck = stuck || channelStuck(channel);
     if (channel.policy.order === ORDER_SEQUENCED) {
       channelPlanFresh(channel, plan);
     }
   }
-  if (stuck) {
+  if (nowUs < connectionOpenUs(connection)) {
+    newsPlan(connection, shared);
+  } else if (stuck) {
     for (let rank = 0; rank < plan.busyCount; rank++) {
       channelPlanHead(channels[plan.busy[rank]], plan);
     }
@@ -90,6 +94,17 @@ export function messagesFill(
   }
   planWrite(connection, shared, packet, nowUs);
   return plan.count;
+}
+
+/** What rides with the newest real-time messages where the window has no room for more: their copies. */
+function newsPlan(connection: Connection, shared: Shared): void {
+  const plan = shared.plan;
+  for (let rank = 0; rank < plan.busyCount; rank++) {
+    const channel = connection.channels[plan.busy[rank]];
+    if (channel.policy.order === ORDER_SEQUENCED) {
+      channelPlanCopies(channel, plan);
+    }
+  }
 }
 
 /** What rides in the room that the newest real-time messages leave. */
@@ -104,6 +119,13 @@ function ranksPlan(connection: Connection, shared: Shared): void {
   }
   for (let rank = 0; rank < plan.busyCount; rank++) {
     channelPlanResends(channels[plan.busy[rank]], plan);
+  }
+  if (connection.flushBegun) {
+    for (let rank = 0; rank < plan.busyCount; rank++) {
+      if (channelBlocked(channels[plan.busy[rank]])) {
+        channelPlanOldest(channels[plan.busy[rank]], plan);
+      }
+    }
   }
   const sharing = planShares(plan, channels);
   for (let place = 0; place < sharing; place++) {

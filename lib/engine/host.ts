@@ -106,6 +106,7 @@ export function hostFlush(host: Host): void {
     connection.inDirty = false;
     if (connection.state !== CONNECTION_FREE) {
       connection.flushing = true;
+      connection.flushBegun = true;
       slotWork(host, connection);
     }
   }

@@ -94,6 +94,12 @@ export const SENT_PACKETS = 512;
 export const SENT_PACKETS_FEW = 32;
 /** Microseconds after its sending for which an ack of a lost packet is still looked at. */
 export const LATE_MAX_US = 10000000;
+/** Packets between two numbers that are left out, at least: acks of them show guesses, and who counts gaps sees loss. */
+export const OMIT_PACKETS_MIN = 64;
+/** … and at most; which, nobody knows before. */
+export const OMIT_PACKETS_MAX = 512;
+/** The first comes so many times sooner, before guesses gained much. */
+export const OMIT_SOONER = 8;
 /** Packets without a verdict: what one ack can reach back to. */
 export const IN_FLIGHT_MAX = 256;
 /** Packets without a verdict, of which none asks for an ack, after which the next asks with a ping. */
@@ -124,6 +130,8 @@ export const CONGESTION_WINDOW_INITIAL = 32768;
 export const CONGESTION_WINDOW_MIN = 2450;
 /** … and at most: IN_FLIGHT_MAX full packets. */
 export const CONGESTION_WINDOW_MAX = 313600;
+/** Time after which a packet goes out though the window has no room (µs): Fiedler's 10 packets a second. */
+export const CONGESTION_FLOOR_US = 100000;
 /** Losses alone make the window no smaller than this: four packets. */
 export const CONGESTION_LOSS_FLOOR = 4900;
 /** Bytes by which the window grows in a round trip: one full packet. */

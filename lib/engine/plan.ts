@@ -141,6 +141,15 @@ export function channelPlanHead(channel: Channel, plan: Plan): void {
   }
 }
 
+/** Plans the oldest messages that were sent, whether they are lost or not: what waits behind them can't go. */
+export function channelPlanOldest(channel: Channel, plan: Plan): void {
+  for (let message = channel.first; message?.sent; message = message.next) {
+    if (!message.planned && !planAdd(plan, channel, message)) {
+      return;
+    }
+  }
+}
+
 /** Plans copies of sent messages, newest first, so that what is left out is the oldest. */
 export function channelPlanCopies(channel: Channel, plan: Plan): void {
   let left = channel.copying;

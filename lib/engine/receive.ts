@@ -52,6 +52,7 @@ import {
   NETRT_VERSION,
   PACING_RATE_MIN,
 } from "./limits.js";
+import { omitAcked } from "./omit.js";
 import { PACKET_DISCONNECT, PACKET_KEEP_ALIVE } from "./packet.js";
 import { channelNacked } from "./repair.js";
 import { NO_ROOM, RECORD_BYTES, RECORD_MESSAGE, ringPush } from "./ring.js";
@@ -202,7 +203,8 @@ function payloadReceive(
     latest = sequenceExpand16(ackHeader.latest, sent.nextNumber);
     const { bitsOffset, bitBytes } = ackHeader;
     const lowest = acksLowest(latest, bytes, bitsOffset, bitBytes);
-    if (lowest < sent.firstNumber || latest >= sent.nextNumber) {
+    const unsent = lowest < sent.firstNumber || latest >= sent.nextNumber;
+    if (unsent || omitAcked(sent, latest, bytes, bitsOffset, bitBytes)) {
       return violate(connection, shared, TEXT_ACK, REJECT_ACK_UNSENT, nowUs);
     }
   }

@@ -127,12 +127,15 @@ export function channelForgo(
   channel: Channel,
   outlet: Outlet,
   peer: number,
-  arrivalUs: number,
+  nowUs: number,
+  oneWayUs: number,
 ): void {
   if (!channelTimely(channel)) {
     return;
   }
-  const { stalePlace } = channel;
+  // Where nothing comes in time, each goes once.
+  const stalePlace = oneWayUs < channel.policy.expiryMs * 1000 ? channel.stalePlace : 0;
+  const arrivalUs = nowUs + oneWayUs;
   let message = channel.resends + channel.copying > 0 ? channel.first : channel.fresh;
   while (message !== null && (message.sent || message.place < stalePlace)) {
     let next: Message | null = message.next;

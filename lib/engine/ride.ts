@@ -91,6 +91,9 @@ export function channelCarried(
     }
     return RIDE_RESEND;
   }
+  if (message.copiesLeft === 0) {
+    return RIDE_COPY;
+  }
   message.copiesLeft -= 1;
   if (message.copiesLeft === 0) {
     channel.copying -= 1;

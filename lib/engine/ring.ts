@@ -115,9 +115,9 @@ export function ringPush(ring: Ring, kind: number, payloadBytes: number): number
   return word;
 }
 
-/** Makes everything pushed so far visible to the consumer. */
+/** Makes everything pushed so far visible to the consumer. A number above 2^31 would be an object of its own. */
 export function ringPublish(ring: Ring): void {
-  Atomics.store(ring.control, 0, ring.head);
+  Atomics.store(ring.control, 0, ring.head | 0);
 }
 
 /**
@@ -145,5 +145,5 @@ export function ringNext(ring: Ring, word: number): void {
 
 /** Gives the memory of every record stepped over back to the producer. */
 export function ringRelease(ring: Ring): void {
-  Atomics.store(ring.control, 16, ring.tail);
+  Atomics.store(ring.control, 16, ring.tail | 0);
 }

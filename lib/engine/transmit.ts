@@ -27,7 +27,8 @@ import { congestionSent } from "./congestion.js";
 import {
   type Connection,
   connectionDueUs,
-  connectionOpenWindow,
+  connectionNewsUs,
+  connectionOpenUs,
   connectionReady,
   connectionWants,
   type Shared,
@@ -55,6 +56,7 @@ import {
   STALL_RETRY_US,
   UNASKED_MAX,
 } from "./limits.js";
+import { omitDue } from "./omit.js";
 import { pacingReady, pacingSpend } from "./pacing.js";
 import {
   PACKET_DISCONNECT,
@@ -160,6 +162,7 @@ function keepAliveTransmit(
   offset: number,
 ): number {
   connection.keepAliveUs = Math.max(connection.keepAliveUs, KEEP_ALIVE_US);
+  omitDue(connection, shared, nowUs);
   const number = shared.config.raw
     ? sentUnrecorded(connection.sent)
     : sentAdd(connection.sent, nowUs, 0, false).number;
@@ -230,6 +233,7 @@ function payloadTransmit(
   out: Uint8Array,
   offset: number,
 ): number {
+  omitDue(connection, shared, nowUs);
   const number = connection.sent.nextNumber;
   const headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
   const start = offset + headerBytes;
@@ -243,19 +247,23 @@ function payloadTransmit(
   helloAdd(connection, shared, packet);
   const told = marksAdd(connection, shared, packet);
   nacksAdd(connection, shared, nowUs);
-  const open = connectionOpenWindow(connection) && pacingReady(connection.pacing, nowUs);
+  const open =
+    nowUs >= Math.min(connectionOpenUs(connection), connectionNewsUs(connection)) &&
+    pacingReady(connection.pacing, nowUs);
   const messages = open ? messagesFill(connection, shared, packet, nowUs) : 0;
   if (open && !told && messages === 0 && connectionWants(connection)) {
     // A message that does not fit beside a hello, or a pool that is empty: packets without it would
     // follow each other as fast as the budget allows (test/lockstep).
     connection.stalledUntilUs = nowUs + STALL_RETRY_US;
   }
+  connection.flushBegun = connection.flushBegun && !open;
   keepAliveAdd(connection, shared, nowUs, acksEnd, owed);
   const bodyBytes = shared.writer.offset - start;
   const bytes = seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
   packet.bytes = bytes;
   if (shared.writer.offset > acksEnd) {
     sentEliciting(connection.sent, packet);
+    connection.askedUs = nowUs;
     congestionSent(connection.congestion, connection.sent.flightBytes);
   }
   return bytes;

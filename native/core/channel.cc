@@ -285,11 +285,24 @@ int64_t channelSkipId(const Channel& channel) {
   return channel.first != nullptr && channel.first->sent ? channel.first->id : channel.nextId;
 }
 
+namespace {
+
+// The lowest id that the receiver may still wait for.
+int64_t channelBase(const Channel& channel) {
+  const int64_t first = channelSkipId(channel);
+  return channel.holeFirst == NO_ID ? first : std::min(first, channel.holeFirst);
+}
+
+}  // namespace
+
 bool channelInWindow(const Channel& channel, int64_t id) {
   if (!channelRepaired(channel)) return true;
-  const int64_t first = channelSkipId(channel);
-  const int64_t base = channel.holeFirst == NO_ID ? first : std::min(first, channel.holeFirst);
-  return id < std::min(base, channel.consumedId) + CHANNEL_WINDOW;
+  return id < std::min(channelBase(channel), channel.consumedId) + CHANNEL_WINDOW;
+}
+
+bool channelBlocked(const Channel& channel) {
+  return channelRepaired(channel) && channelUnsent(channel) &&
+         channel.nextId >= channelBase(channel) + CHANNEL_WINDOW;
 }
 
 bool channelHoled(const Channel& channel) {

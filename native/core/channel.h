@@ -168,6 +168,9 @@ int64_t channelSkipId(const Channel& channel);
 //
 bool channelInWindow(const Channel& channel, int64_t id);
 
+// Whether what is unsent waits for an ack of the oldest id: the receiver's window is full.
+bool channelBlocked(const Channel& channel);
+
 // Whether ids were given up that the receiver may not know of.
 bool channelHoled(const Channel& channel);
 

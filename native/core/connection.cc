@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/gap.h"
+#include "core/omit.h"
 #include "core/stats.h"
 
 namespace netrt {
@@ -36,6 +37,8 @@ void connectionAssign(Connection& connection, Shared& shared, const uint8_t* sen
   replayReset(connection.replay);
   receivedReset(connection.received);
   sentReset(connection.sent, firstNumber);
+  connection.omits = 0;
+  omitNext(connection, shared);
   rttReset(connection.rtt);
   congestionReset(connection.congestion, shared.config->congestion, nowUs);
   connection.payloadBytes = shared.config->payloadBytesMax;
@@ -54,6 +57,8 @@ void connectionAssign(Connection& connection, Shared& shared, const uint8_t* sen
   connection.helloInFlight = 0;
   connection.announced = false;
   connection.flushing = false;
+  connection.flushBegun = false;
+  connection.askedUs = nowUs;
   connection.greetingDueUs = nowUs + std::min(timeoutUs, GREETING_MAX_US);
   connection.heardUs = nowUs;
   connection.timeoutUs = timeoutUs;
@@ -136,18 +141,33 @@ uint64_t connectionDueUs(const Connection& connection) {
   const uint64_t ackUs = receivedDueUs(connection.received);
   const uint64_t keepAliveDueUs = connection.spokenUs + connection.keepAliveUs;
   uint64_t dueUs = std::min(ackUs, keepAliveDueUs);
-  if (connectionOpenWindow(connection)) {
-    const uint64_t wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
-    dueUs = std::min({dueUs, wantsUs, connection.copyDueUs});
-  }
+  const uint64_t wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
+  const uint64_t openUs = connectionOpenUs(connection);
+  dueUs = std::min(dueUs, std::max(std::min(wantsUs, connection.copyDueUs), openUs));
+  dueUs = std::min(dueUs, connectionNewsUs(connection));
   for (uint64_t left = connection.busy; left != 0;) {
     dueUs = std::min(dueUs, connectionNextBusy(connection, left).nackDueUs);
   }
   return dueUs;
 }
 
-bool connectionOpenWindow(const Connection& connection) {
-  return congestionOpen(connection.congestion, connection.sent.flightBytes);
+uint64_t connectionOpenUs(const Connection& connection) {
+  const bool open = congestionOpen(connection.congestion, connection.sent.flightBytes);
+  return open ? 0 : connection.askedUs + CONGESTION_FLOOR_US;
+}
+
+uint64_t connectionNewsUs(const Connection& connection) {
+  uint64_t newsUs = NO_DEADLINE;
+  for (uint64_t left = connection.busy; left != 0;) {
+    const Channel& channel = connectionNextBusy(connection, left);
+    if (channel.policy->order != ORDER_SEQUENCED) continue;
+    if (channel.fresh != nullptr && connection.flushBegun) {
+      newsUs = std::min(newsUs, connection.stalledUntilUs);
+    } else if (channel.copying > 0) {
+      newsUs = std::min(newsUs, connection.copyDueUs);
+    }
+  }
+  return newsUs;
 }
 
 void connectionRates(Connection& connection, uint64_t nowUs) {
@@ -161,7 +181,9 @@ void connectionRates(Connection& connection, uint64_t nowUs) {
 
 bool connectionWants(const Connection& connection) {
   for (uint64_t left = connection.busy; left != 0;) {
-    if (channelWants(connectionNextBusy(connection, left), connection.flushing)) return true;
+    const Channel& channel = connectionNextBusy(connection, left);
+    if (channelWants(channel, connection.flushing)) return true;
+    if (connection.flushBegun && channelBlocked(channel)) return true;
   }
   return false;
 }
@@ -200,7 +222,7 @@ void connectionStats(const Connection& connection, uint32_t* page) {
   row[PEER_PACKETS_LOST] = connection.sent.lost;
   row[PEER_ACKS_LATE] = connection.sent.late;
   row[PEER_GAPS] = static_cast<uint32_t>(connection.received.gaps);
-  row[PEER_IN_FLIGHT] = sentInFlight(connection.sent);
+  row[PEER_IN_FLIGHT] = sentInFlight(connection.sent) - connection.sent.omitted;
   row[PEER_RATE] = connection.pacing.rate;
   row[PEER_WINDOW_BYTES] = connection.congestion.windowBytes;
   row[PEER_FLIGHT_BYTES] = connection.sent.flightBytes;

@@ -33,6 +33,8 @@ namespace netrt {
 struct Shared {
   const HostConfig* config = nullptr;
   Outlet* outlet = nullptr;
+  // What nobody else knows, of SIP_KEY_WORDS.
+  const uint32_t* hashKey = nullptr;
   Plan plan;
   Reader reader;
   Writer writer;
@@ -64,6 +66,9 @@ struct Connection {
   bool announced = false;
   // The user's flush wants everything unsent to go out.
   bool flushing = false;
+  // A flush began, and no packet went out since: it may be one that nothing else asks for (R-46,
+  //
+  bool flushBegun = false;
   // Messages that are due wait for room in the user's ring.
   bool heldUp = false;
   // The user wants every packet's verdict.
@@ -79,6 +84,8 @@ struct Connection {
   uint32_t rateMax = 0;
   uint32_t packetRateMax = 0;
 
+  // When a packet that asks for an ack last went out (µs).
+  uint64_t askedUs = 0;
   // When the peer must have said hello (µs).
   uint64_t greetingDueUs = NO_DEADLINE;
   uint64_t heardUs = 0;
@@ -92,6 +99,10 @@ struct Connection {
   uint64_t copyDueUs = NO_DEADLINE;
   // What wants to ride found no place in the last packet, and is tried again then (µs).
   uint64_t stalledUntilUs = 0;
+
+  // The number to be left out next, and how many were drawn.
+  int64_t omitNumber = 0;
+  uint32_t omits = 0;
 
   Address address;
   uint64_t clientId = 0;
@@ -154,8 +165,13 @@ uint64_t connectionDueUs(const Connection& connection);
 // what connectionDueUs says.
 uint64_t connectionDeadlineUs(const Connection& connection, uint64_t dueUs, uint64_t nowUs);
 
-// Whether what asks for an ack may go out: the window has room.
-bool connectionOpenWindow(const Connection& connection);
+// When what asks for an ack may go out (µs): once the window has room, and now and then without
+//
+uint64_t connectionOpenUs(const Connection& connection);
+
+// When the newest states or their copies may go out though the window has no room (µs): once a
+// flush.
+uint64_t connectionNewsUs(const Connection& connection);
 
 // Brings the pace up to date with the window and with what both ends allow.
 void connectionRates(Connection& connection, uint64_t nowUs);

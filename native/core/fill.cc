@@ -12,6 +12,7 @@ namespace netrt {
 
 namespace {
 
+void newsPlan(Connection& connection, Shared& shared);
 void ranksPlan(Connection& connection, Shared& shared);
 void planWrite(Connection& connection, Shared& shared, SentPacket& packet, uint64_t nowUs);
 bool messageAdd(Connection& connection, Shared& shared, SentPacket& packet, Message& message,
@@ -32,14 +33,16 @@ uint32_t messagesFill(Connection& connection, Shared& shared, SentPacket& packet
   planBusy(plan, channels, connection.busy, connection.channelCount, shared.config->channelOrder);
   const uint32_t* order = plan.busy;
   const uint32_t* end = order + plan.busyCount;
-  const uint64_t arrivalUs = nowUs + uint64_t{connection.rtt.smoothedUs} / 2;
+  const uint64_t oneWayUs = connection.rtt.smoothedUs / 2;
   bool stuck = false;
   for (const uint32_t* index = order; index < end; index++) {
-    channelForgo(channels[*index], *shared.outlet, connection.handle, arrivalUs);
+    channelForgo(channels[*index], *shared.outlet, connection.handle, nowUs, oneWayUs);
     stuck = stuck || channelStuck(channels[*index]);
     if (channels[*index].policy->order == ORDER_SEQUENCED) channelPlanFresh(channels[*index], plan);
   }
-  if (stuck) {
+  if (nowUs < connectionOpenUs(connection)) {
+    newsPlan(connection, shared);
+  } else if (stuck) {
     for (const uint32_t* index = order; index < end; index++) {
       channelPlanHead(channels[*index], plan);
     }
@@ -52,6 +55,16 @@ uint32_t messagesFill(Connection& connection, Shared& shared, SentPacket& packet
 
 namespace {
 
+// What rides with the newest real-time messages where the window has no room for more: their copies
+//
+void newsPlan(Connection& connection, Shared& shared) {
+  Plan& plan = shared.plan;
+  for (uint32_t rank = 0; rank < plan.busyCount; rank++) {
+    Channel& channel = connection.channels[plan.busy[rank]];
+    if (channel.policy->order == ORDER_SEQUENCED) channelPlanCopies(channel, plan);
+  }
+}
+
 // What rides in the room that the newest real-time messages leave.
 void ranksPlan(Connection& connection, Shared& shared) {
   Plan& plan = shared.plan;
@@ -63,6 +76,9 @@ void ranksPlan(Connection& connection, Shared& shared) {
   }
   for (const uint32_t* index = order; index < end; index++) {
     channelPlanResends(channels[*index], plan);
+  }
+  for (const uint32_t* index = order; connection.flushBegun && index < end; index++) {
+    if (channelBlocked(channels[*index])) channelPlanOldest(channels[*index], plan);
   }
   const uint32_t sharing = planShares(plan, channels, connection.channelCount);
   for (uint32_t place = 0; place < sharing; place++) {

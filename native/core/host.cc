@@ -73,6 +73,7 @@ void hostFlush(Host& host) {
     connection.inDirty = false;
     if (connection.state != CONNECTION_FREE) {
       connection.flushing = true;
+      connection.flushBegun = true;
       slotWork(host, connection);
     }
   }

@@ -128,6 +128,13 @@ constexpr uint32_t SENT_PACKETS = 512;
 constexpr uint32_t SENT_PACKETS_FEW = 32;
 // Microseconds after its sending for which an ack of a lost packet is still looked at.
 constexpr uint64_t LATE_MAX_US = 10000000;
+// Packets between two numbers that are left out, at least: acks of them show guesses, and who
+// counts gaps sees loss.
+constexpr uint32_t OMIT_PACKETS_MIN = 64;
+// … and at most; which, nobody knows before.
+constexpr uint32_t OMIT_PACKETS_MAX = 512;
+// The first comes so many times sooner, before guesses gained much.
+constexpr uint32_t OMIT_SOONER = 8;
 // Packets without a verdict: what one ack can reach back to.
 constexpr uint32_t IN_FLIGHT_MAX = 256;
 // Packets without a verdict, of which none asks for an ack, after which the next asks with a ping.
@@ -159,6 +166,9 @@ constexpr uint32_t CONGESTION_WINDOW_INITIAL = 32768;
 constexpr uint32_t CONGESTION_WINDOW_MIN = 2450;
 // … and at most: IN_FLIGHT_MAX full packets.
 constexpr uint32_t CONGESTION_WINDOW_MAX = 313600;
+// Time after which a packet goes out though the window has no room (µs): Fiedler's 10 packets a
+// second.
+constexpr uint64_t CONGESTION_FLOOR_US = 100000;
 // Losses alone make the window no smaller than this: four packets.
 constexpr uint32_t CONGESTION_LOSS_FLOOR = 4900;
 // Bytes by which the window grows in a round trip: one full packet.
@@ -338,6 +348,8 @@ static_assert((SENT_PACKETS & (SENT_PACKETS - 1)) == 0 &&
               "indexed by a mask");
 static_assert(SENT_PACKETS >= IN_FLIGHT_MAX + ACK_BITS_MAX, "a late ack finds its record");
 static_assert(IN_FLIGHT_MAX <= ACK_BITS_MAX, "one ack reaches every packet without a verdict");
+static_assert(OMIT_PACKETS_MIN < OMIT_PACKETS_MAX && OMIT_PACKETS_MIN >= 2 * OMIT_SOONER,
+              "never two numbers in a row");
 static_assert(REORDER_PACKETS < IN_FLIGHT_MAX, "losses show while packets may still go out");
 static_assert(RTO_MIN_US < RTT_INITIAL_US && RTT_INITIAL_US < RTO_MAX_US, "a sane first time-out");
 static_assert(RTO_MAX_US + ACK_HOLD_US < RTT_SAMPLE_MAX_US, "samples aren't cut before a time-out");

@@ -111,6 +111,13 @@ void channelPlanHead(Channel& channel, Plan& plan) {
   if (first != nullptr && first->resend && !first->planned) planAdd(plan, channel, *first);
 }
 
+void channelPlanOldest(Channel& channel, Plan& plan) {
+  for (Message* message = channel.first; message != nullptr && message->sent;
+       message = message->next) {
+    if (!message->planned && !planAdd(plan, channel, *message)) return;
+  }
+}
+
 void channelPlanCopies(Channel& channel, Plan& plan) {
   uint32_t left = channel.copying;
   Message* message = channel.fresh == nullptr ? channel.last : channel.fresh->previous;

@@ -8,6 +8,7 @@
 #include "core/delivery.h"
 #include "core/ending.h"
 #include "core/gap.h"
+#include "core/omit.h"
 #include "core/packet.h"
 #include "core/repair.h"
 #include "core/sequence.h"
@@ -123,7 +124,8 @@ int payloadReceive(Connection& connection, Shared& shared, int64_t number, const
   if (ackHeader.present) {
     latest = sequenceExpand16(ackHeader.latest, static_cast<uint64_t>(sent.nextNumber));
     const int64_t lowest = acksLowest(latest, bytes, ackHeader.bitsOffset, ackHeader.bitBytes);
-    if (lowest < sent.firstNumber || latest >= sent.nextNumber) {
+    const bool unsent = lowest < sent.firstNumber || latest >= sent.nextNumber;
+    if (unsent || omitAcked(sent, latest, bytes, ackHeader.bitsOffset, ackHeader.bitBytes)) {
       return violate(connection, shared, TEXT_ACK, REJECT_ACK_UNSENT, nowUs);
     }
   }

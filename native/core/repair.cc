@@ -81,9 +81,13 @@ bool channelNacked(Channel& channel, Outlet& outlet, uint32_t peer, uint16_t id1
   return true;
 }
 
-void channelForgo(Channel& channel, Outlet& outlet, uint32_t peer, uint64_t arrivalUs) {
+void channelForgo(Channel& channel, Outlet& outlet, uint32_t peer, uint64_t nowUs,
+                  uint64_t oneWayUs) {
   if (!channelTimely(channel)) return;
-  const int64_t stalePlace = channel.stalePlace;
+  // Where nothing comes in time, each goes once.
+  const bool hopeful = oneWayUs < uint64_t{channel.policy->expiryMs} * 1000;
+  const int64_t stalePlace = hopeful ? channel.stalePlace : 0;
+  const uint64_t arrivalUs = nowUs + oneWayUs;
   Message* message = channel.resends + channel.copying > 0 ? channel.first : channel.fresh;
   while (message != nullptr && (message->sent || message->place < stalePlace)) {
     Message* next = message->next;

@@ -27,7 +27,8 @@ bool channelNacked(Channel& channel, Outlet& outlet, uint32_t peer, uint16_t id1
 
 // On a channel that only nacks repair, what would come too late doesn't ride: it waited for
 // its packet since that was decided, is a copy, or missed its flush.
-void channelForgo(Channel& channel, Outlet& outlet, uint32_t peer, uint64_t arrivalUs);
+void channelForgo(Channel& channel, Outlet& outlet, uint32_t peer, uint64_t nowUs,
+                  uint64_t oneWayUs);
 
 // A packet that carried a skip has its verdict.
 void channelSkipVerdict(Channel& channel, int64_t skipId, bool acked);

@@ -68,6 +68,7 @@ uint32_t channelCarried(Channel& channel, Outlet& outlet, Message& message, int3
     }
     return RIDE_RESEND;
   }
+  if (message.copiesLeft == 0) return RIDE_COPY;
   message.copiesLeft -= 1;
   if (message.copiesLeft == 0) {
     channel.copying -= 1;

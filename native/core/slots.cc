@@ -50,6 +50,7 @@ bool slotsOpen(Host& host, const uint32_t* words, uint32_t* page, const uint8_t*
   host.outlet.page = page;
   host.shared.config = &config;
   host.shared.outlet = &host.outlet;
+  host.shared.hashKey = host.handshake.hashKey;
   const size_t peers = config.peersMax;
   const bool opened =
       poolOpen(host.outlet.pool, config.chunkCount, config.messageCount, config.carriedCount) &&

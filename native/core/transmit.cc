@@ -5,6 +5,7 @@
 
 #include "core/fill.h"
 #include "core/gap.h"
+#include "core/omit.h"
 #include "core/packet.h"
 #include "core/ride.h"
 #include "core/stats.h"
@@ -83,6 +84,7 @@ size_t seal(Connection& connection, Shared& shared, int64_t number, uint64_t now
 size_t keepAliveTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8_t* out,
                          size_t offset) {
   connection.keepAliveUs = std::max(connection.keepAliveUs, KEEP_ALIVE_US);
+  omitDue(connection, shared, nowUs);
   const int64_t number = shared.config->raw ? sentUnrecorded(connection.sent)
                                             : sentAdd(connection.sent, nowUs, 0, false)->number;
   const size_t headerBytes = headerWrite(connection, PACKET_KEEP_ALIVE, number, out, offset);
@@ -134,6 +136,7 @@ size_t rawTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8
 
 size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8_t* out,
                        size_t offset) {
+  omitDue(connection, shared, nowUs);
   const int64_t number = connection.sent.nextNumber;
   const size_t headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
   const size_t start = offset + headerBytes;
@@ -147,19 +150,22 @@ size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, u
   helloAdd(connection, shared, packet);
   const bool told = marksAdd(connection, shared, packet);
   nacksAdd(connection, shared, nowUs);
-  const bool open = connectionOpenWindow(connection) && pacingReady(connection.pacing, nowUs);
+  const bool open = nowUs >= std::min(connectionOpenUs(connection), connectionNewsUs(connection)) &&
+                    pacingReady(connection.pacing, nowUs);
   const uint32_t messages = open ? messagesFill(connection, shared, packet, nowUs) : 0;
   if (open && !told && messages == 0 && connectionWants(connection)) {
     // A message that does not fit beside a hello, or a pool that is empty: packets without it would
     // follow each other as fast as the budget allows (test/lockstep).
     connection.stalledUntilUs = nowUs + STALL_RETRY_US;
   }
+  connection.flushBegun = connection.flushBegun && !open;
   keepAliveAdd(connection, shared, nowUs, acksEnd, owed);
   const size_t bodyBytes = shared.writer.offset - start;
   const size_t bytes = seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
   packet.bytes = bytes;
   if (shared.writer.offset > acksEnd) {
     sentEliciting(connection.sent, packet);
+    connection.askedUs = nowUs;
     congestionSent(connection.congestion, connection.sent.flightBytes);
   }
   return bytes;
