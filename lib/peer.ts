@@ -151,15 +151,14 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
     this.address = address;
     this.userData = userData;
     // One function for all peers: a closure of each one's own would be memory of each idle peer.
-    (this as EventEmitter).on("newListener", Peer.#listened);
+    (this as EventEmitter).on("newListener", this.#listened);
   }
 
   /** The engine tells every packet's verdict only to those who listen. */
-  static #listened(this: unknown, event: string | symbol): void {
-    const peer = this as Peer;
-    if (event !== "packet" || peer.#watched || !peer.connected) return;
-    peer.#watched = true;
-    peer.#driver.wish(RECORD_WATCH, peer.#handle, 0, true);
+  #listened(event: string | symbol): void {
+    if (event !== "packet" || this.#watched || !this.connected) return;
+    this.#watched = true;
+    this.#driver.wish(RECORD_WATCH, this.#handle, 0, true);
   }
 
   /** @internal The number by which the engine knows this peer. */

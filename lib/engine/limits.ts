@@ -203,6 +203,10 @@ export const HELLO_ROOM_BYTES = 112;
 export const GREETING_MAX_US = 10000000;
 /** Channels of a protocol: six bits of a message frame. */
 export const CHANNELS_MAX = 64;
+/** Bytes of what a side says of a channel that differs: beside a hello of 5 channels and a close it fits a payload. */
+export const LAYOUT_BYTES_MAX = 1024;
+/** Head of a layout frame: kind, channel, length. */
+export const LAYOUT_HEADER_BYTES_MAX = 4;
 /** Bytes of the text that a close carries. */
 export const CLOSE_TEXT_BYTES_MAX = 120;
 /** Bytes of the longest ack header. */

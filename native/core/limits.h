@@ -245,6 +245,11 @@ constexpr uint32_t HELLO_ROOM_BYTES = 112;
 constexpr uint64_t GREETING_MAX_US = 10000000;
 // Channels of a protocol: six bits of a message frame.
 constexpr uint32_t CHANNELS_MAX = 64;
+// Bytes of what a side says of a channel that differs: beside a hello of 5 channels and a close it
+// fits a payload.
+constexpr uint32_t LAYOUT_BYTES_MAX = 1024;
+// Head of a layout frame: kind, channel, length.
+constexpr size_t LAYOUT_HEADER_BYTES_MAX = 4;
 // Bytes of the text that a close carries.
 constexpr size_t CLOSE_TEXT_BYTES_MAX = 120;
 // Bytes of the longest ack header.

@@ -123,7 +123,7 @@ TEST(aHandleThatWrapsIsNotNobodys) {
     side->host->connections[0].handle = HANDLE_LAST;
   }
   // Another token: the first has been used.
-  NEED(sidesToken(SERVER_PORT, couple.token, 5, 6));
+  NEED(sidesToken(SERVER_PORT, couple.token, 6));
   NEED(couple.meet());
   CHECK_EQUAL(couple.server.peer, 0x10000u);
   CHECK_EQUAL(couple.client.peer, 0x10000u);
@@ -165,7 +165,7 @@ TEST(aTokenThatExpiresOnTheWayIsNotTriedElsewhere) {
   Couple couple;
   NEED(couple.open());
   // Its attempts have no end of their own.
-  NEED(sidesToken(SERVER_PORT, couple.token, 5, -1));
+  NEED(sidesToken(SERVER_PORT, couple.token, -1));
   Host& host = *couple.client.host;
   hostConnect(host, couple.token, couple.nowUs);
   host.client.token.serverCount = 2;
