@@ -36,6 +36,15 @@ export function objectIn(output: string): unknown {
   return undefined;
 }
 
+/** What a command told of its failures, with the lines that replay them: else they would be lost. */
+export function failuresIn(object: unknown): string[] {
+  const { failures } = (object ?? {}) as { failures?: unknown };
+  if (!Array.isArray(failures)) return [];
+  return failures
+    .slice(0, COMPLAINT_LINES)
+    .map((one) => (typeof one === "string" ? one : JSON.stringify(one)));
+}
+
 function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
   try {
     if (pid !== undefined) process.kill(-pid, signal);
@@ -85,6 +94,7 @@ export async function runCommand(
   const object = objectIn(output);
   if (late) return { object: undefined, problem: `took more than ${secondsMax} s`, seconds };
   if (status === 0 && object !== undefined) return { object, problem: "", seconds };
+  for (const failure of failuresIn(object)) console.error(failure);
   const said = complaint.trim().split("\n").slice(-COMPLAINT_LINES).join("\n");
   if (said !== "") console.error(said);
   const why = status === 0 ? "printed no object" : `ended with ${status}`;

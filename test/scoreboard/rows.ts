@@ -183,7 +183,7 @@ export const ROWS: readonly Row[] = [
     plan: (size) => ({
       script: "mutants",
       args: [...(size === "quick" ? ["--side", "js"] : []), "--json"],
-      secondsMax: { quick: 300, gate: 3600 }[size],
+      secondsMax: { quick: 600, gate: 3600 }[size],
     }),
     read: (printed) => {
       const planted = listAt(printed, "mutants");

@@ -6,7 +6,7 @@ import fs from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
 import { exists, ROOT, read } from "../tidy/tree.js";
 import { boardAdd, boardRead, boardTotal, boardWrite } from "./board.js";
-import { objectIn, type Printed, runCommand } from "./command.js";
+import { failuresIn, objectIn, type Printed, runCommand } from "./command.js";
 import { below, type Figure, type Outcome, passes, shortfalls } from "./figure.js";
 import { merged, outcomeOf } from "./measure.js";
 import { ROWS, type Row } from "./rows.js";
@@ -261,6 +261,13 @@ describe("a command", () => {
     expect(objectIn('said {\n{ not yet\n{\n "a": { "b": 2 }\n}\n')).toEqual({ a: { b: 2 } });
     expect(objectIn("7")).toBeUndefined();
     expect(objectIn('{"a":1')).toBeUndefined();
+  });
+
+  test("says which things failed", () => {
+    const failures = ["seed 3: npm run sim -- --seed 3", { cell: "send EIO" }];
+    expect(failuresIn({ failures })).toEqual([failures[0], '{"cell":"send EIO"}']);
+    expect(failuresIn({ failures: 2 })).toEqual([]);
+    expect(failuresIn(undefined)).toEqual([]);
   });
 
   test("tells its object and how it ended", async () => {
