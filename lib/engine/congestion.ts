@@ -159,15 +159,19 @@ function roundEnded(congestion: Congestion, rtt: Rtt, acked: number, lost: numbe
     delayUs >= CONGESTION_TARGET_US / 4 ? CONGESTION_LOSS_SHARE : 3 * CONGESTION_LOSS_SHARE;
   const lossy = packets >= CONGESTION_LOSS_PACKETS && lost * 65536 >= packets * share;
   if (delayUs > CONGESTION_TARGET_US) {
-    // What empties the queue, and a twentieth less: then whoever came late sees the path without it.
+    // What empties the queue: then whoever came late sees the path without it.
     const drained = Math.trunc(
       (congestion.windowBytes * rtt.minimumUs) / (rtt.minimumUs + delayUs),
     );
-    shrink(congestion, Math.trunc((drained * 19) / 20), CONGESTION_WINDOW_MIN);
+    shrink(congestion, drained, CONGESTION_WINDOW_MIN);
   } else if (lossy) {
     shrink(congestion, Math.trunc((congestion.windowBytes * 7) / 10), CONGESTION_LOSS_FLOOR);
-  } else {
-    grow(congestion, delayUs);
+  } else if (congestion.roundFlightBytes >= Math.trunc((congestion.windowBytes * 7) / 8)) {
+    // The lowest shows a queue that stays; one that comes and goes, between stalls, is in the mean. So are
+    // hosts that are slow: they must not hold a small window down.
+    const meanUs = rtt.smoothedUs - rtt.minimumUs - rtt.jitterUs;
+    const wide = congestion.windowBytes > CONGESTION_WINDOW_INITIAL;
+    grow(congestion, wide ? Math.max(delayUs, meanUs) : delayUs);
   }
 }
 
@@ -178,14 +182,17 @@ function shrink(congestion: Congestion, bytes: number, least: number): void {
 }
 
 function grow(congestion: Congestion, delayUs: number): void {
-  let bytes = congestion.windowBytes + CONGESTION_STEP;
+  // Less the nearer the target: many who share a queue once overshot it by all their steps together.
+  const leftUs = Math.max(CONGESTION_TARGET_US - delayUs, 0);
+  const step = Math.trunc((CONGESTION_STEP * leftUs) / CONGESTION_TARGET_US);
+  let bytes = congestion.windowBytes + step;
   if (congestion.starting) {
     congestion.starting = delayUs <= CONGESTION_TARGET_US / 2;
     bytes = congestion.starting ? 2 * congestion.windowBytes : bytes;
   } else if (delayUs < CONGESTION_TARGET_US / 4) {
     congestion.clearRounds += 1;
     if (congestion.clearRounds > CONGESTION_CLEAR_ROUNDS) {
-      bytes = congestion.windowBytes + Math.trunc(congestion.windowBytes / 8) + CONGESTION_STEP;
+      bytes += Math.trunc(congestion.windowBytes / 8);
     }
   } else {
     congestion.clearRounds = 0;

@@ -80,15 +80,19 @@ void roundEnded(Congestion& congestion, const Rtt& rtt, uint32_t acked, uint32_t
   const bool lossy =
       packets >= CONGESTION_LOSS_PACKETS && uint64_t{lost} * 65536 >= packets * share;
   if (delayUs > CONGESTION_TARGET_US) {
-    // What empties the queue, and a twentieth less: then whoever came late sees the path without
-    // it.
+    // What empties the queue: then whoever came late sees the path without it.
     const uint64_t minimumUs = rtt.minimumUs;
     const uint64_t drained = congestion.windowBytes * minimumUs / (minimumUs + delayUs);
-    shrink(congestion, static_cast<uint32_t>(drained * 19 / 20), CONGESTION_WINDOW_MIN);
+    shrink(congestion, static_cast<uint32_t>(drained), CONGESTION_WINDOW_MIN);
   } else if (lossy) {
     shrink(congestion, congestion.windowBytes * 7 / 10, CONGESTION_LOSS_FLOOR);
-  } else {
-    grow(congestion, delayUs);
+  } else if (congestion.roundFlightBytes >= uint64_t{congestion.windowBytes} * 7 / 8) {
+    // The lowest shows a queue that stays; one that comes and goes, between stalls, is in the mean.
+    // So are hosts that are slow: they must not hold a small window down.
+    const uint64_t lessUs = uint64_t{rtt.minimumUs} + rtt.jitterUs;
+    const uint64_t meanUs = rtt.smoothedUs > lessUs ? rtt.smoothedUs - lessUs : 0;
+    const bool wide = congestion.windowBytes > CONGESTION_WINDOW_INITIAL;
+    grow(congestion, wide ? std::max(delayUs, meanUs) : delayUs);
   }
 }
 
@@ -99,14 +103,18 @@ void shrink(Congestion& congestion, uint32_t bytes, uint32_t least) {
 }
 
 void grow(Congestion& congestion, uint64_t delayUs) {
-  uint32_t bytes = congestion.windowBytes + CONGESTION_STEP;
+  // Less the nearer the target: many who share a queue once overshot it by all their steps
+  // together.
+  const uint64_t leftUs = delayUs < CONGESTION_TARGET_US ? CONGESTION_TARGET_US - delayUs : 0;
+  const uint64_t step = CONGESTION_STEP * leftUs / CONGESTION_TARGET_US;
+  uint32_t bytes = congestion.windowBytes + static_cast<uint32_t>(step);
   if (congestion.starting) {
     congestion.starting = delayUs <= CONGESTION_TARGET_US / 2;
     bytes = congestion.starting ? 2 * congestion.windowBytes : bytes;
   } else if (delayUs < CONGESTION_TARGET_US / 4) {
     congestion.clearRounds += 1;
     if (congestion.clearRounds > CONGESTION_CLEAR_ROUNDS) {
-      bytes = congestion.windowBytes + congestion.windowBytes / 8 + CONGESTION_STEP;
+      bytes += congestion.windowBytes / 8;
     }
   } else {
     congestion.clearRounds = 0;

@@ -171,10 +171,10 @@ constexpr uint32_t CONGESTION_WINDOW_MAX = 313600;
 constexpr uint64_t CONGESTION_FLOOR_US = 100000;
 // Losses alone make the window no smaller than this: four packets.
 constexpr uint32_t CONGESTION_LOSS_FLOOR = 4900;
-// Bytes by which the window grows in a round trip: one full packet.
+// Bytes by which the window grows in a round trip at most: one full packet.
 constexpr uint32_t CONGESTION_STEP = 1225;
 // Queueing delay above the minimum RTT from which on a path counts as congested (µs).
-constexpr uint64_t CONGESTION_TARGET_US = 12500;
+constexpr uint64_t CONGESTION_TARGET_US = 9000;
 // Share of packets lost in a round trip, in 65536ths, from which on loss counts as congestion: 10
 // %.
 constexpr uint32_t CONGESTION_LOSS_SHARE = 6554;
@@ -288,13 +288,13 @@ constexpr uint32_t MESSAGES_PER_PACKET_MAX = 64;
 // ---- Channels and memory ----
 
 // Messages of an ordered channel between the oldest unacked and the newest sent.
-constexpr uint32_t CHANNEL_WINDOW = 256;
+constexpr uint32_t CHANNEL_WINDOW = 512;
 // Ids that a receiver accepts from its next one on: twice the window, right edge excluded
 // (RFC 1151).
-constexpr uint32_t CHANNEL_ACCEPT = 512;
+constexpr uint32_t CHANNEL_ACCEPT = 1024;
 // Sent messages of a sequenced channel that are kept for copies and verdicts.
 constexpr uint32_t SEQUENCED_KEPT_MAX = 64;
-// A receiver tells what was consumed whenever it is so many messages more: a quarter of the window.
+// A receiver tells what was consumed whenever it is so many messages more: an eighth of the window.
 constexpr uint32_t WINDOW_STEP = 64;
 // The number of copies that says: as many as the measured loss asks for.
 constexpr uint32_t COPIES_ADAPTIVE = 255;
@@ -315,7 +315,7 @@ constexpr size_t CHUNK_BYTES = 256;
 constexpr uint64_t NACK_DELAY_MAX_US = 5000;
 // A hole that stays is named again after a round trip, and after this long (µs) at least.
 constexpr uint64_t NACK_REPEAT_MIN_US = 10000;
-// Bytes of a nack's bitmap: all of a channel's window.
+// Bytes of a nack's bitmap: 256 ids.
 constexpr uint32_t NACK_BITS_BYTES_MAX = 32;
 // Bytes of the longest nack frame: type, channel, id, length, bitmap.
 constexpr uint32_t NACK_BYTES_MAX = 5 + 32;

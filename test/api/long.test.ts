@@ -208,21 +208,21 @@ describe.each(engines)("on %s", (engine) => {
     client.channel("chat").on("message", () => {
       got += 1;
     });
-    for (let index = 0; index < 400; index++) peer.send("chat", pattern(100, index));
+    for (let index = 0; index < 700; index++) peer.send("chat", pattern(100, index));
     peer.send("trade", pattern(1, 1));
     await next(client.channel("trade"), "message");
-    await until(client.channel("chat"), "message", "the window", () => got === 256);
-    // Nothing is on its way, yet 144 wait.
+    await until(client.channel("chat"), "message", "the window", () => got === 512);
+    // Nothing is on its way, yet 188 wait.
     await within(
       (async () => {
         while (peer.stats.flightBytes > 0) await new Promise(setImmediate);
       })(),
       "a standstill",
     );
-    expect(got).toBe(256);
-    expect(peer.queueBytes).toBe(144 * 100);
+    expect(got).toBe(512);
+    expect(peer.queueBytes).toBe(188 * 100);
     client.resume("chat");
-    await until(client.channel("chat"), "message", "all", () => got === 400);
+    await until(client.channel("chat"), "message", "all", () => got === 700);
   });
 });
 

@@ -1,4 +1,4 @@
-// bottleneck: ten clients that send all they can through one link with a rate and a queue, and a steady
+// bottleneck: clients that send all they can through one link with a rate and a queue, and a steady
 // real-time stream beside each: is the link shared fairly, and does the queue stay short?
 //
 // Owns the course and what is measured. Never wants a figure: figures does.
@@ -10,9 +10,16 @@ import { Flow, FlowEndpoint } from "../sim/flow.js";
 import { type EngineName, Rig } from "../sim/rig.js";
 import { quantile } from "./cell.js";
 
-/** 10 Mbit/s, and a tenth of a second of it in the queue: a home link. */
-const RATE_BYTES = 1_250_000;
-const QUEUE_BYTES = 125_000;
+/** The link: a tenth of a second of it fits in its queue, as at home. */
+export interface BottleneckOptions {
+  readonly clients: number;
+  /** Bytes a second. */
+  readonly rateBytes: number;
+  readonly lossPercent?: number;
+  /** Whether anything but states is sent. */
+  readonly bulk?: boolean;
+}
+
 const DELAY_US = 25_000;
 const PUMP_US = 5000;
 const TICK_US = 16_667;
@@ -31,6 +38,7 @@ export interface BottleneckResult {
   /** What real-time messages wait above the link's delay, in ms. */
   readonly queueP50: number;
   readonly queueP95: number;
+  readonly queueP99: number;
   /** Clients whose connection ended. */
   readonly ended: number;
 }
@@ -49,7 +57,8 @@ function pump({ endpoint, bulk }: Sender, nowUs: number): void {
   for (let count = Math.min(room, PUMP_MAX); count > 0; count--) bulk.send(nowUs);
 }
 
-function open(engine: EngineName, seed: number, clients: number): [Rig, Sender[]] {
+function open(engine: EngineName, seed: number, options: BottleneckOptions): [Rig, Sender[]] {
+  const { clients, rateBytes, lossPercent = 0 } = options;
   const protocol = defineProtocol("bottleneck/1", { bulk: reliable(), state: realTime() });
   const rig = new Rig({
     seed,
@@ -58,7 +67,7 @@ function open(engine: EngineName, seed: number, clients: number): [Rig, Sender[]
     serverEngine: engine,
     clientEngine: engine,
     shared: true,
-    link: { delayUs: DELAY_US, rateBytes: RATE_BYTES, queueBytesMax: QUEUE_BYTES },
+    link: { delayUs: DELAY_US, rateBytes, queueBytesMax: rateBytes / 10, loss: lossPercent },
   });
   const senders = Array.from({ length: clients }, (_, index) => {
     const endpoint = new FlowEndpoint(rig, rig.hosts[index + 1]);
@@ -77,15 +86,16 @@ function open(engine: EngineName, seed: number, clients: number): [Rig, Sender[]
 export function bottleneckRun(
   engine: EngineName,
   seed: number,
-  clients: number,
+  options: BottleneckOptions,
   seconds: number,
 ): BottleneckResult {
-  const [rig, senders] = open(engine, seed, clients);
+  const { clients, rateBytes, bulk = true } = options;
+  const [rig, senders] = open(engine, seed, options);
   const startUs = rig.nowUs;
   const endUs = startUs + seconds * 1_000_000;
   let tickUs = startUs;
   while (rig.nowUs < endUs) {
-    for (const sender of senders) pump(sender, rig.nowUs);
+    for (const sender of senders) if (bulk) pump(sender, rig.nowUs);
     if (rig.nowUs >= tickUs) {
       for (const { state } of senders) state.send(rig.nowUs);
       tickUs += TICK_US;
@@ -108,9 +118,10 @@ export function bottleneckRun(
   waits.sort((left, right) => left - right);
   return {
     fairness: (total * total) / (clients * squares),
-    use: total / ((RATE_BYTES * (endUs - fromUs)) / 1_000_000),
+    use: total / ((rateBytes * (endUs - fromUs)) / 1_000_000),
     queueP50: quantile(waits, 0.5),
     queueP95: quantile(waits, 0.95),
+    queueP99: quantile(waits, 0.99),
     ended: senders.filter(({ endpoint }) => !endpoint.live).length,
   };
 }

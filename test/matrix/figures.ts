@@ -30,6 +30,8 @@ const RTT_MS = 100;
 const BOTTLENECK_PEERS = 10;
 /** How far a queue may stand above none. */
 const QUEUE_WAIT_MS = 25;
+/** … and hold up a state that is sent beside a transfer. */
+const STATE_WAIT_MS = 10;
 const TICK_MS = TICK_US / 1000;
 
 /** Several seeds of one cell as one: sums of counts, the worst of the latencies. */
@@ -157,7 +159,7 @@ const bottleneckFigures: Measure = (engine, seed, quick) => {
   const { fairness, use, queueP50, queueP95, ended } = bottleneckRun(
     engine,
     seed,
-    BOTTLENECK_PEERS,
+    { clients: BOTTLENECK_PEERS, rateBytes: 1_250_000 },
     quick ? 20 : 60,
   );
   const name = "Ten peers through 10 Mbit/s";
@@ -177,12 +179,32 @@ const bottleneckFigures: Measure = (engine, seed, quick) => {
   ];
 };
 
+/** One that sends all it can through 20 Mbit/s with 1 % loss; and what that does to states beside it. */
+const transferFigures: Measure = (engine, seed, quick) => {
+  const link = { clients: 1, rateBytes: 2_500_000, lossPercent: 1 };
+  const seconds = quick ? 14 : 60;
+  const idle = bottleneckRun(engine, seed, { ...link, bulk: false }, seconds);
+  const { use, queueP99 } = bottleneckRun(engine, seed, link, seconds);
+  const name = "Bulk through 20 Mbit/s, 50 ms RTT, 1 % loss";
+  const wait = queueP99 - idle.queueP99;
+  return [
+    figure(`${name}, share of the link`, percent(use), ">= 85 %", use >= 0.85),
+    figure(
+      `${name}, real-time p99 above idle`,
+      ms(wait),
+      `<= ${ms(STATE_WAIT_MS)}`,
+      wait <= STATE_WAIT_MS,
+    ),
+  ];
+};
+
 const MEASURES = [
   reliableFigures,
   realTimeFigures,
   timeSensitiveFigures,
   criticalFigures,
   bottleneckFigures,
+  transferFigures,
 ];
 
 /** Measures all figures. */

@@ -11,6 +11,7 @@ import {
 import {
   CONGESTION_LOSS_FLOOR,
   CONGESTION_STEP,
+  CONGESTION_TARGET_US,
   CONGESTION_WINDOW_INITIAL,
   CONGESTION_WINDOW_MAX,
   CONGESTION_WINDOW_MIN,
@@ -21,6 +22,9 @@ import { twins } from "../twins.js";
 
 const MS = 1000;
 const S = 1_000_000;
+/** What a window grows by with so much of a queue. */
+const step = (delayMs: number) =>
+  Math.trunc((CONGESTION_STEP * (CONGESTION_TARGET_US - delayMs * MS)) / CONGESTION_TARGET_US);
 
 function open(engine: EngineProbe, mode = CONGESTION_DELAY) {
   const road = engine.congestionOpen(mode, 0);
@@ -50,24 +54,25 @@ function open(engine: EngineProbe, mode = CONGESTION_DELAY) {
 }
 
 describe.each(twins)("congestion control of $name by delay (R-58)", ({ engine }) => {
-  test("the window doubles until a queue shows, then grows by a packet a round trip", () => {
+  test("the window doubles until a queue shows, then grows by less the nearer the target", () => {
     const { read, round } = open(engine);
     // The first ack ends a round trip that knows of nothing before it.
     expect(read().windowBytes).toBe(CONGESTION_WINDOW_INITIAL);
     expect(round(0)).toBe(2 * CONGESTION_WINDOW_INITIAL);
-    expect(round(6)).toBe(4 * CONGESTION_WINDOW_INITIAL);
+    expect(round(4)).toBe(4 * CONGESTION_WINDOW_INITIAL);
     expect(read().starting).toBe(1);
-    expect(round(7)).toBe(4 * CONGESTION_WINDOW_INITIAL + CONGESTION_STEP);
+    expect(round(5)).toBe(4 * CONGESTION_WINDOW_INITIAL + step(5));
     expect(read().starting).toBe(0);
-    expect(round(12)).toBe(4 * CONGESTION_WINDOW_INITIAL + 2 * CONGESTION_STEP);
+    expect(round(8)).toBe(4 * CONGESTION_WINDOW_INITIAL + step(5) + step(8));
+    expect(round(9)).toBe(4 * CONGESTION_WINDOW_INITIAL + step(5) + step(8));
   });
 
-  test("a queue above the target is drained, and a twentieth more", () => {
+  test("a queue above the target is drained", () => {
     const { round } = open(engine);
     round(7);
     const before = round(7);
-    // 50 of 75 ms are the path's own: two thirds, less a twentieth.
-    expect(round(25)).toBe(Math.trunc((Math.trunc((before * 50) / 75) * 19) / 20));
+    // 50 of 75 ms are the path's own: two thirds.
+    expect(round(25)).toBe(Math.trunc((before * 50) / 75));
     for (let trip = 0; trip < 40; trip++) round(200);
     expect(round(200)).toBe(CONGESTION_WINDOW_MIN);
   });
@@ -77,21 +82,32 @@ describe.each(twins)("congestion control of $name by delay (R-58)", ({ engine })
     round(7);
     const before = read().windowBytes;
     engine.congestionRtt(road, 500 * MS, 50 * MS, 60 * MS);
-    expect(round(1)).toBe(before + CONGESTION_STEP);
+    expect(round(1)).toBe(before + step(1));
+  });
+
+  test("a queue that comes and goes within a round trip stops the growth, and shrinks nothing", () => {
+    const { round, road, read } = open(engine);
+    round(7);
+    const before = read().windowBytes;
+    // The lowest is 0, the mean 20 ms.
+    engine.congestionSent(road, before);
+    engine.congestionRtt(road, 50 * MS, 50 * MS, 70 * MS);
+    engine.congestionAcked(road, 1000, 1001, 1000, 0);
+    expect(read().windowBytes).toBe(before);
   });
 
   test("a tenth of the packets lost is congestion, less is a lossy link", () => {
     const { round } = open(engine);
     round(7);
     const before = round(7);
-    expect(round(7, 9)).toBe(before + CONGESTION_STEP);
-    expect(round(7, 11)).toBe(Math.trunc(((before + CONGESTION_STEP) * 7) / 10));
+    expect(round(7, 9)).toBe(before + step(7));
+    expect(round(7, 11)).toBe(Math.trunc(((before + step(7)) * 7) / 10));
     // Without a queue it is a lossy link, up to three times as much.
     const clear = open(engine);
     clear.round(7);
     const first = clear.read().windowBytes;
-    expect(clear.round(3, 29)).toBe(first + CONGESTION_STEP);
-    expect(clear.round(3, 31)).toBe(Math.trunc(((first + CONGESTION_STEP) * 7) / 10));
+    expect(clear.round(2, 29)).toBe(first + step(2));
+    expect(clear.round(2, 31)).toBe(Math.trunc(((first + step(2)) * 7) / 10));
     for (let trip = 0; trip < 40; trip++) round(7, 50);
     expect(round(7, 50)).toBe(CONGESTION_LOSS_FLOOR);
   });
@@ -101,7 +117,7 @@ describe.each(twins)("congestion control of $name by delay (R-58)", ({ engine })
     round(7);
     let window = round(1);
     for (let trip = 0; trip < 3; trip++) window = round(1);
-    expect(round(1)).toBe(window + Math.trunc(window / 8) + CONGESTION_STEP);
+    expect(round(1)).toBe(window + Math.trunc(window / 8) + step(1));
     for (let trip = 0; trip < 60; trip++) round(1);
     expect(round(1)).toBe(CONGESTION_WINDOW_MAX);
   });
@@ -115,6 +131,8 @@ describe.each(twins)("congestion control of $name by delay (R-58)", ({ engine })
     ]) {
       expect(round(delayMs, lost, 0.4)).toBe(CONGESTION_WINDOW_INITIAL);
     }
+    // What uses no more than a part of it doesn't need more.
+    expect(round(0, 0, 0.8)).toBe(CONGESTION_WINDOW_INITIAL);
   });
 
   test("a time-out halves it, and it starts again", () => {

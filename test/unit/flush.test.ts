@@ -84,10 +84,12 @@ describe.each(engines)("a congestion window without room, %s engine (R-58)", (en
 describe.each(engines)("a receiver's window without room, %s engine (R-46)", (engine) => {
   test("each flush brings the oldest messages again", () => {
     const duo = connected(engine, CONGESTION_FIXED);
-    for (let index = 0; index <= CHANNEL_WINDOW; index++) duo.server.send(BULK, index & 0xff);
+    for (let index = 0; index < CHANNEL_WINDOW; index++) duo.server.send(BULK, index & 0x7f);
+    duo.server.send(BULK, 0xdd);
     // All of them are lost.
     const sent = bodies(duo.server.turn(), BULK);
-    expect(new Set(sent).size).toBe(CHANNEL_WINDOW);
+    expect(sent.length).toBeGreaterThanOrEqual(CHANNEL_WINDOW);
+    expect(sent).not.toContain(0xdd);
     // Past their copies, before any time-out.
     duo.nowUs += 1;
     duo.server.send(BULK, 0xee);
