@@ -264,7 +264,7 @@ describe.each(engines)("on %s", (engine) => {
     const cases: [keyof ServerStats<Arena>["rejected"], () => Uint8Array][] = [
       ["replay", () => last],
       ["seal", () => change(ahead(last), last.length - 1)],
-      ["key", () => packet(0x16, 18).fill(201, 1, 2)],
+      ["key", () => packet(0x86, 26).fill(0x10, 1, 9)],
       ["addressConnected", () => first],
     ];
     for (const [reason, make] of cases) {
