@@ -35,6 +35,8 @@
       "native/core/hash.cc",
       "native/core/hkdf.cc",
       "native/core/host.cc",
+      "native/core/layout.cc",
+      "native/core/omit.cc",
       "native/core/pacing.cc",
       "native/core/packet.cc",
       "native/core/plan.cc",
@@ -49,6 +51,7 @@
       "native/core/seal.cc",
       "native/core/sequence.cc",
       "native/core/session.cc",
+      "native/core/sip.cc",
       "native/core/slots.cc",
       "native/core/sodium.cc",
       "native/core/state.cc",
@@ -57,7 +60,8 @@
       "native/core/table.cc",
       "native/core/timers.cc",
       "native/core/token.cc",
-      "native/core/transmit.cc"
+      "native/core/transmit.cc",
+      "native/core/window.cc"
     ],
     "io_sources": [
       "native/io/bell.cc",

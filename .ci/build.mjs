@@ -82,12 +82,14 @@ function hasCompiler() {
   return found(process.env.CXX || "c++") && found("make");
 }
 
-// A failed build leaves the last good addon in place: worse than none, for it would run old code.
+// A failed build leaves the last good addon in place: worse than none, for it would run old code. And one that is
+// interrupted leaves half a file, which make takes for a whole one: so they go before each build.
 function dropAddon() {
+  fs.rmSync(at("build/.stamp"), { force: true });
   for (const name of ["netrt.node", "netrt_probe.node"]) {
     fs.rmSync(at("build/Release", name), { force: true });
+    fs.rmSync(at("build/Release/obj.target", name), { force: true });
   }
-  fs.rmSync(at("build/.stamp"), { force: true });
 }
 
 /** Builds the addon and the tests' probe. False: there is none, and the one line that tells why was printed. */
@@ -102,8 +104,8 @@ export function buildNative() {
   const stamp = stampOf(["binding.gyp", ...sources], settings);
   if (isFresh("build/.stamp", stamp)) return true;
   fs.mkdirSync(at("build"), { recursive: true });
+  dropAddon();
   if (!hasCompiler()) {
-    dropAddon();
     say("no C++ compiler and make: no addon, the JS engine serves");
     return false;
   }

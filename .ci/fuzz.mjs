@@ -43,7 +43,7 @@ const KEPT_BYTES_MAX = 100_000;
 // A turn that takes longer than this (s) is a fault of its own.
 const INPUT_SECONDS_MAX = 10;
 // libFuzzer's own settings, and sanitizers that say everything and keep less freed memory than they would.
-const ASAN_OPTIONS = "quarantine_size_mb=16:malloc_context_size=4:detect_leaks=1";
+const ASAN_OPTIONS = "quarantine_size_mb=1:malloc_context_size=4:detect_leaks=1";
 const FUZZ_FOLDER = path.join(ROOT, "build-fuzz");
 const REPLAY_FOLDER = path.join(ROOT, "build-replay");
 const CORPUS = path.join(ROOT, "test/fuzz/corpus");

@@ -1,4 +1,5 @@
-// Builds this platform's binary as users get it: prebuilds/<platform>-<arch>/netrt.<libc>.node.
+// Builds this platform's binary as users get it: prebuilds/<platform>-<arch>/netrt.<libc>.node. Its script is `prebuilds`:
+// npm runs one named `prebuild` before each `build`.
 // It builds in a copy that holds only what the package ships, so that a source missing from the package shows here,
 // and the checkout's own build (which has the probe) stays as it is.
 import { spawnSync } from "node:child_process";

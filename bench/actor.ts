@@ -61,7 +61,9 @@ export class Actor {
     const [first = program, ...rest] = [...DIES_WITH_US, ...pin, program, ...args];
     // Of its own session, so of its own scheduling group, whose priority is its own.
     const detached = place.priority;
-    this.#child = spawn(first, rest, { detached, stdio: ["pipe", "pipe", "pipe"] });
+    // Who takes which ciphers is said in the arguments: the clients' program has but one kind.
+    const env = { ...process.env, NETRT_SEAL: undefined };
+    this.#child = spawn(first, rest, { detached, env, stdio: ["pipe", "pipe", "pipe"] });
     if (this.#child.pid !== undefined && place.priority) prefer(this.#child.pid);
     alive.add(this.#child);
     this.#child.on("error", (error) => {

@@ -114,12 +114,15 @@ async function run(options: Options): Promise<Result> {
   const noise = watchNoise();
   const native = loadNative();
   const provider = "binding" in native ? native.binding.seal() : null;
+  if (options.crypto !== null && provider !== options.crypto) {
+    throw new Error(`this build has no ciphers by ${options.crypto}`);
+  }
   const cores = chooseCores(options.priority);
   const machine = describeMachine(cores, provider);
   const print = (text: string): void => {
     if (!options.json) process.stdout.write(`${text}\n`);
   };
-  const rows = chosen(await findRows(), options);
+  const rows = chosen(await findRows(options.crypto), options);
   const results = await runRows(rows, options, cores, print);
   const parts = await runParts(rows, results, options, cores);
   const result = { machine, noise: noise(floorSpread(results)), ...parts };
@@ -135,7 +138,7 @@ async function profile(options: Options): Promise<void> {
   const names = options.rows.length > 0 ? options.rows : [NATIVE];
   const cores = chooseCores(options.priority);
   const profiles: Profile[] = [];
-  for (const row of await findRows()) {
+  for (const row of await findRows(options.crypto)) {
     if (row.missing !== null || !names.includes(row.name)) continue;
     for (const peers of options.peers) {
       say(`profiling ${row.name} with ${peers} peers`);
@@ -153,6 +156,8 @@ async function main(): Promise<void> {
     process.stdout.write(`${USAGE}\n`);
     return;
   }
+  // Read when the ciphers are first asked for.
+  if (options.crypto !== null) process.env.NETRT_SEAL = options.crypto;
   say("building the benchmark's programs");
   const reason = buildPrograms();
   if (reason !== null) throw new Error(`the benchmark needs CMake and a C++ compiler: ${reason}`);

@@ -14,6 +14,9 @@ import {
 /** `locked`: ticks at a rate. `flat`: an answer for each input, a thousand times a second if need be. */
 export type Mode = "locked" | "flat";
 
+/** Where the native engine's ciphers come from: libsodium, or Node's own OpenSSL. */
+export type Provider = "sodium" | "evp";
+
 export interface Options {
   readonly quick: boolean;
   readonly json: boolean;
@@ -28,6 +31,8 @@ export interface Options {
   readonly reliableBytes: number;
   /** Share of datagrams lost each way, in percent. */
   readonly lossPercent: number;
+  /** The ciphers' provider of netrt's native servers; null leaves the choice to them. */
+  readonly crypto: Provider | null;
   readonly rounds: number;
   readonly blockMs: number;
   /** Only rows whose name contains one of these. */
@@ -53,6 +58,7 @@ a short reliable message. The figure is the server's CPU time per client and tic
   --rate HZ          ticks per second, 30 to 1000 (default 60, from 256 peers on 30)
   --sizes I,S,R      bytes of input, state and reliable message (default ${INPUT_BYTES},${STATE_BYTES},${RELIABLE_BYTES})
   --loss PERCENT     datagrams dropped each way, 0 to 50; a stream (ws) has no such row
+  --crypto sodium|evp  netrt's native ciphers by libsodium or by Node's OpenSSL (default: libsodium)
   --rounds N         blocks of each row, 1 to 100
   --block MS         length of a block, 100 to 10000
   --rows A,B         only rows whose names contain these, and the floor
@@ -98,6 +104,12 @@ function modesOf(text: string | undefined): Mode[] | null {
   throw new UsageError(`--mode takes locked or flat, but ${text} was given`);
 }
 
+function cryptoOf(text: string | undefined): Provider | null {
+  if (text === undefined) return null;
+  if (text === "sodium" || text === "evp") return text;
+  throw new UsageError(`--crypto takes sodium or evp, but ${text} was given`);
+}
+
 const text = { type: "string" } as const;
 const flag = { type: "boolean", default: false } as const;
 
@@ -118,6 +130,7 @@ function parse(args: readonly string[]) {
         rate: text,
         sizes: text,
         loss: text,
+        crypto: text,
         rounds: text,
         block: text,
         rows: text,
@@ -146,6 +159,7 @@ export function readOptions(args: readonly string[]): Options | null {
     stateBytes,
     reliableBytes,
     lossPercent: numberOf("loss", values.loss ?? "0", 0, 50),
+    crypto: cryptoOf(values.crypto),
     rounds: integersOf("rounds", values.rounds ?? (quick ? "3" : "5"), 1, 100)[0] as number,
     blockMs: numberOf("block", values.block ?? (quick ? "400" : "600"), 100, 10_000),
     rows: values.rows === undefined ? [] : values.rows.split(","),

@@ -5,7 +5,7 @@ import path from "node:path";
 import { createServer, netrt } from "../lib/index.js";
 import { generateKey } from "../lib/token.js";
 import { programPath, ROOT } from "./build.js";
-import type { Mode } from "./options.js";
+import type { Mode, Provider } from "./options.js";
 import { workload } from "./workload.js";
 
 /** How the client simulator speaks to a row's server. */
@@ -60,7 +60,9 @@ async function knowsOption(option: string): Promise<boolean> {
 }
 
 /** All rows, in the order in which they are run and shown. */
-export async function findRows(): Promise<Row[]> {
+export async function findRows(crypto: Provider | null = null): Promise<Row[]> {
+  const served = (...args: string[]) =>
+    node("netrt.js", ...args, ...(crypto === null ? [] : ["--crypto", crypto]));
   const native = netrt.engine === "native" ? null : "the native engine can't run here";
   const thread =
     native ?? ((await knowsOption("io")) ? null : 'this release has no io: "thread" yet');
@@ -68,11 +70,11 @@ export async function findRows(): Promise<Row[]> {
   const enet = programPath("bench_enet");
   return [
     { name: FLOOR, wire: "raw", server: [raw ?? ""], missing: raw === null ? "not built" : null },
-    { name: NATIVE, wire: "netrt", server: node("netrt.js"), missing: native },
+    { name: NATIVE, wire: "netrt", server: served(), missing: native },
     {
       name: NATIVE_BROADCAST,
       wire: "netrt",
-      server: node("netrt.js", "--broadcast"),
+      server: served("--broadcast"),
       missing: native,
       long: true,
       modes: ["locked"],
@@ -80,7 +82,7 @@ export async function findRows(): Promise<Row[]> {
     {
       name: NATIVE_THREAD,
       wire: "netrt",
-      server: node("netrt.js", "--io", "thread"),
+      server: served("--io", "thread"),
       missing: thread,
     },
     { name: JS, wire: "netrt", server: node("netrt.js", "--engine", "js"), missing: null },

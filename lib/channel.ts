@@ -1,13 +1,14 @@
 /**
  * A channel's messages for those who want them: handlers and async iterators.
  *
- * Owns: the queue of an iterator, and when it is full.
+ * Owns: the calls of handlers, the queue of an iterator, and when it is full.
  * Never does: deliver out of the order in which the engine handed messages over.
  */
 import { EventEmitter } from "node:events";
+
 /** Events of one channel of one peer. */
 export interface ChannelEvents<T = Uint8Array> {
-  /** A value of the channel's schema, yours; bytes are a view into the ring: copy what you keep. */
+  /** A value of the channel's schema, yours; bytes are valid during the call: copy what you keep. */
   message: [message: T];
   /** A block, whole. The bytes are yours. */
   block: [bytes: Uint8Array];
@@ -15,16 +16,74 @@ export interface ChannelEvents<T = Uint8Array> {
 
 /** Events of one channel of a server. */
 export interface ServerChannelEvents<Peer, T = Uint8Array> {
-  /** A value of the channel's schema, yours; bytes are a view into the ring: copy what you keep. */
+  /** A value of the channel's schema, yours; bytes are valid during the call: copy what you keep. */
   message: [peer: Peer, message: T];
   /** A block, whole. The bytes are yours. */
   block: [peer: Peer, bytes: Uint8Array];
 }
 
+type Handler = (...given: unknown[]) => void;
+
+/** What changes an emitter's handlers; the others call these. */
+const CHANGES = [
+  "on",
+  "addListener",
+  "prependListener",
+  "off",
+  "removeListener",
+  "removeAllListeners",
+] as const;
+
+/**
+ * The handlers of one emitter's messages, which are called as `emit` would, but for its array of arguments:
+ * whether the compiler gets rid of that depends on the program around it, and it is garbage for each message
+ * where it does not (test/garbage).
+ */
+export class Handlers {
+  readonly #emitter: EventEmitter;
+  #known: readonly Handler[] | null = null;
+
+  constructor(emitter: object) {
+    this.#emitter = emitter as EventEmitter;
+    for (const name of CHANGES) {
+      const change = Reflect.get(emitter, name) as (...given: unknown[]) => unknown;
+      Object.defineProperty(emitter, name, {
+        value: (...given: unknown[]) => {
+          this.#known = null;
+          return change.apply(emitter, given);
+        },
+      });
+    }
+  }
+
+  /** Who is to be called now; handlers that come or go meanwhile are those of the next message. */
+  get all(): readonly Handler[] {
+    this.#known ??= this.#emitter.rawListeners("message") as Handler[];
+    return this.#known;
+  }
+}
+
 /** A channel of a server: messages of all its peers. */
 export class ServerChannel<Peer, T = Uint8Array> extends EventEmitter<
   ServerChannelEvents<Peer, T>
-> {}
+> {
+  readonly #handlers = new Handlers(this);
+
+  /** @internal */
+  deliver(peer: Peer, message: T): void {
+    for (const handler of this.#handlers.all) handler.call(this, peer, message);
+  }
+}
+
+/** A channel of a client. */
+export class ClientChannel<T = Uint8Array> extends EventEmitter<ChannelEvents<T>> {
+  readonly #handlers = new Handlers(this);
+
+  /** @internal */
+  deliver(message: T): void {
+    for (const handler of this.#handlers.all) handler.call(this, message);
+  }
+}
 
 /** Messages that an iterator keeps of a channel that only has use for the newest. */
 const KEPT_SEQUENCED = 64;

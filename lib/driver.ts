@@ -27,6 +27,7 @@ import {
   RECORD_FATE,
   RECORD_FRAGMENT,
   RECORD_MESSAGE,
+  RECORD_MISMATCH,
   RECORD_PACKET,
   RECORD_STATE,
   Ring,
@@ -51,6 +52,7 @@ import {
   TURNED_BLOCKED,
   TURNED_MORE,
 } from "./turn.js";
+import { Views } from "./views.js";
 
 /** From this tick rate on datagrams wait for the tick (Hz): 33 ms is no wait that a game notices. */
 const TICK_PACED_HZ = 30;
@@ -60,7 +62,7 @@ const BLOCKED_RETRY_US = 1000;
  * How long handlers run before the engine gets a turn (ms): 64 KiB of small messages, a handler of 1 ms
  * each, once kept a server silent for longer than a time-out (test/faults, slow handlers).
  */
-const HANDLERS_MS_MAX = 20;
+const HANDLERS_US_MAX = 20_000;
 /** Messages between two looks at the clock. */
 const HANDLERS_PER_LOOK = 8;
 /** How often room for those who wait for it is looked for, where an I/O thread makes it (µs). */
@@ -70,7 +72,7 @@ const BUSY_US = 10_000;
 /** Without any deadline the driver still looks after so long (µs): an hour. */
 const IDLE_US = 3_600_000_000;
 
-/** What the completion ring holds, as calls. Bytes are views into the ring: valid during the call. */
+/** What the completion ring holds, as calls. Bytes are valid during the call. */
 export interface DriverEvents {
   connected(peer: number, slot: number, payload: Uint8Array): void;
   disconnected(peer: number, reason: number, local: boolean, text: Uint8Array): void;
@@ -80,6 +82,8 @@ export interface DriverEvents {
   /** A packet has its verdict. */
   packet(peer: number, number: number, acked: boolean, bytes: number): void;
   fate(peer: number, channel: number, tag: number, fate: number): void;
+  /** The peer's protocol is another one; lib/mismatch.ts reads the record's payload. */
+  mismatched?(payload: Uint8Array, textBytes: number): void;
   clientState(state: number): void;
   /** The engine can't go on, its socket is gone. It is closed; no other event comes after this one. */
   failed(error: NetrtError): void;
@@ -121,6 +125,7 @@ export class Driver {
   /** Messages of each channel that were none of its schema. */
   readonly rejected: number[] = [];
   readonly #completion = new Ring();
+  readonly #views: Views;
   readonly #events: DriverEvents;
   readonly #paced: boolean;
   #waitingWishes: (() => void)[] = [];
@@ -144,16 +149,17 @@ export class Driver {
     options: DriverOptions,
     page: Uint32Array,
     submission: Uint8Array,
-    completion: Uint8Array,
+    completion: Views,
     events: DriverEvents,
   ) {
     this.engine = engine;
+    this.#views = completion;
     this.page = page;
     this.peersMax = options.sizes.config[CONFIG_PEERS_MAX];
     this.#events = events;
     this.#threaded = engine.io === "thread";
     ringSet(this.submission, submission);
-    ringSet(this.#completion, completion);
+    ringSet(this.#completion, completion.ring);
     this.#submittedHead = this.submission.head;
     const rate = options.tickRate;
     this.schedule = rate === undefined ? null : new TickSchedule(rate, engine.nowUs());
@@ -165,14 +171,14 @@ export class Driver {
     const { config, submissionBytes, completionBytes } = options.sizes;
     const page = new Uint32Array(statsWords(config[CONFIG_PEERS_MAX]));
     const submission = new Uint8Array(ringBytes(submissionBytes));
-    const completion = new Uint8Array(ringBytes(completionBytes));
+    const completion = new Views(completionBytes);
     let driver: Driver | null = null;
     const engine = await open({
       config,
       privateKey: options.privateKey,
       entropy: randomFillSync(new Uint8Array(ENTROPY_BYTES)),
       submission,
-      completion,
+      completion: completion.ring,
       page,
       bind: options.bind,
       socketBufferBytes: SOCKET_BUFFER_BYTES,
@@ -328,10 +334,7 @@ export class Driver {
       this.#turn(TURN_RECEIVE);
       try {
         this.#drain();
-        this.schedule?.run(
-          () => this.engine.nowUs(),
-          (tick) => this.#events.tick?.(tick),
-        );
+        this.schedule?.run(this.#nowUs, this.#tick);
       } finally {
         this.#send();
       }
@@ -342,6 +345,10 @@ export class Driver {
       if (this.#paced && !this.#closed) this.transportUs.record(Math.max(1, this.#turnUs));
     }
   }
+
+  // Made once: a tick makes no closures.
+  readonly #nowUs = (): number => this.engine.nowUs();
+  readonly #tick = (tick: number): void => this.#events.tick?.(tick);
 
   /** Everything of a tick goes out together; with an I/O thread, once it is armed again. */
   #send(): void {
@@ -391,13 +398,13 @@ export class Driver {
     if (this.#draining || this.#closed || this.#held) return;
     this.#draining = true;
     const ring = this.#completion;
-    const untilMs = performance.now() + HANDLERS_MS_MAX;
+    const untilUs = this.engine.nowUs() + HANDLERS_US_MAX;
     let handled = 0;
     this.#cut = false;
     try {
       for (let word = ringPeek(ring); word !== NO_ROOM; word = ringPeek(ring)) {
         if (handled === HANDLERS_PER_LOOK) {
-          this.#cut = performance.now() >= untilMs;
+          this.#cut = this.engine.nowUs() >= untilUs;
           if (this.#cut) return;
           handled = 0;
         }
@@ -411,8 +418,12 @@ export class Driver {
     } finally {
       ringRelease(ring);
       this.#draining = false;
-      for (const wish of this.#waitingWishes.splice(0)) if (!this.#closed) wish();
+      if (this.#waitingWishes.length > 0) this.#grant();
     }
+  }
+
+  #grant(): void {
+    for (const wish of this.#waitingWishes.splice(0)) if (!this.#closed) wish();
   }
 
   /** Whoever is told waits no more, unless what it sends then is refused again. */
@@ -427,11 +438,14 @@ export class Driver {
     const { words, bytes } = this.#completion;
     const peer = words[word + 1];
     const start = word * 4 + RECORD_BYTES;
-    const end = start + words[word + 3];
+    const length = words[word + 3];
+    const end = start + length;
     switch (words[word] >>> 24) {
-      case RECORD_MESSAGE:
-        this.#events.message(peer, words[word + 2], bytes.subarray(start, end), words[word + 4]);
+      case RECORD_MESSAGE: {
+        const message = this.#views.lend(start, length);
+        this.#events.message(peer, words[word + 2], message, words[word + 4]);
         break;
+      }
       case RECORD_FRAGMENT:
       case RECORD_BLOCK:
         this.#events.fragment(
@@ -467,6 +481,9 @@ export class Driver {
           words[word + 5] === 1,
           bytes.subarray(start, end),
         );
+        break;
+      case RECORD_MISMATCH:
+        this.#events.mismatched?.(bytes.subarray(start, end), words[word + 4]);
         break;
       case RECORD_STATE:
         this.#events.clientState(words[word + 4] | 0);

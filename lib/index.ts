@@ -11,7 +11,7 @@ import { defaultEngine } from "./choice.js";
 
 export type { BlockProgress } from "./assembly.js";
 export type { BlockOptions } from "./block.js";
-export type { ServerChannel } from "./channel.js";
+export type { ClientChannel, ServerChannel } from "./channel.js";
 export type { EngineChoice, EngineChoiceOptions } from "./choice.js";
 export {
   Client,
@@ -25,6 +25,7 @@ export type { Disconnect, DisconnectReason } from "./disconnect.js";
 export { type ErrorCode, NetrtError } from "./errors.js";
 export type { Fate, Receipt, Undelivered } from "./fate.js";
 export type { RejectedMessage } from "./message.js";
+export type { MismatchedClient } from "./mismatch.js";
 export type {
   BroadcastOptions,
   CloseOptions,

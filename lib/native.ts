@@ -21,6 +21,7 @@ export const PUBLISHED_PORT = 2;
 export const PUBLISHED_ERROR = 3;
 export const PUBLISHED_CALL = 4;
 export const PUBLISHED_COUNT = 5;
+export const PUBLISHED_NOW = 6;
 /** Pairs of words (low, high), in the order of the fields of SocketStats. */
 export const PUBLISHED_COUNTERS = 8;
 export const PUBLISHED_WORDS = 30;
@@ -53,7 +54,8 @@ export interface Binding {
   connect(id: number, token: Uint8Array): void;
   turn(id: number, flags: number): number;
   arm(id: number, deadlineUs: number, watch: boolean, flush: boolean): void;
-  now(): number;
+  /** Puts the time into `published`, in µs of the clock that deadlines count by. */
+  now(id: number): void;
   close(id: number): void;
 }
 
@@ -109,7 +111,9 @@ export function loadAddon(root: string): { binding: Binding } | { reason: string
       if (binding.seal() !== null) return { binding };
       reason = `${file} finds no ciphers in this runtime`;
     } catch (error) {
-      reason = `${file} does not load: ${(error as Error).message}`;
+      const empty = fs.statSync(file, { throwIfNoEntry: false })?.size === 0;
+      const why = empty ? "it is empty, its build was interrupted" : (error as Error).message;
+      reason = `${file} does not load: ${why}`;
     }
   }
   return { reason };
@@ -161,6 +165,7 @@ class NativeEngine implements Engine {
   readonly io: IoMode;
   readonly #binding: Binding;
   readonly #published: Uint32Array;
+  readonly #clock: Float64Array;
   readonly #memory: readonly (Uint8Array | Uint32Array)[];
   #id: number;
 
@@ -169,6 +174,7 @@ class NativeEngine implements Engine {
     this.#binding = binding;
     this.#id = id;
     this.#published = published;
+    this.#clock = new Float64Array(published.buffer, published.byteOffset + 4 * PUBLISHED_NOW, 1);
     this.#memory = [submission, completion, page, published];
     this.io = options.io;
     this.bound = { ...bind, port: published[PUBLISHED_PORT] };
@@ -176,7 +182,9 @@ class NativeEngine implements Engine {
   }
 
   nowUs(): number {
-    return this.#binding.now();
+    // Once it is closed, its clock stands still.
+    if (this.#id !== 0) this.#binding.now(this.#id);
+    return this.#clock[0];
   }
 
   turn(flags: number): number {

@@ -60,8 +60,8 @@ export interface PeerEvents<P extends Protocol> {
   /** After `send` answered false: there is room again. */
   drain: [];
   /**
-   * A packet to this peer has its verdict: exactly one each, in the order of numbers. The engine
-   * reports them only while somebody listens.
+   * A packet to this peer has its verdict: exactly one each, in the order of numbers, of which some
+   * are left out (R-69). The engine reports them only while somebody listens.
    */
   packet: [verdict: PacketVerdict];
   /** How far a block of the peer is, after each turn in which more of it came. */
@@ -71,6 +71,7 @@ export interface PeerEvents<P extends Protocol> {
 }
 
 const encoder = new TextEncoder();
+const NO_OPTIONS: SendOptions = Object.freeze({});
 
 /** Who a connect record tells of: client id, address, user data. */
 export function readPeer(payload: Uint8Array): [id: bigint, address: string, userData: Uint8Array] {
@@ -149,14 +150,15 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
     this.id = id;
     this.address = address;
     this.userData = userData;
-    // The engine tells every packet's verdict only to those who listen.
-    const events: EventEmitter = this as EventEmitter;
-    events.on("newListener", (event) => {
-      if (event === "packet" && !this.#watched && this.connected) {
-        this.#watched = true;
-        driver.wish(RECORD_WATCH, handle, 0, true);
-      }
-    });
+    // One function for all peers: a closure of each one's own would be memory of each idle peer.
+    (this as EventEmitter).on("newListener", this.#listened);
+  }
+
+  /** The engine tells every packet's verdict only to those who listen. */
+  #listened(event: string | symbol): void {
+    if (event !== "packet" || this.#watched || !this.connected) return;
+    this.#watched = true;
+    this.#driver.wish(RECORD_WATCH, this.#handle, 0, true);
   }
 
   /** @internal The number by which the engine knows this peer. */
@@ -253,7 +255,7 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
   send<C extends ChannelName<P>>(
     channel: C,
     message: MessageOf<P, C>,
-    options: SendOptions = {},
+    options: SendOptions = NO_OPTIONS,
   ): boolean | number {
     const index = this.#protocol.channelIndex(channel);
     const count = prepareMessage(this.#protocol.channels[channel], channel, message);

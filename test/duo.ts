@@ -17,12 +17,15 @@ import { KEY_BYTES, TOKEN_PUBLIC_BYTES } from "../lib/engine/limits.js";
 import { PACKET_KEEP_ALIVE, PACKET_PAYLOAD } from "../lib/engine/packet.js";
 import {
   NO_ROOM,
+  PEER_RECORD_BYTES,
   RECORD_BYTES,
   RECORD_CLOSE,
   RECORD_CONNECT,
   RECORD_DISCONNECT,
   RECORD_FATE,
+  RECORD_LAYOUT,
   RECORD_MESSAGE,
+  RECORD_MISMATCH,
   RECORD_SEND,
   ringNext,
   ringPeek,
@@ -64,6 +67,7 @@ export interface Packet {
 export type DuoEvent =
   | { readonly kind: "connect" }
   | { readonly kind: "disconnect"; reason: number; text: string; local: boolean }
+  | { readonly kind: "mismatch"; text: string; local: boolean; channel: number; layout: Uint8Array }
   | { readonly kind: "message"; channel: number; body: Uint8Array }
   | { readonly kind: "fate"; channel: number; tag: number; fate: number };
 
@@ -132,6 +136,11 @@ export class Side {
     simPush(this.host, RECORD_CLOSE, words, new TextEncoder().encode(text));
   }
 
+  /** What is said of a channel to a peer of another protocol. */
+  describe(channel: number, layout: Uint8Array): void {
+    simPush(this.host, RECORD_LAYOUT, [0, channel, 0, 0], layout);
+  }
+
   /** What the user is told since; `events` keeps all of it. */
   drain(): DuoEvent[] {
     const ring = this.host.in;
@@ -147,6 +156,12 @@ export class Side {
       } else if (kind === RECORD_DISCONNECT) {
         const text = new TextDecoder().decode(payload);
         fresh.push({ kind: "disconnect", reason: word4, text, local: word5 === 1 });
+      } else if (kind === RECORD_MISMATCH) {
+        const layout = payload.subarray(PEER_RECORD_BYTES + word4);
+        const text = new TextDecoder().decode(
+          payload.subarray(PEER_RECORD_BYTES).subarray(0, word4),
+        );
+        fresh.push({ kind: "mismatch", text, local: word5 === 1, channel, layout });
       } else if (kind === RECORD_MESSAGE) {
         fresh.push({ kind: "message", channel, body: payload });
       } else if (kind === RECORD_FATE) {

@@ -196,7 +196,7 @@ type Frames = Pick<
   EngineProbe,
   | Extract<
       keyof EngineProbe,
-      `${"payload" | "fragment" | "block" | "window" | "skip" | "nack" | "ping" | "hello" | "close"}${string}`
+      `${"payload" | "fragment" | "age" | "block" | "window" | "skip" | "nack" | "ping" | "hello" | "layout" | "close"}${string}`
     >
   | "messageFrameBytes"
   | "ackHeaderWrite"
@@ -227,7 +227,8 @@ const frames: Frames = {
       const { suites, keyOffset } = read;
       const limits = [payloadBytesMax, packetRateMax, byteRateMax];
       const fields = [kind, channel, id, start, size, code, nameHash, channelCount];
-      fields.push(total, index, number, ...limits, suites, keyOffset);
+      fields.push(kind === frame.FRAME_AGE ? read.ageMs : total, index, number, ...limits);
+      fields.push(suites, keyOffset);
       words.set(fields, ACK_WORDS + count * FRAME_WORDS);
     }
   },
@@ -259,6 +260,7 @@ const frames: Frames = {
     }),
   windowWrite: (out, offset, channel, id) =>
     write(out, offset, (writer) => frame.windowWrite(writer, channel, id)),
+  ageWrite: (out, offset, ageMs) => write(out, offset, (writer) => frame.ageWrite(writer, ageMs)),
   skipWrite: (out, offset, channel, id) =>
     write(out, offset, (writer) => frame.skipWrite(writer, channel, id)),
   nackWrite: (out, offset, channel, id, bits) =>
@@ -284,6 +286,8 @@ const frames: Frames = {
       );
       for (const hash of hashes) writeU32(writer, hash);
     }),
+  layoutWrite: (out, offset, channel, body) =>
+    write(out, offset, (writer) => frame.layoutWrite(writer, channel, body, 0, body.length)),
   closeWrite: (out, offset, reason, text) =>
     write(out, offset, (writer) => frame.closeWrite(writer, reason, text, text.length)),
 };

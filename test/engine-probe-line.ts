@@ -14,6 +14,7 @@ import * as queue from "../lib/engine/queue.js";
 import * as repair from "../lib/engine/repair.js";
 import * as rides from "../lib/engine/ride.js";
 import { Ring, ringPublish, ringPush, ringRoom, ringSet } from "../lib/engine/ring.js";
+import * as windows from "../lib/engine/window.js";
 import { CHANNEL_FIELDS, type EngineProbe, type LineHandle } from "./engine-probe.js";
 
 class Line {
@@ -176,9 +177,8 @@ const machines: Channels = {
     its.skipping = channels.channelSkipId(its);
     return its.skipping;
   },
-  channelConsumed: (line, channel, id16) =>
-    channels.channelConsumed(channelOf(line, channel), id16),
-  channelPause: (line, channel, paused) => channels.channelPause(channelOf(line, channel), paused),
+  channelConsumed: (line, channel, id16) => windows.channelConsumed(channelOf(line, channel), id16),
+  channelPause: (line, channel, paused) => windows.channelPause(channelOf(line, channel), paused),
   channelWindowDue: (line, channel) => channels.channelWindowDue(channelOf(line, channel)),
   channelWindow(line, channel) {
     const its = channelOf(line, channel);
@@ -186,7 +186,7 @@ const machines: Channels = {
     return its.toldId;
   },
   channelWindowVerdict: (line, channel, id, acked) =>
-    channels.channelWindowVerdict(channelOf(line, channel), id, acked),
+    windows.channelWindowVerdict(channelOf(line, channel), id, acked),
   channelSkipVerdict: (line, channel, skipId, acked) =>
     repair.channelSkipVerdict(channelOf(line, channel), skipId, acked),
   channelTrim: (line, channel, peer) =>
@@ -209,14 +209,14 @@ const machines: Channels = {
     repair.channelExpire(channelOf(line, channel), outletOf(line), peer, nowUs),
   channelDrop: (line, channel, peer) =>
     repair.channelDrop(channelOf(line, channel), outletOf(line), peer),
-  deliveryReceive(line, channel, peer, id16, source, offset, bytes, holds, fragment) {
-    const frame = Object.assign(new Frame(), { id: id16, offset, bytes });
+  deliveryReceive(line, channel, peer, id16, source, offset, bytes, holds, nowUs, ageMs, fragment) {
+    const frame = Object.assign(new Frame(), { id: id16, offset, bytes, ageMs });
     if (fragment !== undefined) {
       const [total, index, block, number, payloadBytes] = fragment;
       Object.assign(frame, { total, index, block: block !== 0, number, payloadBytes });
     }
     const its = channelOf(line, channel);
-    return delivery.deliveryReceive(its, outletOf(line), peer, frame, source, holds);
+    return delivery.deliveryReceive(its, outletOf(line), peer, frame, source, holds, nowUs);
   },
   deliverySkip: (line, channel, peer, id16) =>
     delivery.deliverySkip(channelOf(line, channel), outletOf(line), peer, id16),

@@ -206,6 +206,7 @@ export interface EngineProbe {
     body: Uint8Array,
     number: number,
   ): number;
+  ageWrite(out: Uint8Array, offset: number, ageMs: number): number;
   windowWrite(out: Uint8Array, offset: number, channel: number, id: number): number;
   skipWrite(out: Uint8Array, offset: number, channel: number, id: number): number;
   nackWrite(out: Uint8Array, offset: number, channel: number, id: number, bits: Uint8Array): number;
@@ -221,6 +222,7 @@ export interface EngineProbe {
     suites: number,
     publicKey: Uint8Array,
   ): number;
+  layoutWrite(out: Uint8Array, offset: number, channel: number, body: Uint8Array): number;
   closeWrite(out: Uint8Array, offset: number, reason: number, text: Uint8Array): number;
 
   // --- state, stats, config ---
@@ -337,6 +339,8 @@ export interface EngineProbe {
     offset: number,
     bytes: number,
     holds: boolean,
+    nowUs: number,
+    ageMs: number,
     /** Of a fragment: total, index, 1 for a block, its number, the longest payload. */
     fragment?: Uint32Array,
   ): number;

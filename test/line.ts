@@ -191,10 +191,10 @@ export class Line {
   receive(
     id: number,
     body: Uint8Array | number,
-    options: { channel?: number; holds?: boolean } = {},
+    options: { channel?: number; holds?: boolean; ageMs?: number } = {},
   ) {
     const bytes = typeof body === "number" ? Uint8Array.of(body) : body;
-    const { channel = 0, holds = true } = options;
+    const { channel = 0, holds = true, ageMs = 0 } = options;
     // Somewhere in a datagram.
     const datagram = new Uint8Array(bytes.length + 5).fill(0xdd);
     datagram.set(bytes, 3);
@@ -208,6 +208,8 @@ export class Line {
       3,
       bytes.length,
       holds,
+      this.nowUs,
+      ageMs,
     );
   }
 

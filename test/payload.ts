@@ -4,10 +4,12 @@
  */
 
 import {
+  FRAME_AGE,
   FRAME_BLOCK,
   FRAME_CLOSE,
   FRAME_FRAGMENT,
   FRAME_HELLO,
+  FRAME_LAYOUT,
   FRAME_MESSAGE,
   FRAME_NACK,
   FRAME_PING,
@@ -48,8 +50,10 @@ export type FrameValue =
   | HelloValue
   | { readonly kind: "window"; channel: number; id: number }
   | FragmentValue
+  | { readonly kind: "age"; ms: number }
   | (Omit<FragmentValue, "kind"> & { readonly kind: "block"; number: number })
   | { readonly kind: "skip"; channel: number; id: number }
+  | { readonly kind: "layout"; channel: number; body: Uint8Array }
   | { readonly kind: "close"; reason: number; text: Uint8Array }
   | { readonly kind: "ping" }
   | { readonly kind: "nack"; channel: number; id: number; bits: Uint8Array }
@@ -81,12 +85,16 @@ function frameValue(bytes: Uint8Array, fields: Uint32Array): FrameValue {
     }
     case FRAME_SKIP:
       return { kind: "skip", channel, id };
+    case FRAME_AGE:
+      return { kind: "age", ms: total };
     case FRAME_WINDOW:
       return { kind: "window", channel, id };
     case FRAME_FRAGMENT:
       return { kind: "fragment", channel, id, index, total, body };
     case FRAME_BLOCK:
       return { kind: "block", channel, id, index, total, body, number };
+    case FRAME_LAYOUT:
+      return { kind: "layout", channel, body };
     case FRAME_CLOSE:
       return { kind: "close", reason: code, text: body };
     case FRAME_PING:
@@ -128,6 +136,8 @@ function writeFrame(
     }
     case "skip":
       return engine.skipWrite(out, offset, frame.channel, frame.id);
+    case "age":
+      return engine.ageWrite(out, offset, frame.ms);
     case "window":
       return engine.windowWrite(out, offset, frame.channel, frame.id);
     case "fragment": {
@@ -138,6 +148,8 @@ function writeFrame(
       const { channel, id, index, total, body, number } = frame;
       return engine.blockWrite(out, offset, channel, id, index, total, body, number);
     }
+    case "layout":
+      return engine.layoutWrite(out, offset, frame.channel, frame.body);
     case "close":
       return engine.closeWrite(out, offset, frame.reason, frame.text);
     case "ping":

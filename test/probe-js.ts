@@ -57,6 +57,7 @@ import {
   sealToken,
 } from "../lib/engine/seal.js";
 import { sequenceExpand16, sequenceNewer16 } from "../lib/engine/sequence.js";
+import { sipHash } from "../lib/engine/sip.js";
 import {
   ChallengeToken,
   ConnectToken,
@@ -218,6 +219,7 @@ export const jsProbe: CoreProbe = {
   },
   varintBytes,
   hash32,
+  sipHash,
   sequenceNewer16,
   sequenceExpand16,
   addressRead(bytes, offset, end, words) {
@@ -235,7 +237,7 @@ export const jsProbe: CoreProbe = {
     return writer.failed ? -1 : writer.offset;
   },
   addressEqual: (left, right) => addressEqual(addressIn(left), addressIn(right)),
-  addressHash: (words, seed) => addressHash(addressIn(words), seed),
+  addressHash: (words, key) => addressHash(addressIn(words), key),
   packetHeaderRead(bytes, offset, length, header) {
     const read = new PacketHeader();
     const reason = packetHeaderRead(bytes, offset, length, read);

@@ -92,13 +92,14 @@ export interface CoreProbe {
   ): void;
   varintBytes(value: number): number;
   hash32(bytes: Uint8Array, offset: number, length: number, seed: number): number;
+  sipHash(key: Uint32Array, words: Uint32Array, count: number): number;
   sequenceNewer16(a: number, b: number): boolean;
   sequenceExpand16(low16: number, reference: number): number;
   /** The offset after the address, or -1. */
   addressRead(bytes: Uint8Array, offset: number, end: number, words: Uint32Array): number;
   addressWrite(words: Uint32Array, bytes: Uint8Array, offset: number, end: number): number;
   addressEqual(left: Uint32Array, right: Uint32Array): boolean;
-  addressHash(words: Uint32Array, seed: number): number;
+  addressHash(words: Uint32Array, key: Uint32Array): number;
   /** `header` gets type, sequence and bytes: four words. */
   packetHeaderRead(bytes: Uint8Array, offset: number, length: number, header: Uint32Array): number;
   packetHeaderWrite(

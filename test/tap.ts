@@ -13,6 +13,7 @@ import {
   hkdfSync,
   type KeyObject,
 } from "node:crypto";
+import { ENTROPY_KEYS } from "../lib/engine/config.js";
 import { open, seal, sequenceNonce } from "./peers/netcode-cipher.js";
 import { openPacket, PACKET_TYPES, peekPacket, sealPacket } from "./peers/netcode-packet.js";
 import { VERSION_INFO } from "./peers/netcode-token.js";
@@ -22,8 +23,6 @@ const TAG_BYTES = 16;
 export const SESSION_PREFIX = 0x37;
 const EPOCH_BITS = 24n;
 const LOW = (1n << EPOCH_BITS) - 1n;
-/** Where a host's entropy has what key pairs are drawn from. */
-const ENTROPY_KEYS = 64;
 /** Key pairs that one host has drawn at most. */
 const DRAWS_MAX = 512;
 const SUITE_AES = 2;

@@ -40,9 +40,12 @@ export function readOptions(): ServeOptions {
       engine: text,
       io: text,
       secret: text,
+      crypto: text,
       broadcast: { type: "boolean" },
     },
   });
+  // Read when the ciphers are first asked for.
+  if (values.crypto !== undefined) process.env.NETRT_SEAL = values.crypto;
   return {
     peers: Number(values.peers ?? 1),
     rateHz: Number(values.rate ?? 60),
@@ -78,6 +81,10 @@ function threadCpuUs(): number | null {
   }
 }
 
+function heapUsed(): number {
+  return process.memoryUsage().heapUsed;
+}
+
 export interface Controlled {
   go(): void;
   hold(): void;
@@ -91,19 +98,24 @@ export function obey(port: number, counters: Counters, server: Controlled): void
   new PerformanceObserver((list) => {
     collections += list.getEntries().length;
   }).observe({ entryTypes: ["gc"] });
+  // What a mark takes is not the server's.
+  let heapBytes = 0;
+  let heapAfter = heapUsed();
   const mark = (): void => {
+    heapBytes += heapUsed() - heapAfter;
     const { user, system } = process.cpuUsage();
     const line = {
       nowUs: Number(process.hrtime.bigint()) / 1000,
       cpuUs: user + system,
       threadCpuUs: threadCpuUs(),
       rssBytes: process.memoryUsage.rss(),
-      heapBytes: process.memoryUsage().heapUsed,
+      heapBytes,
       collections,
       ...counters,
       ...server.extra?.(),
     };
     process.stdout.write(`${JSON.stringify(line)}\n`);
+    heapAfter = heapUsed();
   };
   const end = async (): Promise<void> => {
     await server.close();

@@ -4,7 +4,9 @@
 // that decides a packet lost (R-26). Verdicts are asked for (acksVerdict), in the order of packet
 // numbers, exactly one each (R-25). Never retransmits: a packet goes out once (R-29).
 // Invariants: verdictNext <= nextNumber <= verdictNext + SENT_PACKETS - ACK_BITS_MAX; a record
-// behind verdictNext stays for as long as a late ack may still correct it.
+// behind verdictNext stays for as long as a late ack may still correct it: SENT_PACKETS packets and
+// LATE_MAX_US. A connection that needs no more keeps SENT_PACKETS_FEW records, so that thousands of
+// quiet ones fit into memory.
 
 import {
   ACK_BITS_MAX,
@@ -13,8 +15,10 @@ import {
   ACK_HOLD_US,
   ACK_OWED_MAX,
   IN_FLIGHT_MAX,
+  LATE_MAX_US,
   REORDER_PACKETS,
   SENT_PACKETS,
+  SENT_PACKETS_FEW,
 } from "./limits.js";
 import type { Carried } from "./queue.js";
 import { type Rtt, rttHeld, rttReorderUs, rttSample, rttTimeoutUs } from "./rtt.js";
@@ -155,6 +159,8 @@ export const SENT_ACKED = 1;
 export const SENT_LOST = 2;
 /** Lost by verdict, then acked after all (R-27). */
 export const SENT_LATE = 3;
+/** Left out: no packet has the number (R-69). */
+export const SENT_OMITTED = 4;
 
 export class SentPacket {
   number = NO_NUMBER;
@@ -169,7 +175,10 @@ export class SentPacket {
 }
 
 export class Sent {
+  /** The records, the one of a number at its remainder: `few`, or `many` once those don't do. */
   packets: SentPacket[];
+  few: SentPacket[];
+  many: SentPacket[] = [];
   /** The number that the connection began with; lower ones were never sent in it (R-22). */
   firstNumber = 0;
   /** The number that the next packet gets. */
@@ -178,6 +187,9 @@ export class Sent {
   verdictNext = 0;
   /** The highest number acked, or NO_NUMBER. */
   ackedLatest = NO_NUMBER;
+  /** The highest number left out, or NO_NUMBER, and how many are among those without a verdict (R-69). */
+  omittedLatest = NO_NUMBER;
+  omitted = 0;
   /** Time-outs declare packets lost that were sent until then (µs). */
   timedOutUs = -1;
   eliciting = 0;
@@ -190,23 +202,21 @@ export class Sent {
   flightBytes = 0;
 
   constructor() {
-    this.packets = [];
-    for (let index = 0; index < SENT_PACKETS; index++) {
-      this.packets.push(new SentPacket());
-    }
+    this.few = recordsCreate(SENT_PACKETS_FEW);
+    this.packets = this.few;
   }
 }
 
 /** Starts over; numbers below `nextNumber` were used for packets that are never acked. */
 export function sentReset(sent: Sent, nextNumber: number): void {
-  for (const packet of sent.packets) {
-    packet.number = NO_NUMBER;
-    packet.carried = null;
-  }
+  recordsClear(sent.few);
+  sent.packets = sent.few;
   sent.firstNumber = nextNumber;
   sent.nextNumber = nextNumber;
   sent.verdictNext = nextNumber;
   sent.ackedLatest = NO_NUMBER;
+  sent.omittedLatest = NO_NUMBER;
+  sent.omitted = 0;
   sent.timedOutUs = -1;
   sent.eliciting = 0;
   sent.acked = 0;
@@ -226,11 +236,51 @@ export function sentReady(sent: Sent): boolean {
 }
 
 function recordOf(sent: Sent, number: number): SentPacket {
-  return sent.packets[number & (SENT_PACKETS - 1)];
+  return sent.packets[number & (sent.packets.length - 1)];
+}
+
+function recordsCreate(count: number): SentPacket[] {
+  return Array.from({ length: count }, () => new SentPacket());
+}
+
+function recordsClear(packets: SentPacket[]): void {
+  for (const packet of packets) {
+    packet.number = NO_NUMBER;
+    packet.carried = null;
+  }
+}
+
+/** Whether an ack may still tell something of a packet. */
+function isOpen(sent: Sent, packet: SentPacket, nowUs: number): boolean {
+  if (packet.number === NO_NUMBER) {
+    return false;
+  }
+  return (
+    packet.number >= sent.verdictNext ||
+    (packet.state === SENT_LOST && nowUs < packet.sentUs + LATE_MAX_US)
+  );
+}
+
+/** The next number's place must be free: where it isn't, few records don't do. */
+function recordsGrow(sent: Sent, nowUs: number): void {
+  if (sent.packets !== sent.few || !isOpen(sent, recordOf(sent, sent.nextNumber), nowUs)) {
+    return;
+  }
+  if (sent.many.length === 0) {
+    sent.many = recordsCreate(SENT_PACKETS);
+  }
+  recordsClear(sent.many);
+  sent.packets = sent.many;
+  for (const packet of sent.few) {
+    if (packet.number !== NO_NUMBER) {
+      Object.assign(recordOf(sent, packet.number), packet);
+    }
+  }
 }
 
 /** The record for the next packet number, which it takes. Only while sentReady. */
 export function sentAdd(sent: Sent, nowUs: number, bytes: number, eliciting: boolean): SentPacket {
+  recordsGrow(sent, nowUs);
   const packet = recordOf(sent, sent.nextNumber);
   packet.number = sent.nextNumber;
   packet.sentUs = nowUs;
@@ -250,6 +300,7 @@ export function sentAdd(sent: Sent, nowUs: number, bytes: number, eliciting: boo
 /** Takes a number for a packet that is never acked: a goodbye, a bare NETCODE packet. */
 export function sentUnrecorded(sent: Sent): number {
   const number = sent.nextNumber;
+  recordsGrow(sent, NO_DEADLINE);
   sent.nextNumber += 1;
   if (sent.verdictNext === number) {
     sent.verdictNext += 1;
@@ -258,6 +309,12 @@ export function sentUnrecorded(sent: Sent): number {
     recordOf(sent, number).carried = null;
   }
   return number;
+}
+
+/** Whether a number was left out, as far as records reach (R-69). */
+export function sentOmitted(sent: Sent, number: number): boolean {
+  const packet = recordOf(sent, number);
+  return packet.number === number && packet.state === SENT_OMITTED;
 }
 
 /** Takes what an undecided packet carried. */
@@ -281,12 +338,12 @@ function landed(sent: Sent, packet: SentPacket): void {
   }
 }
 
-function ackNumber(sent: Sent, received: Received, number: number): boolean {
+function ackNumber(sent: Sent, received: Received, number: number, receivedUs: number): boolean {
   const packet = recordOf(sent, number);
   if (number < 0 || packet.number !== number) {
     return false;
   }
-  if (packet.state === SENT_LOST) {
+  if (packet.state === SENT_LOST && receivedUs < packet.sentUs + LATE_MAX_US) {
     packet.state = SENT_LATE;
     sent.late += 1;
   } else if (packet.state === SENT_UNDECIDED) {
@@ -315,7 +372,7 @@ export function acksLowest(
 
 /**
  * Takes the acks of one packet: `latest` and, for bit i of `bits`, latest - 1 - i (R-21).
- * The caller has made sure that all of it was sent (R-22). An RTT sample is taken when the latest is
+ * The caller has made sure that all of it was sent (R-22, R-69). An RTT sample is taken when the latest is
  * newly acked, asked for an ack, and the peer told how long it held it (R-28): then true.
  */
 export function acksReceive(
@@ -330,7 +387,7 @@ export function acksReceive(
   receivedUs: number,
 ): boolean {
   let sampled = false;
-  if (ackNumber(sent, received, latest)) {
+  if (ackNumber(sent, received, latest, receivedUs)) {
     const packet = recordOf(sent, latest);
     if (packet.eliciting && delay !== ACK_DELAY_UNKNOWN) {
       const raw = receivedUs - packet.sentUs;
@@ -351,7 +408,7 @@ export function acksReceive(
     }
     for (let bit = 0; bit < 8; bit++) {
       if ((byte & (1 << bit)) !== 0) {
-        ackNumber(sent, received, latest - 1 - (index * 8 + bit));
+        ackNumber(sent, received, latest - 1 - (index * 8 + bit), receivedUs);
       }
     }
   }
@@ -373,6 +430,9 @@ function isLost(sent: Sent, packet: SentPacket, rtt: Rtt, nowUs: number): boolea
  * Its state is SENT_ACKED or SENT_LOST; what it carried is the caller's to take.
  */
 export function acksVerdict(sent: Sent, rtt: Rtt, nowUs: number): SentPacket | null {
+  for (; sentOmitted(sent, sent.verdictNext); sent.verdictNext++) {
+    sent.omitted -= 1;
+  }
   if (sent.verdictNext === sent.nextNumber) {
     return null;
   }

@@ -16,6 +16,7 @@ import {
   writeU16,
   writeU32,
 } from "./bytes.js";
+import { sipHash } from "./sip.js";
 
 export const ADDRESS_NONE = 0;
 export const ADDRESS_IPV4 = 1;
@@ -59,25 +60,19 @@ export function addressEqual(left: Address, right: Address): boolean {
   );
 }
 
-// MurmurHash3's 32-bit steps (Austin Appleby, public domain).
-function mix(hash: number, word: number): number {
-  const scrambled = Math.imul(word, 0xcc9e2d51);
-  const mixed = hash ^ Math.imul((scrambled << 15) | (scrambled >>> 17), 0x1b873593);
-  return (Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe6546b64) | 0;
-}
+const hashWords = new Uint32Array(5);
 
-/** A 32-bit hash for a table that is seeded anew by each host, so that nobody can aim at one bucket. */
-export function addressHash(address: Address, seed: number): number {
-  let hash = mix(seed, (address.type << 16) | address.port);
-  hash = mix(hash, address.a);
-  hash = mix(hash, address.b);
-  hash = mix(hash, address.c);
-  hash = mix(hash, address.d);
-  hash ^= hash >>> 16;
-  hash = Math.imul(hash, 0x85ebca6b);
-  hash ^= hash >>> 13;
-  hash = Math.imul(hash, 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
+/** The hash of an address under a host's own key, so that nobody can aim at one bucket of its tables. */
+export function addressHash(address: Address, key: Uint32Array): number {
+  hashWords[0] = (address.type << 16) | address.port;
+  hashWords[1] = address.a;
+  if (address.type !== ADDRESS_IPV6) {
+    return sipHash(key, hashWords, 2);
+  }
+  hashWords[2] = address.b;
+  hashWords[3] = address.c;
+  hashWords[4] = address.d;
+  return sipHash(key, hashWords, 5);
 }
 
 /** Two groups of an IPv6 address: each u16 little-endian, unlike on the wire of IP itself. */

@@ -4,7 +4,6 @@
 // Invariant: verdicts reach the channels in the order of packet numbers.
 
 import { acksExpire, acksVerdict, SENT_ACKED, type SentPacket } from "./acks.js";
-import { channelWindowVerdict } from "./channel.js";
 import {
   congestionAcked,
   congestionJudge,
@@ -26,6 +25,7 @@ import { channelExpire, channelSkipVerdict, channelVerdict } from "./repair.js";
 import { NO_ROOM, RECORD_PACKET, RECORD_WORDS, ringPush } from "./ring.js";
 import { rttBackOff } from "./rtt.js";
 import { CONNECTION_CLOSING, CONNECTION_FREE, REASON_MISMATCH, REASON_TIMED_OUT } from "./state.js";
+import { channelWindowVerdict } from "./window.js";
 
 const NO_TEXT = new Uint8Array(0);
 const TEXT_HELLO = Uint8Array.from("hello", (c) => c.charCodeAt(0));

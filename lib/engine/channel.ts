@@ -17,6 +17,7 @@ import {
   EXPIRY_SUPERSEDED,
   ORDER_SEQUENCED,
   type Policy,
+  REPAIR_NACK,
   REPAIR_NONE,
   STRATEGY_CRITICAL,
 } from "./policy.js";
@@ -29,7 +30,6 @@ import {
   type Pool,
 } from "./queue.js";
 import { NO_ROOM, RECORD_FATE, type Ring, ringPush, TTL_DEFAULT } from "./ring.js";
-import { sequenceExpand16 } from "./sequence.js";
 import {
   CHANNEL_ACKED,
   CHANNEL_DROPPED,
@@ -166,6 +166,11 @@ export function channelRepaired(channel: Channel): boolean {
   return channel.policy.repair !== REPAIR_NONE;
 }
 
+/** Whether only nacks repair: what comes after its time is worth nothing, and nothing waits for it. */
+export function channelTimely(channel: Channel): boolean {
+  return channel.policy.repair === REPAIR_NACK;
+}
+
 export function channelCount(
   outlet: Outlet,
   channel: Channel,
@@ -291,6 +296,11 @@ export function channelUnlink(channel: Channel, message: Message): void {
     message.next.previous = message.previous;
   }
   message.listed = false;
+  channelQuiet(channel, message);
+}
+
+/** The message rides no more, but for what carries it already. */
+export function channelQuiet(channel: Channel, message: Message): void {
   if (message.resend) {
     message.resend = false;
     channel.resends -= 1;
@@ -446,9 +456,22 @@ export function channelInWindow(channel: Channel, id: number): boolean {
   if (!channelRepaired(channel)) {
     return true;
   }
+  return id < Math.min(channelBase(channel), channel.consumedId) + CHANNEL_WINDOW;
+}
+
+/** The lowest id that the receiver may still wait for. */
+function channelBase(channel: Channel): number {
   const first = channelSkipId(channel);
-  const base = channel.holeFirst === NO_ID ? first : Math.min(first, channel.holeFirst);
-  return id < Math.min(base, channel.consumedId) + CHANNEL_WINDOW;
+  return channel.holeFirst === NO_ID ? first : Math.min(first, channel.holeFirst);
+}
+
+/** Whether what is unsent waits for an ack of the oldest id: the receiver's window is full. */
+export function channelBlocked(channel: Channel): boolean {
+  return (
+    channelRepaired(channel) &&
+    channelUnsent(channel) &&
+    channel.nextId >= channelBase(channel) + CHANNEL_WINDOW
+  );
 }
 
 /** Whether ids were given up that the receiver may not know of. */
@@ -466,34 +489,7 @@ export function channelMark(channel: Channel): number {
   return channel.paused ? channel.pausedId : channel.expectedId;
 }
 
-/** Our user wants no more of this channel for now, or again. */
-export function channelPause(channel: Channel, paused: boolean): void {
-  if (paused && !channel.paused) {
-    channel.pausedId = channel.expectedId;
-  }
-  channel.paused = paused;
-}
-
 /** Whether the peer is to be told how much our user has consumed. */
 export function channelWindowDue(channel: Channel): boolean {
   return channelRepaired(channel) && channelMark(channel) - channel.toldId >= WINDOW_STEP;
-}
-
-/** The peer's user has consumed everything below the id. False: it can't, the id was never sent. */
-export function channelConsumed(channel: Channel, id16: number): boolean {
-  const id = sequenceExpand16(id16, channel.nextId);
-  if (id > channel.nextId || !channelRepaired(channel)) {
-    return false;
-  }
-  channel.consumedId = Math.max(channel.consumedId, id);
-  return true;
-}
-
-/** A packet that told a mark has its verdict. */
-export function channelWindowVerdict(channel: Channel, id: number, acked: boolean): void {
-  if (acked) {
-    channel.knownId = Math.max(channel.knownId, id);
-  } else if (id === channel.toldId) {
-    channel.toldId = channel.knownId;
-  }
 }

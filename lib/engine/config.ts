@@ -47,14 +47,14 @@ export const CONFIG_POLICIES = 72;
 export const CONFIG_WORDS = CONFIG_POLICIES + CHANNELS_MAX * POLICY_WORDS;
 
 /**
- * Injected randomness: challenge key 32 B, first pre-slot sequence 8 B, hash seed 4 B, spare 12 B,
- * first packet number 8 B (R-12), what key pairs are drawn from 32 B (R-61).
+ * Injected randomness: challenge key 32 B, first pre-slot sequence 8 B, key of the tables 8 B, first
+ * packet number 8 B (R-12), what key pairs are drawn from 32 B (R-61).
  */
-export const ENTROPY_BYTES = 96;
+export const ENTROPY_BYTES = 88;
 export const ENTROPY_SEQUENCE = 32;
-export const ENTROPY_SEED = 40;
-export const ENTROPY_NUMBER = 56;
-export const ENTROPY_KEYS = 64;
+export const ENTROPY_HASH_KEY = 40;
+export const ENTROPY_NUMBER = 48;
+export const ENTROPY_KEYS = 56;
 
 export class HostConfig {
   role = ROLE_SERVER;

@@ -20,6 +20,7 @@ import { Address } from "./address.js";
 import { Reader, Writer } from "./bytes.js";
 import {
   Channel,
+  channelBlocked,
   channelFlushed,
   channelReset,
   channelUnsent,
@@ -36,9 +37,11 @@ import {
 } from "./congestion.js";
 import { AckHeader, Frame } from "./frame.js";
 import { gapDeadlineUs } from "./gap.js";
+import { LAYOUT_NONE, Layouts } from "./layout.js";
 import {
   CLOSE_TEXT_BYTES_MAX,
   COMPLETION_RESERVE_BYTES,
+  CONGESTION_FLOOR_US,
   DIGEST_BYTES,
   GREETING_MAX_US,
   KEEP_ALIVE_US,
@@ -47,10 +50,20 @@ import {
   PACKET_ASSOCIATED_BYTES,
   USER_DATA_BYTES,
 } from "./limits.js";
+import { omitNext } from "./omit.js";
 import { Pacing, pacingNextUs, pacingRate, pacingReady, pacingReset } from "./pacing.js";
 import { Plan } from "./plan.js";
+import { ORDER_SEQUENCED } from "./policy.js";
 import { ReplayWindow, replayReset } from "./replay.js";
-import { NO_ROOM, RECORD_BYTES, RECORD_CONNECT, ringPush, ringRoom } from "./ring.js";
+import {
+  NO_ROOM,
+  PEER_RECORD_BYTES,
+  RECORD_CONNECT,
+  RECORD_WORDS,
+  type Ring,
+  ringPush,
+  ringRoom,
+} from "./ring.js";
 import { Rtt, rttReset } from "./rtt.js";
 import { SealKey, sealKeySet } from "./seal.js";
 import { Session, sessionReset } from "./session.js";
@@ -92,6 +105,8 @@ const HANDLE_STEP = 0x10000;
 export class Shared {
   config: HostConfig;
   outlet: Outlet;
+  /** What nobody else knows, of SIP_KEY_WORDS. */
+  hashKey: Uint32Array;
   plan = new Plan();
   reader = new Reader();
   writer = new Writer();
@@ -101,10 +116,13 @@ export class Shared {
   nackBits = new Uint8Array(NACK_BITS_BYTES_MAX);
   /** What the next connection's key pair is drawn from (R-61). */
   keysSeed = new Uint8Array(DIGEST_BYTES);
+  layouts: Layouts;
 
-  constructor(config: HostConfig, outlet: Outlet) {
+  constructor(config: HostConfig, outlet: Outlet, hashKey: Uint32Array) {
     this.config = config;
     this.outlet = outlet;
+    this.hashKey = hashKey;
+    this.layouts = new Layouts(config.channelCount);
   }
 }
 
@@ -145,6 +163,10 @@ export class Connection {
   announced = false;
   /** The user's flush wants everything unsent to go out. */
   flushing = false;
+  /** A flush began, and no packet went out since: it may be one that nothing else asks for (R-46, R-58). */
+  flushBegun = false;
+  /** When a packet that asks for an ack last went out (µs). */
+  askedUs = 0;
 
   /** When the peer must have said hello (µs). */
   greetingDueUs = NO_DEADLINE;
@@ -159,6 +181,14 @@ export class Connection {
   copyDueUs = NO_DEADLINE;
   /** What wants to ride found no place in the last packet, and is tried again then (µs). */
   stalledUntilUs = 0;
+
+  /** The number to be left out next, and how many were drawn (R-69). */
+  omitNumber = 0;
+  omits = 0;
+  /** Of which channel (LAYOUT_CHANNELS: of all) the goodbyes say what it is here (R-72). */
+  layout = LAYOUT_NONE;
+  /** The end is not told yet: what the peer says of that channel is waited for. */
+  awaiting = false;
 
   closeReason = 0;
   closeText = new Uint8Array(CLOSE_TEXT_BYTES_MAX);
@@ -214,6 +244,8 @@ export function connectionAssign(
   replayReset(connection.replay);
   receivedReset(connection.received);
   sentReset(connection.sent, firstNumber);
+  connection.omits = 0;
+  omitNext(connection, shared);
   rttReset(connection.rtt);
   congestionReset(connection.congestion, shared.config.congestion, nowUs);
   connection.payloadBytes = shared.config.payloadBytesMax;
@@ -231,6 +263,8 @@ export function connectionAssign(
   connection.helloInFlight = 0;
   connection.announced = false;
   connection.flushing = false;
+  connection.flushBegun = false;
+  connection.askedUs = nowUs;
   connection.greetingDueUs = nowUs + Math.min(timeoutUs, GREETING_MAX_US);
   connection.heardUs = nowUs;
   connection.timeoutUs = timeoutUs;
@@ -240,6 +274,8 @@ export function connectionAssign(
   connection.streamIntervalUs = NO_DEADLINE;
   connection.copyDueUs = NO_DEADLINE;
   connection.stalledUntilUs = 0;
+  connection.layout = LAYOUT_NONE;
+  connection.awaiting = false;
   connection.farewells = 0;
   connection.heldUp = false;
   const row = statsPeerWord(connection.slot);
@@ -257,7 +293,7 @@ export function connectionOpen(connection: Connection, shared: Shared): void {
   connection.announced = true;
   connectionStats(connection, shared.outlet.page);
   const completion = shared.outlet.completion;
-  const word = ringPush(completion, RECORD_CONNECT, 32 + USER_DATA_BYTES);
+  const word = ringPush(completion, RECORD_CONNECT, PEER_RECORD_BYTES);
   if (word === NO_ROOM) {
     return;
   }
@@ -266,7 +302,13 @@ export function connectionOpen(connection: Connection, shared: Shared): void {
   words[word + 2] = 0;
   words[word + 4] = connection.slot;
   words[word + 5] = 0;
-  const payload = word + RECORD_BYTES / 4;
+  connectionRecord(connection, completion, word);
+}
+
+/** Writes who the peer is into a record's payload, PEER_RECORD_BYTES long. */
+export function connectionRecord(connection: Connection, completion: Ring, word: number): void {
+  const { words } = completion;
+  const payload = word + RECORD_WORDS;
   words[payload] = connection.clientIdLo;
   words[payload + 1] = connection.clientIdHi;
   words[payload + 2] = connection.address.type;
@@ -285,8 +327,11 @@ export function connectionRoom(shared: Shared): boolean {
 
 // --- what is due ---
 
-/** When connectionAdvance or connectionTransmit has something to do (µs), flushes aside. */
-export function connectionDeadlineUs(connection: Connection, nowUs: number): number {
+/**
+ * When connectionAdvance or connectionTransmit has something to do (µs), flushes aside; `dueUs` is
+ * what connectionDueUs says.
+ */
+export function connectionDeadlineUs(connection: Connection, dueUs: number, nowUs: number): number {
   if (connection.state === CONNECTION_FREE) {
     return NO_DEADLINE;
   }
@@ -307,8 +352,8 @@ export function connectionDeadlineUs(connection: Connection, nowUs: number): num
   if (!sentReady(connection.sent)) {
     return deadlineUs;
   }
-  const dueUs = Math.max(connectionDueUs(connection), pacingNextUs(connection.pacing, nowUs));
-  return Math.min(deadlineUs, dueUs, ackDueUs(connection));
+  const pacedUs = Math.max(dueUs, pacingNextUs(connection.pacing, nowUs));
+  return Math.min(deadlineUs, pacedUs, ackDueUs(connection));
 }
 
 /** When something wants to go out (µs): 0 for at once, NO_DEADLINE for not before more happens. */
@@ -322,19 +367,36 @@ export function connectionDueUs(connection: Connection): number {
   const ackUs = receivedDueUs(connection.received);
   const keepAliveDueUs = connection.spokenUs + connection.keepAliveUs;
   let dueUs = Math.min(ackUs, keepAliveDueUs);
-  if (connectionOpenWindow(connection)) {
-    const wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
-    dueUs = Math.min(dueUs, wantsUs, connection.copyDueUs);
-  }
+  const wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
+  const openUs = connectionOpenUs(connection);
+  dueUs = Math.min(dueUs, Math.max(Math.min(wantsUs, connection.copyDueUs), openUs));
+  dueUs = Math.min(dueUs, connectionNewsUs(connection));
   for (const channel of connection.channels) {
     dueUs = Math.min(dueUs, channel.nackDueUs);
   }
   return dueUs;
 }
 
-/** Whether what asks for an ack may go out: the window has room (R-58). */
-export function connectionOpenWindow(connection: Connection): boolean {
-  return congestionOpen(connection.congestion, connection.sent.flightBytes);
+/** When what asks for an ack may go out (µs): once the window has room, and now and then without (R-58). */
+export function connectionOpenUs(connection: Connection): number {
+  const { congestion, sent, askedUs } = connection;
+  return congestionOpen(congestion, sent.flightBytes) ? 0 : askedUs + CONGESTION_FLOOR_US;
+}
+
+/** When the newest states or their copies may go out though the window has no room (µs): once a flush (R-58). */
+export function connectionNewsUs(connection: Connection): number {
+  let newsUs = NO_DEADLINE;
+  for (const channel of connection.channels) {
+    if (channel.policy.order !== ORDER_SEQUENCED) {
+      continue;
+    }
+    if (channel.fresh !== null && connection.flushBegun) {
+      newsUs = Math.min(newsUs, connection.stalledUntilUs);
+    } else if (channel.copying > 0) {
+      newsUs = Math.min(newsUs, connection.copyDueUs);
+    }
+  }
+  return newsUs;
 }
 
 /** Brings the pace up to date with the window and with what both ends allow (R-36, R-58). */
@@ -354,6 +416,9 @@ export function connectionWants(connection: Connection): boolean {
     if (channelWants(channel, connection.flushing)) {
       return true;
     }
+    if (connection.flushBegun && channelBlocked(channel)) {
+      return true;
+    }
   }
   return false;
 }
@@ -368,9 +433,9 @@ function ackDueUs(connection: Connection): number {
   return Math.max(receivedDueUs(connection.received), connection.pacing.packetUs);
 }
 
-/** Whether a packet may go out now: something is due, and number and budget allow it. */
-export function connectionReady(connection: Connection, nowUs: number): boolean {
-  if (nowUs < connectionDueUs(connection)) {
+/** Whether a packet may go out now: something is due (connectionDueUs), and number and budget allow it. */
+export function connectionReady(connection: Connection, dueUs: number, nowUs: number): boolean {
+  if (nowUs < dueUs) {
     return false;
   }
   if (connection.state === CONNECTION_CLOSING) {
@@ -407,7 +472,7 @@ export function connectionStats(connection: Connection, page: Uint32Array): void
   page[row + PEER_PACKETS_LOST] = connection.sent.lost >>> 0;
   page[row + PEER_ACKS_LATE] = connection.sent.late >>> 0;
   page[row + PEER_GAPS] = connection.received.gaps >>> 0;
-  page[row + PEER_IN_FLIGHT] = sentInFlight(connection.sent);
+  page[row + PEER_IN_FLIGHT] = sentInFlight(connection.sent) - connection.sent.omitted;
   page[row + PEER_RATE] = connection.pacing.rate;
   page[row + PEER_WINDOW_BYTES] = connection.congestion.windowBytes;
   page[row + PEER_FLIGHT_BYTES] = connection.sent.flightBytes;

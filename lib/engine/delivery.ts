@@ -5,7 +5,7 @@
 // Invariants: `held` is in the order of ids, all of them >= expectedId; a message is delivered at most
 // once (R-39); an ordered channel delivers ids in increasing order, and passes a gap only up to passId (R-42).
 
-import type { Channel, Outlet } from "./channel.js";
+import { type Channel, channelTimely, type Outlet } from "./channel.js";
 import { fragmentCount } from "./fragment.js";
 import type { Frame } from "./frame.js";
 import { CHANNEL_ACCEPT, COMPLETION_END_BYTES } from "./limits.js";
@@ -101,9 +101,12 @@ function deliverFrame(
   return true;
 }
 
-/** Whether a lawful sender sends such a message on the channel (R-38, R-56). */
+/** Whether a lawful sender sends such a message on the channel (R-38, R-50, R-56). */
 function deliveryLawful(channel: Channel, frame: Frame): boolean {
   const { policy } = channel;
+  if (frame.ageMs > 0 && !channelTimely(channel)) {
+    return false;
+  }
   if (frame.block) {
     return frame.total <= policy.blockBytesMax;
   }
@@ -118,6 +121,7 @@ export function deliveryReceive(
   frame: Frame,
   source: Uint8Array,
   holds: boolean,
+  nowUs: number,
 ): number {
   if (!deliveryLawful(channel, frame)) {
     return RECEIVE_VIOLATION;
@@ -143,7 +147,7 @@ export function deliveryReceive(
     id === channel.expectedId && (channel.heldFirst === null || channel.heldFirst.id !== id);
   if (turn && deliverFrame(channel, outlet, peer, id, frame, source)) {
     channel.expectedId = id + 1;
-  } else if (!hold(channel, outlet, id, frame, source, holds)) {
+  } else if (!hold(channel, outlet, id, frame, source, holds, nowUs)) {
     return RECEIVE_REFUSED;
   }
   return deliveryRelease(channel, outlet, peer);
@@ -250,6 +254,7 @@ function hold(
   frame: Frame,
   source: Uint8Array,
   holds: boolean,
+  nowUs: number,
 ): boolean {
   let before = channel.heldLast;
   while (before !== null && before.id > id) {
@@ -264,7 +269,8 @@ function hold(
   }
   const message = messageCreate(outlet.pool)!;
   message.id = id;
-  message.rodeUs = 0;
+  // As if it had come by its first ride.
+  message.rodeUs = Math.max(nowUs - frame.ageMs * 1000, 0);
   message.bytes = frame.bytes;
   message.total = frame.total;
   message.index = frame.index;

@@ -7,8 +7,15 @@
 
 import type { SentPacket } from "./acks.js";
 import type { Writer } from "./bytes.js";
-import type { Connection, Shared } from "./connection.js";
-import { blockHeadWrite, fragmentHeadWrite, messageHeadWrite, messageShorten } from "./frame.js";
+import { channelBlocked } from "./channel.js";
+import { type Connection, connectionOpenUs, type Shared } from "./connection.js";
+import {
+  ageWrite,
+  blockHeadWrite,
+  fragmentHeadWrite,
+  messageHeadWrite,
+  messageShorten,
+} from "./frame.js";
 import {
   CHANNELS_MAX,
   COPY_DELAY_LONE_US,
@@ -21,14 +28,24 @@ import {
   channelPlanCopies,
   channelPlanFresh,
   channelPlanHead,
+  channelPlanOldest,
   channelPlanResends,
   channelStuck,
+  planBusy,
   planReset,
   planShares,
 } from "./plan.js";
 import { ORDER_SEQUENCED } from "./policy.js";
 import { bodyCopy, carriedCreate, type Message } from "./queue.js";
-import { channelCarried, channelTrim, RIDE_COPY, RIDE_FIRST, RIDE_RESEND } from "./ride.js";
+import { channelForgo } from "./repair.js";
+import {
+  channelAgeMs,
+  channelCarried,
+  channelTrim,
+  RIDE_COPY,
+  RIDE_FIRST,
+  RIDE_RESEND,
+} from "./ride.js";
 import {
   CHANNEL_BYTES_SENT,
   CHANNEL_COPIES,
@@ -55,43 +72,68 @@ export function messagesFill(
     return 0;
   }
   const channels = connection.channels;
-  const order = shared.config.channelOrder;
-  for (const index of order) {
-    if (channels[index].policy.order === ORDER_SEQUENCED) {
-      channelPlanFresh(channels[index], plan);
+  planBusy(plan, channels, shared.config.channelOrder);
+  const oneWayUs = Math.trunc(connection.rtt.smoothedUs / 2);
+  let stuck = false;
+  for (let rank = 0; rank < plan.busyCount; rank++) {
+    const channel = channels[plan.busy[rank]];
+    channelForgo(channel, shared.outlet, connection.handle, nowUs, oneWayUs);
+    stuck = stuck || channelStuck(channel);
+    if (channel.policy.order === ORDER_SEQUENCED) {
+      channelPlanFresh(channel, plan);
     }
   }
-  if (channels.some(channelStuck)) {
-    for (const index of order) {
-      channelPlanHead(channels[index], plan);
+  if (nowUs < connectionOpenUs(connection)) {
+    newsPlan(connection, shared);
+  } else if (stuck) {
+    for (let rank = 0; rank < plan.busyCount; rank++) {
+      channelPlanHead(channels[plan.busy[rank]], plan);
     }
   } else {
-    ranksPlan(connection, shared);
+    ranksPlan(connection, shared, nowUs + oneWayUs);
   }
   planWrite(connection, shared, packet, nowUs);
   return plan.count;
 }
 
-/** What rides in the room that the newest real-time messages leave. */
-function ranksPlan(connection: Connection, shared: Shared): void {
+/** What rides with the newest real-time messages where the window has no room for more: their copies. */
+function newsPlan(connection: Connection, shared: Shared): void {
   const plan = shared.plan;
-  const channels = connection.channels;
-  const order = shared.config.channelOrder;
-  for (const index of order) {
-    if (channels[index].policy.copiesForced) {
-      channelPlanCopies(channels[index], plan);
+  for (let rank = 0; rank < plan.busyCount; rank++) {
+    const channel = connection.channels[plan.busy[rank]];
+    if (channel.policy.order === ORDER_SEQUENCED) {
+      channelPlanCopies(channel, plan);
     }
   }
-  for (const index of order) {
-    channelPlanResends(channels[index], plan);
+}
+
+/** What rides in the room that the newest real-time messages leave. */
+function ranksPlan(connection: Connection, shared: Shared, arrivalUs: number): void {
+  const plan = shared.plan;
+  const channels = connection.channels;
+  for (let rank = 0; rank < plan.busyCount; rank++) {
+    const channel = channels[plan.busy[rank]];
+    if (channel.policy.copiesForced) {
+      channelPlanCopies(channel, plan);
+    }
   }
-  const sharing = planShares(plan, channels, order);
+  for (let rank = 0; rank < plan.busyCount; rank++) {
+    channelPlanResends(channels[plan.busy[rank]], plan);
+  }
+  if (connection.flushBegun) {
+    for (let rank = 0; rank < plan.busyCount; rank++) {
+      if (channelBlocked(channels[plan.busy[rank]])) {
+        channelPlanOldest(channels[plan.busy[rank]], plan, arrivalUs);
+      }
+    }
+  }
+  const sharing = planShares(plan, channels);
   for (let place = 0; place < sharing; place++) {
     channelPlanFresh(channels[plan.order[place]], plan);
     channelPlanBlocks(channels[plan.order[place]], plan);
   }
-  for (const index of order) {
-    channelPlanCopies(channels[index], plan);
+  for (let rank = 0; rank < plan.busyCount; rank++) {
+    channelPlanCopies(channels[plan.busy[rank]], plan);
   }
 }
 
@@ -110,6 +152,10 @@ function planWrite(
   for (let index = 0; index < plan.count; index++) {
     const message = plan.messages[index] as Message;
     plan.messages[index] = null;
+    const ageMs = channelAgeMs(connection.channels[message.channel], message, nowUs);
+    if (ageMs > 0) {
+      ageWrite(writer, ageMs);
+    }
     last = writer.offset;
     lastBytes = message.bytes;
     whole = message.total === 0;

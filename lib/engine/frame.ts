@@ -32,6 +32,7 @@ import {
   FRAGMENTED_BYTES_MAX,
   HELLO_ROOM_BYTES,
   KEY_BYTES,
+  LAYOUT_BYTES_MAX,
   MESSAGE_HEADER_BYTES_MAX,
   MESSAGES_PER_PACKET_MAX,
   NACK_BITS_BYTES_MAX,
@@ -54,7 +55,7 @@ export class AckHeader {
   bitsOffset = 0;
   bitBytes = 0;
   /** For the check of a payload: where each kind of control frame stands. */
-  last = new Uint8Array(FRAME_WINDOW + 1);
+  last = new Uint8Array(FRAME_LAYOUT + 1);
 }
 
 /** Reads the ack header; false when it isn't canonical or ends early. */
@@ -98,6 +99,8 @@ export const FRAME_NACK = 5;
 export const FRAME_FRAGMENT = 6;
 export const FRAME_BLOCK = 7;
 export const FRAME_WINDOW = 8;
+export const FRAME_AGE = 9;
+export const FRAME_LAYOUT = 10;
 export const FRAME_MESSAGE = 128;
 export const FRAME_INVALID = 255;
 
@@ -123,6 +126,8 @@ export class Frame {
   /** Where the body, the text or the channel hashes start. */
   offset = 0;
   bytes = 0;
+  /** AGE: how old the message behind it is (ms); whoever takes that message makes it 0 again. */
+  ageMs = 0;
   /** HELLO: the protocol version. CLOSE: the reason. */
   code = 0;
   /** HELLO: hash of the protocol's name. */
@@ -243,6 +248,21 @@ function markNext(reader: Reader, frame: Frame, kind: number): number {
   return reader.failed || frame.channel >= CHANNELS_MAX ? FRAME_INVALID : kind;
 }
 
+function ageNext(reader: Reader, frame: Frame): number {
+  frame.ageMs = readVarint(reader);
+  return reader.failed || frame.ageMs === 0 ? FRAME_INVALID : FRAME_AGE;
+}
+
+/** What a peer says of a channel in which it differs, or of all. */
+function layoutNext(reader: Reader, frame: Frame): number {
+  frame.channel = readU8(reader);
+  frame.bytes = readVarint(reader);
+  frame.offset = reader.offset;
+  readSkip(reader, frame.bytes);
+  const lawful = frame.channel <= CHANNELS_MAX && frame.bytes <= LAYOUT_BYTES_MAX;
+  return reader.failed || !lawful ? FRAME_INVALID : FRAME_LAYOUT;
+}
+
 /** Reads the next frame. FRAME_END at the end, FRAME_INVALID for anything that isn't canonical. */
 export function frameNext(reader: Reader, frame: Frame): number {
   if (reader.offset === reader.end) {
@@ -267,6 +287,10 @@ export function frameNext(reader: Reader, frame: Frame): number {
       return FRAME_PING;
     case FRAME_NACK:
       return nackNext(reader, frame);
+    case FRAME_AGE:
+      return ageNext(reader, frame);
+    case FRAME_LAYOUT:
+      return layoutNext(reader, frame);
     default:
       return FRAME_INVALID;
   }
@@ -293,8 +317,14 @@ export function payloadCheck(
   // Of the kinds below FRAME_MESSAGE: 1 + the last channel, or 1 for those of the whole connection.
   const { last } = header;
   last.fill(0);
+  let aged = false;
   for (;;) {
     const kind = frameNext(reader, frame);
+    // An age is that of the message or fragment behind it.
+    if (aged && kind !== FRAME_MESSAGE && kind !== FRAME_FRAGMENT) {
+      return false;
+    }
+    aged = kind === FRAME_AGE;
     if (kind === FRAME_END) {
       return true;
     }
@@ -307,11 +337,16 @@ export function payloadCheck(
         return false;
       }
     }
-    const named = kind !== FRAME_HELLO && kind !== FRAME_CLOSE && kind !== FRAME_PING;
+    const named =
+      kind !== FRAME_HELLO &&
+      kind !== FRAME_CLOSE &&
+      kind !== FRAME_PING &&
+      kind !== FRAME_AGE &&
+      kind !== FRAME_LAYOUT;
     if (named && frame.channel >= channelCount) {
       return false;
     }
-    if (kind < FRAME_FRAGMENT || kind === FRAME_WINDOW) {
+    if (kind < FRAME_FRAGMENT || kind === FRAME_WINDOW || kind === FRAME_LAYOUT) {
       const place = named ? frame.channel + 1 : 1;
       if (place <= last[kind]) {
         return false;
@@ -406,6 +441,12 @@ export function nackWrite(writer: Writer, channel: number, id: number, bitsBytes
   writeU8(writer, bitsBytes);
 }
 
+/** Writes how old the message is whose frame comes next. */
+export function ageWrite(writer: Writer, ageMs: number): void {
+  writeU8(writer, FRAME_AGE);
+  writeVarint(writer, ageMs);
+}
+
 export function pingWrite(writer: Writer): void {
   writeU8(writer, FRAME_PING);
 }
@@ -431,6 +472,20 @@ export function helloWrite(
   writeU32(writer, byteRateMax);
   writeU8(writer, suites);
   writeBytes(writer, publicKey, 0, KEY_BYTES);
+}
+
+/** Writes what this side says of a channel. */
+export function layoutWrite(
+  writer: Writer,
+  channel: number,
+  bytes: Uint8Array,
+  offset: number,
+  count: number,
+): void {
+  writeU8(writer, FRAME_LAYOUT);
+  writeU8(writer, channel);
+  writeVarint(writer, count);
+  writeBytes(writer, bytes, offset, count);
 }
 
 export function closeWrite(

@@ -4,7 +4,7 @@
 // delivers: passing a gap is said to delivery through passId.
 // Invariant: gapId is the id that everything held waits for, or NO_ID.
 
-import { type Channel, NO_ID } from "./channel.js";
+import { type Channel, channelTimely, NO_ID } from "./channel.js";
 import { deliverySeen } from "./delivery.js";
 import { NACK_BITS_BYTES_MAX } from "./limits.js";
 import { ORDER_NONE, REPAIR_NACK } from "./policy.js";
@@ -21,19 +21,16 @@ function arrivedEnd(channel: Channel): number {
 
 /** Whether a repair must be asked for with every packet: time alone ends the gap. */
 export function gapUrgent(channel: Channel): boolean {
-  return channel.gapId !== NO_ID && channel.policy.repair === REPAIR_NACK;
+  return channel.gapId !== NO_ID && channelTimely(channel);
 }
 
 /**
- * When the oldest of what is held came (µs). Each gap once had a time of its own, and what lay behind
- * several of them waited for all (test/matrix).
+ * When the oldest of what is held came, or would have by its first ride (µs). Each gap once had a time of its
+ * own, and what lay behind several of them waited for all (test/matrix).
  */
 function heldSinceUs(channel: Channel, nowUs: number): number {
   let sinceUs = nowUs;
   for (let held = channel.heldFirst; held !== null; held = held.next) {
-    if (held.rodeUs === 0) {
-      held.rodeUs = nowUs;
-    }
     sinceUs = Math.min(sinceUs, held.rodeUs);
   }
   return sinceUs;
@@ -46,24 +43,30 @@ export function gapUpdate(
   delayUs: number,
   oneWayUs: number,
 ): void {
-  const timely = channel.policy.repair === REPAIR_NACK;
-  const sinceUs = timely ? heldSinceUs(channel, nowUs) : nowUs;
   channel.gapOneWayUs = oneWayUs;
   if (arrivedEnd(channel) === channel.expectedId || channel.heldFirst?.id === channel.expectedId) {
     channel.gapId = NO_ID;
     channel.nackDueUs = NO_DEADLINE;
   } else if (channel.gapId !== channel.expectedId) {
     channel.gapId = channel.expectedId;
-    channel.gapUs = sinceUs;
     if ((channel.policy.repair & REPAIR_NACK) !== 0) {
       channel.nackDueUs = Math.min(channel.nackDueUs, nowUs + delayUs);
     }
   }
+  // A repair is older than what came before it.
+  channel.gapUs = gapUrgent(channel) ? heldSinceUs(channel, nowUs) : nowUs;
 }
 
-/** How long what came waits for what is missing (µs): it has been under way for half a round trip already. */
+/**
+ * How long what came waits for what is missing (µs): it has been under way for half a round trip already.
+ * Where that alone takes longer than a message may, only for what it overtook.
+ */
 function waitUs(channel: Channel): number {
-  return Math.max(channel.policy.expiryMs * 1000 - channel.gapOneWayUs, 0);
+  const { policy, gapOneWayUs } = channel;
+  const expiryUs = policy.expiryMs * 1000;
+  return expiryUs > gapOneWayUs
+    ? expiryUs - gapOneWayUs
+    : Math.min(expiryUs, Math.trunc(gapOneWayUs / 4));
 }
 
 /** When a gap has waited for as long as a message of this channel is of interest (µs). */
@@ -80,7 +83,7 @@ export function gapExpire(channel: Channel, nowUs: number): void {
   // Every gap below what has waited so long: one passed at each turn, those behind it once waited for
   // as many turns (test/fuzz).
   for (let held: Message | null = channel.heldFirst; held !== null; held = held.next) {
-    if (held.rodeUs !== 0 && nowUs >= held.rodeUs + waitUs(channel)) {
+    if (nowUs >= held.rodeUs + waitUs(channel)) {
       channel.passId = held.id;
     }
   }

@@ -7,8 +7,7 @@
 // address, then consumed, and never again anything else until it has expired (R-8).
 
 import { Address, addressCopy, addressEqual, addressHash } from "./address.js";
-import { ENTROPY_SEED, ENTROPY_SEQUENCE, type HostConfig } from "./config.js";
-import { hash32 } from "./hash.js";
+import { ENTROPY_HASH_KEY, ENTROPY_SEQUENCE, type HostConfig } from "./config.js";
 import {
   CHALLENGE_BODY_BYTES,
   CHALLENGE_TOKEN_BYTES,
@@ -26,6 +25,7 @@ import {
   packetHeaderWrite,
 } from "./packet.js";
 import { openPacket, openToken, SealKey, sealKeySet, sealPacket } from "./seal.js";
+import { sipHash } from "./sip.js";
 import {
   REJECT_CHALLENGE,
   REJECT_EXPIRED,
@@ -79,11 +79,13 @@ const SECONDS = 1_000_000;
 const PENDING_TIMEOUT_US = 10 * SECONDS;
 /** History entries looked at for an expired one before a request is refused. */
 const TOKEN_PROBES = 8;
+const TAG_WORDS = TAG_BYTES / 4;
 
 export class Handshake {
   config: HostConfig;
   privateKey: Uint8Array;
-  hashSeed: number;
+  hashKey: Uint32Array;
+  hashWords = new Uint32Array(TAG_WORDS);
   challengeKey = new SealKey();
   challengeSequence = 0;
   /** Number of the next packet sent before a slot exists: 2^63 and 62 random bits on (R-12). */
@@ -115,7 +117,10 @@ export class Handshake {
     this.globalSequenceLo = words.getUint32(ENTROPY_SEQUENCE, true);
     this.globalSequenceHi =
       ((words.getUint32(ENTROPY_SEQUENCE + 4, true) & 0x3fffffff) | 0x80000000) >>> 0;
-    this.hashSeed = words.getUint32(ENTROPY_SEED, true);
+    this.hashKey = Uint32Array.of(
+      words.getUint32(ENTROPY_HASH_KEY, true),
+      words.getUint32(ENTROPY_HASH_KEY + 4, true),
+    );
     this.pendingTable = new Table(config.pendingMax);
     this.pendingTimers = new Timers(config.pendingMax);
     for (let index = 0; index < config.pendingMax; index++) {
@@ -134,7 +139,7 @@ export class Handshake {
 /** The pending client at an address, or null. */
 export function pendingFind(handshake: Handshake, address: Address): Pending | null {
   const table = handshake.pendingTable;
-  let index = tableFirst(table, addressHash(address, handshake.hashSeed));
+  let index = tableFirst(table, addressHash(address, handshake.hashKey));
   while (index !== NO_INDEX) {
     if (addressEqual(handshake.pendings[index].address, address)) {
       return handshake.pendings[index];
@@ -206,6 +211,15 @@ function tokenRoom(handshake: Handshake, unixSeconds: number): number {
   return NO_INDEX;
 }
 
+function tagHash(handshake: Handshake, bytes: Uint8Array, offset: number): number {
+  for (let index = 0; index < TAG_WORDS; index++) {
+    const at = offset + 4 * index;
+    handshake.hashWords[index] =
+      bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
+  }
+  return sipHash(handshake.hashKey, handshake.hashWords, TAG_WORDS);
+}
+
 /** Looks the token up, or enters it; answers its entry through `handshake.found`. */
 function tokenCheck(
   handshake: Handshake,
@@ -215,7 +229,7 @@ function tokenCheck(
   expireSeconds: number,
   unixSeconds: number,
 ): number {
-  const hash = hash32(bytes, tagOffset, TAG_BYTES, handshake.hashSeed);
+  const hash = tagHash(handshake, bytes, tagOffset);
   let index = tokenFind(handshake, hash, bytes, tagOffset);
   if (index !== NO_INDEX) {
     const known = handshake.tokens[index];
@@ -334,7 +348,7 @@ export function requestPend(handshake: Handshake, address: Address, nowUs: numbe
     }
     pending = handshake.pendings[free];
     addressCopy(pending.address, address);
-    tableInsert(handshake.pendingTable, addressHash(address, handshake.hashSeed), free);
+    tableInsert(handshake.pendingTable, addressHash(address, handshake.hashKey), free);
   }
   const token = handshake.privateToken;
   pending.clientIdLo = token.clientIdLo;

@@ -18,16 +18,16 @@ import {
 import { ROLE_CLIENT } from "./config.js";
 import {
   type Connection,
-  connectionDeadlineUs,
+  connectionDueUs,
   connectionFlushed,
+  connectionReady,
   connectionRoom,
-  connectionStats,
 } from "./connection.js";
 import { pendingDeadlineUs, pendingExpire } from "./handshake.js";
 import { BATCH_PACKETS, DEADLINE_RETRY_US, REPLIES_MAX } from "./limits.js";
 import { ringPublish, ringSet } from "./ring.js";
 import { sealKeySet } from "./seal.js";
-import { type Host, hostCount, hostReportState, slotSettle, slotWork } from "./slots.js";
+import { type Host, hostCount, hostReportState, slotRest, slotSettle, slotWork } from "./slots.js";
 import { CLIENT_DISCONNECTED, CONNECTION_FREE } from "./state.js";
 import { HOST_BYTES_OUT, HOST_DATAGRAMS_OUT } from "./stats.js";
 import { timersFirst, timersNext, timersSet } from "./timers.js";
@@ -106,6 +106,7 @@ export function hostFlush(host: Host): void {
     connection.inDirty = false;
     if (connection.state !== CONNECTION_FREE) {
       connection.flushing = true;
+      connection.flushBegun = true;
       slotWork(host, connection);
     }
   }
@@ -139,12 +140,14 @@ function transmitOne(host: Host, connection: Connection, nowUs: number, batch: B
   const bytes = connectionTransmit(connection, host.shared, nowUs, batch.bytes, offset);
   if (bytes > 0) {
     batchAdd(host, batch, connection.address, bytes);
+  }
+  const dueUs = connectionDueUs(connection);
+  if (bytes > 0 && connectionReady(connection, dueUs, nowUs)) {
     slotWork(host, connection);
     return;
   }
   connectionFlushed(connection);
-  connectionStats(connection, host.page);
-  timersSet(host.timers, connection.slot, connectionDeadlineUs(connection, nowUs));
+  slotRest(host, connection, dueUs, nowUs);
 }
 
 function batchAdd(host: Host, batch: Batch, address: Address, bytes: number): void {

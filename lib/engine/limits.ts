@@ -90,6 +90,16 @@ export const ACK_HOLD_US = 20000;
 export const ACK_OWED_MAX = 2;
 /** Records of sent packets: those in flight, and as many decided ones that a late ack may correct. */
 export const SENT_PACKETS = 512;
+/** As many as a connection begins with: a kilobyte, and enough for 60 packets a second over 400 ms. */
+export const SENT_PACKETS_FEW = 32;
+/** Microseconds after its sending for which an ack of a lost packet is still looked at. */
+export const LATE_MAX_US = 10000000;
+/** Packets between two numbers that are left out, at least: acks of them show guesses, and who counts gaps sees loss. */
+export const OMIT_PACKETS_MIN = 64;
+/** … and at most; which, nobody knows before. */
+export const OMIT_PACKETS_MAX = 512;
+/** The first comes so many times sooner, before guesses gained much. */
+export const OMIT_SOONER = 8;
 /** Packets without a verdict: what one ack can reach back to. */
 export const IN_FLIGHT_MAX = 256;
 /** Packets without a verdict, of which none asks for an ack, after which the next asks with a ping. */
@@ -120,6 +130,8 @@ export const CONGESTION_WINDOW_INITIAL = 32768;
 export const CONGESTION_WINDOW_MIN = 2450;
 /** … and at most: IN_FLIGHT_MAX full packets. */
 export const CONGESTION_WINDOW_MAX = 313600;
+/** Time after which a packet goes out though the window has no room (µs): Fiedler's 10 packets a second. */
+export const CONGESTION_FLOOR_US = 100000;
 /** Losses alone make the window no smaller than this: four packets. */
 export const CONGESTION_LOSS_FLOOR = 4900;
 /** Bytes by which the window grows in a round trip: one full packet. */
@@ -191,6 +203,10 @@ export const HELLO_ROOM_BYTES = 112;
 export const GREETING_MAX_US = 10000000;
 /** Channels of a protocol: six bits of a message frame. */
 export const CHANNELS_MAX = 64;
+/** Bytes of what a side says of a channel that differs: beside a hello of 5 channels and a close it fits a payload. */
+export const LAYOUT_BYTES_MAX = 1024;
+/** Head of a layout frame: kind, channel, length. */
+export const LAYOUT_HEADER_BYTES_MAX = 4;
 /** Bytes of the text that a close carries. */
 export const CLOSE_TEXT_BYTES_MAX = 120;
 /** Bytes of the longest ack header. */
@@ -217,6 +233,10 @@ export const FRAGMENT_HEADER_BYTES_MAX = 9;
 export const BLOCK_HEADER_BYTES_MAX = 13;
 /** Bytes of a skip and of a window frame: type, channel, id. */
 export const SKIP_BYTES = 4;
+/** Bytes of an age at most: type, and milliseconds as a varint. */
+export const AGE_BYTES_MAX = 5;
+/** A message that waited for less (µs) when it rides has no age: whoever flushes at once pays nothing for it. */
+export const AGE_MIN_US = 1000;
 /** Messages that one packet carries: bounds the record of what it carried. */
 export const MESSAGES_PER_PACKET_MAX = 64;
 

@@ -5,9 +5,9 @@
 // Invariant: the messages chosen fit into the room that was given, with their frames' heads.
 
 import { blockMove } from "./block.js";
-import { type Channel, channelInWindow, channelUnsent } from "./channel.js";
+import { type Channel, channelInWindow, channelTimely, channelUnsent } from "./channel.js";
 import { fragmentFrameBytes, messageFrameBytes } from "./frame.js";
-import { CHANNELS_MAX, LOSSES_ALONE, MESSAGES_PER_PACKET_MAX } from "./limits.js";
+import { AGE_BYTES_MAX, CHANNELS_MAX, LOSSES_ALONE, MESSAGES_PER_PACKET_MAX } from "./limits.js";
 import { ORDER_SEQUENCED } from "./policy.js";
 import type { Message } from "./queue.js";
 
@@ -19,6 +19,9 @@ export class Plan {
   messages: (Message | null)[] = new Array<Message | null>(MESSAGES_PER_PACKET_MAX).fill(null);
   count = 0;
   room = 0;
+  /** Channels that have messages at all, by their priority: the others are not looked at. */
+  busy: number[] = new Array<number>(CHANNELS_MAX).fill(0);
+  busyCount = 0;
   /** Channels that have unsent messages, by their share (R-46). */
   order: number[] = new Array<number>(CHANNELS_MAX).fill(0);
 }
@@ -28,22 +31,36 @@ export function planReset(plan: Plan, room: number): void {
   plan.room = room;
 }
 
-function frameBytes(message: Message): number {
-  return message.total === 0
-    ? messageFrameBytes(message.bytes)
-    : fragmentFrameBytes(message.block, message.bytes);
+/** Notes the channels that have messages. */
+export function planBusy(plan: Plan, channels: Channel[], channelOrder: number[]): void {
+  plan.busyCount = 0;
+  for (const index of channelOrder) {
+    const channel = channels[index];
+    if (channel.first !== null || channel.blockFirst !== null) {
+      plan.busy[plan.busyCount] = index;
+      plan.busyCount += 1;
+    }
+  }
 }
 
-function planFits(plan: Plan, message: Message): boolean {
-  return frameBytes(message) <= plan.room && plan.count < MESSAGES_PER_PACKET_MAX;
+function frameBytes(channel: Channel, message: Message): number {
+  const bytes =
+    message.total === 0
+      ? messageFrameBytes(message.bytes)
+      : fragmentFrameBytes(message.block, message.bytes);
+  return channelTimely(channel) ? bytes + AGE_BYTES_MAX : bytes;
+}
+
+function planFits(plan: Plan, channel: Channel, message: Message): boolean {
+  return frameBytes(channel, message) <= plan.room && plan.count < MESSAGES_PER_PACKET_MAX;
 }
 
 /** Takes a message into the plan if it fits, at the place that its channel and id give it. */
 function planAdd(plan: Plan, channel: Channel, message: Message): boolean {
-  if (!planFits(plan, message)) {
+  if (!planFits(plan, channel, message)) {
     return false;
   }
-  const bytes = frameBytes(message);
+  const bytes = frameBytes(channel, message);
   plan.room -= bytes;
   channel.served += Math.trunc((bytes * SHARE_UNIT) / channel.policy.priority);
   message.planned = true;
@@ -86,7 +103,7 @@ export function channelPlanBlocks(channel: Channel, plan: Plan): void {
   while (
     channel.blockFirst !== null &&
     channelInWindow(channel, id) &&
-    planFits(plan, channel.blockFirst)
+    planFits(plan, channel, channel.blockFirst)
   ) {
     planAdd(plan, channel, blockMove(channel));
     id += 1;
@@ -124,6 +141,19 @@ export function channelPlanHead(channel: Channel, plan: Plan): void {
   }
 }
 
+/**
+ * Plans the oldest messages that were sent and still arrive in time, whether they are lost or not: what waits
+ * behind them can't go.
+ */
+export function channelPlanOldest(channel: Channel, plan: Plan, arrivalUs: number): void {
+  for (let message = channel.first; message?.sent; message = message.next) {
+    const rides = !message.planned && arrivalUs <= message.expiresUs;
+    if (rides && !planAdd(plan, channel, message)) {
+      return;
+    }
+  }
+}
+
 /** Plans copies of sent messages, newest first, so that what is left out is the oldest. */
 export function channelPlanCopies(channel: Channel, plan: Plan): void {
   let left = channel.copying;
@@ -143,9 +173,10 @@ export function channelPlanCopies(channel: Channel, plan: Plan): void {
  * connection so far: start-time fair queueing (Goyal, Vin and Cheng, 1996). Who had nothing to send
  * meanwhile takes no more than its share now. Answers how many there are.
  */
-export function planShares(plan: Plan, channels: Channel[], channelOrder: number[]): number {
+export function planShares(plan: Plan, channels: Channel[]): number {
   let count = 0;
-  for (const index of channelOrder) {
+  for (let rank = 0; rank < plan.busyCount; rank++) {
+    const index = plan.busy[rank];
     const channel = channels[index];
     if (channel.policy.order === ORDER_SEQUENCED || !channelUnsent(channel)) {
       continue;

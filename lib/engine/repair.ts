@@ -8,7 +8,9 @@ import { blockDrop } from "./block.js";
 import {
   type Channel,
   channelFinish,
+  channelQuiet,
   channelRepaired,
+  channelTimely,
   FATE_DELIVERED,
   FATE_DROPPED,
   FATE_EXPIRED,
@@ -115,6 +117,39 @@ export function channelNacked(
     message = next;
   }
   return true;
+}
+
+/**
+ * On a channel that only nacks repair, what would come too late doesn't ride (R-51): it waited for its
+ * packet since that was decided, is a copy, or missed its flush.
+ */
+export function channelForgo(
+  channel: Channel,
+  outlet: Outlet,
+  peer: number,
+  nowUs: number,
+  oneWayUs: number,
+): void {
+  if (!channelTimely(channel)) {
+    return;
+  }
+  // Where nothing comes in time, each goes once.
+  const stalePlace = oneWayUs < channel.policy.expiryMs * 1000 ? channel.stalePlace : 0;
+  const arrivalUs = nowUs + oneWayUs;
+  let message = channel.resends + channel.copying > 0 ? channel.first : channel.fresh;
+  while (message !== null && (message.sent || message.place < stalePlace)) {
+    let next: Message | null = message.next;
+    const wants = !message.sent || message.resend || message.copiesLeft > 0;
+    if (wants && arrivalUs > message.expiresUs) {
+      const grouped: boolean = message.group !== null;
+      channelQuiet(channel, message);
+      if (message.inFlight === 0) {
+        channelFinish(channel, outlet, peer, message, FATE_EXPIRED);
+        next = grouped ? channel.first : next;
+      }
+    }
+    message = next;
+  }
 }
 
 /** A packet that carried a skip has its verdict. */

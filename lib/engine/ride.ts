@@ -10,15 +10,17 @@ import {
   channelFinish,
   channelReleased,
   channelRepaired,
+  channelTimely,
   channelUnlink,
   FATE_LOST,
   type Outlet,
 } from "./channel.js";
-import { COPIES_ADAPTIVE, SEQUENCED_KEPT_MAX } from "./limits.js";
-import { ORDER_SEQUENCED, REPAIR_NACK } from "./policy.js";
+import { AGE_MIN_US, COPIES_ADAPTIVE, SEQUENCED_KEPT_MAX, VARINT_MAX } from "./limits.js";
+import { ORDER_SEQUENCED } from "./policy.js";
 import { type Message, messageForgetBody, messageRelease } from "./queue.js";
 import { TTL_DEFAULT } from "./ring.js";
 import { CHANNEL_BYTES_SENT, CHANNEL_FRAGMENTS_SENT, CHANNEL_SENT } from "./stats.js";
+import { NO_DEADLINE } from "./timers.js";
 
 /** What riding in this packet was for a message. */
 export const RIDE_FIRST = 0;
@@ -34,6 +36,15 @@ function adaptiveCopies(lossShare: number): number {
     }
   }
   return copies;
+}
+
+/** How old a message is (ms), as its receiver counts: its time ends when the channel's does. */
+export function channelAgeMs(channel: Channel, message: Message, nowUs: number): number {
+  if (!channelTimely(channel) || message.expiresUs === NO_DEADLINE) {
+    return 0;
+  }
+  const ageUs = nowUs + channel.policy.expiryMs * 1000 - message.expiresUs;
+  return ageUs < AGE_MIN_US ? 0 : Math.min(Math.ceil(ageUs / 1000), VARINT_MAX);
 }
 
 /** A planned message went into a packet; answers which kind of ride it was. */
@@ -73,12 +84,15 @@ export function channelCarried(
   if (message.resend) {
     message.resend = false;
     channel.resends -= 1;
-    if (channel.policy.repair === REPAIR_NACK && message.copiesLeft === 0) {
+    if (channelTimely(channel) && message.copiesLeft === 0) {
       // A second round trip rarely fits: a repair has a copy instead.
       message.copiesLeft = 1;
       channel.copying += 1;
     }
     return RIDE_RESEND;
+  }
+  if (message.copiesLeft === 0) {
+    return RIDE_COPY;
   }
   message.copiesLeft -= 1;
   if (message.copiesLeft === 0) {

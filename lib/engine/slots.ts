@@ -12,12 +12,12 @@ import { configRead, ENTROPY_KEYS, ENTROPY_NUMBER, HostConfig, ROLE_CLIENT } fro
 import {
   Connection,
   connectionDeadlineUs,
+  connectionDueUs,
   connectionReady,
   connectionStats,
   Shared,
 } from "./connection.js";
 import { Handshake } from "./handshake.js";
-import { hash32 } from "./hash.js";
 import {
   DIGEST_BYTES,
   EPOCH_BITS,
@@ -29,6 +29,7 @@ import { PacketHeader } from "./packet.js";
 import { Pool } from "./queue.js";
 import { NO_ROOM, RECORD_STATE, Ring, ringPush } from "./ring.js";
 import { SealKey, sealKeyClear } from "./seal.js";
+import { sipHash } from "./sip.js";
 import {
   CLIENT_EVENT_END,
   CLIENT_EVENT_TIMEOUT,
@@ -78,6 +79,7 @@ export class Host {
   header = new PacketHeader();
   associated = new Uint8Array(PACKET_ASSOCIATED_BYTES);
   idBytes = new Uint8Array(8);
+  idWords = new Uint32Array(2);
   replies: Reply[] = [];
   replyFirst = 0;
   replyCount = 0;
@@ -101,8 +103,8 @@ export class Host {
       completion: this.completion,
       page,
     };
-    this.shared = new Shared(config, this.outlet);
     this.handshake = new Handshake(config, privateKey, entropy);
+    this.shared = new Shared(config, this.outlet, this.handshake.hashKey);
     this.addressTable = new Table(config.peersMax);
     this.clientTable = new Table(config.peersMax);
     this.timers = new Timers(config.peersMax);
@@ -169,16 +171,14 @@ function slotConnection(host: Host, slot: number): Connection {
 }
 
 function clientHash(host: Host, lo: number, hi: number): number {
-  for (let index = 0; index < 4; index++) {
-    host.idBytes[index] = lo >>> (8 * index);
-    host.idBytes[4 + index] = hi >>> (8 * index);
-  }
-  return hash32(host.idBytes, 0, 8, host.handshake.hashSeed);
+  host.idWords[0] = lo;
+  host.idWords[1] = hi;
+  return sipHash(host.handshake.hashKey, host.idWords, 2);
 }
 
 /** The connection at an address, or null. */
 export function slotAtAddress(host: Host, address: Address): Connection | null {
-  let slot = tableFirst(host.addressTable, addressHash(address, host.handshake.hashSeed));
+  let slot = tableFirst(host.addressTable, addressHash(address, host.handshake.hashKey));
   while (slot !== NO_INDEX) {
     if (addressEqual(host.connections[slot].address, address)) {
       return host.connections[slot];
@@ -216,7 +216,7 @@ export function slotOccupy(host: Host, address: Address, idLo: number, idHi: num
   addressCopy(connection.address, address);
   connection.clientIdLo = idLo;
   connection.clientIdHi = idHi;
-  const hash = addressHash(address, host.handshake.hashSeed);
+  const hash = addressHash(address, host.handshake.hashKey);
   tableInsert(host.addressTable, hash, connection.slot);
   tableInsert(host.clientTable, clientHash(host, idLo, idHi), connection.slot);
   connection.openIndex = host.open.length;
@@ -259,14 +259,20 @@ export function slotSettle(host: Host, connection: Connection, nowUs: number): v
   if (connection.state === CONNECTION_FREE) {
     vacate(host, connection);
   } else if (!connection.inWork) {
-    if (connectionReady(connection, nowUs)) {
+    const dueUs = connectionDueUs(connection);
+    if (connectionReady(connection, dueUs, nowUs)) {
       slotWork(host, connection);
     } else {
-      // An ack that brings nothing to send must show as well: bytes on their way once seemed to stay there.
-      connectionStats(connection, host.page);
-      timersSet(host.timers, connection.slot, connectionDeadlineUs(connection, nowUs));
+      slotRest(host, connection, dueUs, nowUs);
     }
   }
+}
+
+/** A connection has nothing to send until its next deadline; `dueUs` is what connectionDueUs says. */
+export function slotRest(host: Host, connection: Connection, dueUs: number, nowUs: number): void {
+  // An ack that brings nothing to send must show as well: bytes on their way once seemed to stay there.
+  connectionStats(connection, host.page);
+  timersSet(host.timers, connection.slot, connectionDeadlineUs(connection, dueUs, nowUs));
 }
 
 export function slotWork(host: Host, connection: Connection): void {

@@ -5,16 +5,11 @@
 // has no room to be reported in the user's ring is not taken.
 
 import { blockEnqueue } from "./block.js";
-import {
-  channelBreak,
-  channelEnqueue,
-  channelPause,
-  channelReport,
-  FATE_DROPPED,
-} from "./channel.js";
+import { channelBreak, channelEnqueue, channelReport, FATE_DROPPED } from "./channel.js";
 import type { Connection } from "./connection.js";
 import { connectionBroken, connectionClose, connectionDrain } from "./ending.js";
 import { fragmentLength } from "./fragment.js";
+import { layoutSet } from "./layout.js";
 import {
   CHUNK_BYTES,
   COMPLETION_RESERVE_BYTES,
@@ -29,6 +24,7 @@ import {
   RECORD_BROADCAST,
   RECORD_BYTES,
   RECORD_CLOSE,
+  RECORD_LAYOUT,
   RECORD_PAUSE,
   RECORD_SEND,
   RECORD_SEND_BLOCK,
@@ -49,6 +45,7 @@ import {
   PEER_RELEASED_MESSAGES,
   statsPeerWord,
 } from "./stats.js";
+import { channelPause } from "./window.js";
 
 // --- the user's submissions ---
 
@@ -71,6 +68,8 @@ export function hostSubmit(host: Host, nowUs: number): void {
       submitClose(host, word, nowUs);
     } else if (kind === RECORD_PAUSE || kind === RECORD_WATCH) {
       submitWish(host, word, kind);
+    } else if (kind === RECORD_LAYOUT) {
+      submitLayout(host, word);
     }
     ringNext(ring, word);
   }
@@ -249,6 +248,12 @@ function submitWish(host: Host, word: number, kind: number): void {
     channelPause(channel, words[word + 5] === 1);
     slotWork(host, connection);
   }
+}
+
+function submitLayout(host: Host, word: number): void {
+  const { words, bytes } = host.submission;
+  const { layouts } = host.shared;
+  layoutSet(layouts, words[word + 2], bytes, word * 4 + RECORD_BYTES, words[word + 3]);
 }
 
 function submitClose(host: Host, word: number, nowUs: number): void {

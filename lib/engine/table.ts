@@ -1,7 +1,7 @@
 // table: from a hash to the indices that have it, in expected constant time.
 //
 // Owns the chains. Never stores or compares keys: the caller walks tableFirst, tableNext and
-// compares. The hashes come from a seed that no peer knows, so chains can't be grown on purpose.
+// compares. The hashes are keyed, so chains can't be grown on purpose.
 // Invariant: an index is in at most one chain.
 
 export const NO_INDEX = 0xffffffff;

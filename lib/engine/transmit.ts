@@ -26,7 +26,9 @@ import {
 import { congestionSent } from "./congestion.js";
 import {
   type Connection,
-  connectionOpenWindow,
+  connectionDueUs,
+  connectionNewsUs,
+  connectionOpenUs,
   connectionReady,
   connectionWants,
   type Shared,
@@ -36,17 +38,20 @@ import {
   ackHeaderWrite,
   closeWrite,
   helloWrite,
+  layoutWrite,
   nackWrite,
   pingWrite,
   skipWrite,
   windowWrite,
 } from "./frame.js";
 import { gapMissing, gapUrgent } from "./gap.js";
+import { LAYOUT_NONE, layoutLength, layoutOffset } from "./layout.js";
 import {
   FAREWELL_INTERVAL_US,
   KEEP_ALIVE_BODY_BYTES,
   KEEP_ALIVE_IDLE_US,
   KEEP_ALIVE_US,
+  LAYOUT_HEADER_BYTES_MAX,
   NACK_BYTES_MAX,
   NACK_REPEAT_MIN_US,
   NETRT_VERSION,
@@ -54,6 +59,7 @@ import {
   STALL_RETRY_US,
   UNASKED_MAX,
 } from "./limits.js";
+import { omitDue } from "./omit.js";
 import { pacingReady, pacingSpend } from "./pacing.js";
 import {
   PACKET_DISCONNECT,
@@ -88,7 +94,7 @@ export function connectionTransmit(
   if (connection.state === CONNECTION_CLOSING) {
     return farewellTransmit(connection, shared, nowUs, out, offset);
   }
-  if (!connectionReady(connection, nowUs)) {
+  if (!connectionReady(connection, connectionDueUs(connection), nowUs)) {
     return 0;
   }
   if (!connection.confirmed && !connection.preceded) {
@@ -159,6 +165,7 @@ function keepAliveTransmit(
   offset: number,
 ): number {
   connection.keepAliveUs = Math.max(connection.keepAliveUs, KEEP_ALIVE_US);
+  omitDue(connection, shared, nowUs);
   const number = shared.config.raw
     ? sentUnrecorded(connection.sent)
     : sentAdd(connection.sent, nowUs, 0, false).number;
@@ -192,11 +199,32 @@ function farewellTransmit(
   const headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
   const writer = shared.writer;
   const start = offset + headerBytes;
-  writerSet(writer, out, start, out.length);
+  writerSet(writer, out, start, start + connection.payloadBytes);
   writeU8(writer, 0);
+  if (connection.layout !== LAYOUT_NONE) {
+    layoutAdd(connection, shared);
+  }
   closeWrite(writer, connection.closeReason, connection.closeText, connection.closeTextBytes);
   const bodyBytes = writer.offset - start;
   return seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
+}
+
+/**
+ * What the refused channel is here, as much of it as fits (R-72), behind a hello: the peer finds the
+ * mismatch as well, and answers likewise.
+ */
+function layoutAdd(connection: Connection, shared: Shared): void {
+  const { layouts, writer } = shared;
+  if (!connection.helloAcked) {
+    helloPut(connection, shared);
+  }
+  const close = 3 + connection.closeTextBytes;
+  const room = writer.end - writer.offset - LAYOUT_HEADER_BYTES_MAX - close;
+  const count = Math.min(layoutLength(layouts, connection.layout), room);
+  if (count > 0) {
+    const offset = layoutOffset(layouts, connection.layout);
+    layoutWrite(writer, connection.layout, layouts.bytes, offset, count);
+  }
 }
 
 /** Bare NETCODE: the oldest waiting payload as it is, or a keep-alive. */
@@ -229,11 +257,13 @@ function payloadTransmit(
   out: Uint8Array,
   offset: number,
 ): number {
+  omitDue(connection, shared, nowUs);
   const number = connection.sent.nextNumber;
   const headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
   const start = offset + headerBytes;
   const end = start + connection.payloadBytes;
   writerSet(shared.writer, out, start, end);
+  const owed = connection.received.owed > 0;
   ackWrite(connection, shared, nowUs);
   const acksEnd = shared.writer.offset;
   const packet = sentAdd(connection.sent, nowUs, 0, false);
@@ -241,19 +271,23 @@ function payloadTransmit(
   helloAdd(connection, shared, packet);
   const told = marksAdd(connection, shared, packet);
   nacksAdd(connection, shared, nowUs);
-  const open = connectionOpenWindow(connection) && pacingReady(connection.pacing, nowUs);
+  const open =
+    nowUs >= Math.min(connectionOpenUs(connection), connectionNewsUs(connection)) &&
+    pacingReady(connection.pacing, nowUs);
   const messages = open ? messagesFill(connection, shared, packet, nowUs) : 0;
   if (open && !told && messages === 0 && connectionWants(connection)) {
     // A message that does not fit beside a hello, or a pool that is empty: packets without it would
     // follow each other as fast as the budget allows (test/lockstep).
     connection.stalledUntilUs = nowUs + STALL_RETRY_US;
   }
-  keepAliveAdd(connection, shared, nowUs, acksEnd);
+  connection.flushBegun = connection.flushBegun && !open;
+  keepAliveAdd(connection, shared, nowUs, acksEnd, owed);
   const bodyBytes = shared.writer.offset - start;
   const bytes = seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
   packet.bytes = bytes;
   if (shared.writer.offset > acksEnd) {
     sentEliciting(connection.sent, packet);
+    connection.askedUs = nowUs;
     congestionSent(connection.congestion, connection.sent.flightBytes);
   }
   return bytes;
@@ -281,6 +315,12 @@ function helloAdd(connection: Connection, shared: Shared, packet: SentPacket): v
   if (connection.helloAcked) {
     return;
   }
+  helloPut(connection, shared);
+  packet.hello = true;
+  connection.helloInFlight += 1;
+}
+
+function helloPut(connection: Connection, shared: Shared): void {
   const config = shared.config;
   helloWrite(
     shared.writer,
@@ -296,8 +336,6 @@ function helloAdd(connection: Connection, shared: Shared, packet: SentPacket): v
   for (let channel = 0; channel < config.channelCount; channel++) {
     writeU32(shared.writer, config.policies[channel].hash);
   }
-  packet.hello = true;
-  connection.helloInFlight += 1;
 }
 
 /** Skips, then what our user has consumed; whether one of them was due. */
@@ -361,6 +399,7 @@ function keepAliveAdd(
   shared: Shared,
   nowUs: number,
   acksEnd: number,
+  owed: boolean,
 ): void {
   if (shared.writer.offset > acksEnd) {
     connection.keepAliveUs = KEEP_ALIVE_US;
@@ -372,7 +411,8 @@ function keepAliveAdd(
     pingWrite(shared.writer);
     return;
   }
-  if (nowUs < connection.spokenUs + connection.keepAliveUs) {
+  // An ack that is owed says as much as a ping, and asks for none: of two quiet ends one pings.
+  if (owed || nowUs < connection.spokenUs + connection.keepAliveUs) {
     return;
   }
   pingWrite(shared.writer);

@@ -60,13 +60,6 @@ napi_value seal(napi_env env, napi_callback_info) {
   return result;
 }
 
-// now(): µs of the clock that deadlines count by.
-napi_value now(napi_env env, napi_callback_info) {
-  napi_value result = nullptr;
-  napi_create_double(env, static_cast<double>(clockNowUs()), &result);
-  return result;
-}
-
 // ---- Opening ----
 
 bool socketRead(const Arguments& arguments, size_t index, EngineOptions& options) {
@@ -210,6 +203,15 @@ napi_value connect(napi_env env, napi_callback_info info) {
       engineConnect(tenant->engine, bytes);
     }
   }
+  return nullptr;
+}
+
+// now(id): µs of the clock that deadlines count by, in `published`.
+napi_value now(napi_env env, napi_callback_info info) {
+  Arguments arguments;
+  if (!argumentsRead(arguments, env, info, 1)) return nullptr;
+  Tenant* tenant = tenantOf(arguments);
+  if (tenant != nullptr) engineNow(tenant->engine);
   return nullptr;
 }
 

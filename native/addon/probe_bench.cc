@@ -79,11 +79,12 @@ uint64_t decodeRun(uint32_t count) {
 
 // A packet goes out, its ack comes in with 64 earlier ones, its verdict is taken.
 uint64_t ackRun(uint32_t count) {
-  const std::unique_ptr<SentPacket[]> packets(new SentPacket[SENT_PACKETS]());
+  const uint32_t records = SENT_PACKETS_FEW + SENT_PACKETS;
+  const std::unique_ptr<SentPacket[]> packets(new SentPacket[records]());
   Sent sent;
   Received received;
   Rtt rtt;
-  sentOpen(sent, packets.get());
+  sentOpen(sent, packets.get(), packets.get() + SENT_PACKETS_FEW);
   sentReset(sent, 0);
   receivedReset(received);
   rttReset(rtt);

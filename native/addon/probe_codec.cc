@@ -12,6 +12,7 @@
 #include "core/replay.h"
 #include "core/seal.h"
 #include "core/sequence.h"
+#include "core/sip.h"
 #include "core/token.h"
 
 namespace netrt {
@@ -120,6 +121,10 @@ void bytesInit(Napi::Object exports) {
     return Number::New(info.Env(), hash32(probeBytes(info, 0), probeU32(info, 1), probeU32(info, 2),
                                           probeU32(info, 3)));
   });
+  probeExport(exports, "sipHash", [](const Info& info) -> Value {
+    return Number::New(info.Env(),
+                       sipHash(probeWords(info, 0), probeWords(info, 1), probeU32(info, 2)));
+  });
   probeExport(exports, "sequenceNewer16", [](const Info& info) -> Value {
     return Boolean::New(info.Env(), sequenceNewer16(static_cast<uint16_t>(probeU32(info, 0)),
                                                     static_cast<uint16_t>(probeU32(info, 1))));
@@ -177,7 +182,8 @@ void addressInit(Napi::Object exports) {
         info.Env(), addressEqual(addressIn(probeWords(info, 0)), addressIn(probeWords(info, 1))));
   });
   probeExport(exports, "addressHash", [](const Info& info) -> Value {
-    return Number::New(info.Env(), addressHash(addressIn(probeWords(info, 0)), probeU32(info, 1)));
+    return Number::New(info.Env(),
+                       addressHash(addressIn(probeWords(info, 0)), probeWords(info, 1)));
   });
 }
 

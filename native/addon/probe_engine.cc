@@ -185,6 +185,7 @@ struct End {
   Received received;
   Sent sent;
   Rtt rtt;
+  SentPacket few[SENT_PACKETS_FEW];
   SentPacket packets[SENT_PACKETS];
 };
 
@@ -258,7 +259,7 @@ void receivedInit(Napi::Object exports) {
 Value endOpen(const Info& info) {
   End* end = new End();
   receivedReset(end->received);
-  sentOpen(end->sent, end->packets);
+  sentOpen(end->sent, end->few, end->packets);
   sentReset(end->sent, info[0].As<Number>().Int64Value());
   return probeHandle(info, end);
 }

@@ -57,7 +57,7 @@ Value payloadRead(const Info& info) {
     out[5] = frame.code;
     out[6] = frame.nameHash;
     out[7] = frame.channelCount;
-    out[8] = frame.total;
+    out[8] = kind == FRAME_AGE ? frame.ageMs : frame.total;
     out[9] = frame.index;
     out[10] = frame.number;
     out[11] = frame.payloadBytesMax;
@@ -138,6 +138,11 @@ void probeFrameInit(Napi::Object exports) {
     messageShorten(writer, probeU32(info, 2), probeU32(info, 3));
     return writerOut(info, writer);
   });
+  probeExport(exports, "ageWrite", [](const Info& info) -> Value {
+    Writer writer = writerIn(info);
+    ageWrite(writer, probeU32(info, 2));
+    return writerOut(info, writer);
+  });
   probeExport(exports, "skipWrite", [](const Info& info) -> Value {
     Writer writer = writerIn(info);
     skipWrite(writer, probeU32(info, 2), info[3].As<Number>().Int64Value());
@@ -156,6 +161,12 @@ void probeFrameInit(Napi::Object exports) {
     return writerOut(info, writer);
   });
   probeExport(exports, "helloWrite", helloOut);
+  probeExport(exports, "layoutWrite", [](const Info& info) -> Value {
+    Writer writer = writerIn(info);
+    layoutWrite(writer, probeU32(info, 2), probeBytes(info, 3), 0,
+                static_cast<uint32_t>(probeLength(info, 3)));
+    return writerOut(info, writer);
+  });
   probeExport(exports, "closeWrite", [](const Info& info) -> Value {
     Writer writer = writerIn(info);
     closeWrite(writer, static_cast<uint8_t>(probeU32(info, 2)), probeBytes(info, 3),

@@ -11,6 +11,7 @@
 #include "core/queue.h"
 #include "core/repair.h"
 #include "core/ride.h"
+#include "core/window.h"
 
 namespace netrt {
 
@@ -296,16 +297,18 @@ Value deliveryIn(const Info& info) {
   frame.id = static_cast<uint16_t>(probeU32(info, 3));
   frame.offset = probeU32(info, 5);
   frame.bytes = probeU32(info, 6);
-  if (info[8].IsTypedArray()) {
-    const uint32_t* words = probeWords(info, 8);
+  frame.ageMs = probeU32(info, 9);
+  if (info[10].IsTypedArray()) {
+    const uint32_t* words = probeWords(info, 10);
     frame.total = words[0];
     frame.index = words[1];
     frame.block = words[2] != 0;
     frame.number = static_cast<uint16_t>(words[3]);
     frame.payloadBytes = words[4];
   }
-  return number(info, deliveryReceive(channelIn(info), lineIn(info).outlet, probeU32(info, 2),
-                                      frame, probeBytes(info, 4), info[7].ToBoolean()));
+  return number(info,
+                deliveryReceive(channelIn(info), lineIn(info).outlet, probeU32(info, 2), frame,
+                                probeBytes(info, 4), info[7].ToBoolean(), probeTime(info, 8)));
 }
 
 void deliveryInit(Napi::Object exports) {

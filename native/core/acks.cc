@@ -7,28 +7,30 @@ namespace netrt {
 
 namespace {
 
-constexpr uint32_t ACK_WORDS = ACK_BITS_MAX / 32;
+constexpr uint32_t ACK_WORDS = ACK_BITS_MAX / 64;
 constexpr int32_t LOSS_WHOLE = 65536;
 constexpr int32_t LOSS_SMOOTHING = 32;
 
 // ---- What arrived ----
 
-void clearBits(uint32_t* bits) {
+void clearBits(uint64_t* bits) {
   for (uint32_t index = 0; index < ACK_WORDS; index++) bits[index] = 0;
 }
 
-void shiftBits(uint32_t* bits, uint32_t count) {
-  const uint32_t words = count >> 5;
-  const uint32_t rest = count & 31;
-  for (uint32_t step = 0; step < ACK_WORDS; step++) {
-    const uint32_t index = ACK_WORDS - 1 - step;
-    const uint32_t high = index >= words ? bits[index - words] : 0;
-    const uint32_t low = index >= words + 1 ? bits[index - words - 1] : 0;
-    bits[index] = rest == 0 ? high : (high << rest) | (low >> (32 - rest));
+// Moves every bit up by `count`, which is 1 but for gaps.
+void shiftBits(uint64_t* bits, uint32_t count) {
+  for (; count >= 64; count -= 64) {
+    for (uint32_t index = ACK_WORDS - 1; index > 0; index--) bits[index] = bits[index - 1];
+    bits[0] = 0;
   }
+  if (count == 0) return;
+  for (uint32_t index = ACK_WORDS - 1; index > 0; index--) {
+    bits[index] = (bits[index] << count) | (bits[index - 1] >> (64 - count));
+  }
+  bits[0] <<= count;
 }
 
-void setBit(uint32_t* bits, uint32_t index) { bits[index >> 5] |= uint32_t{1} << (index & 31); }
+void setBit(uint64_t* bits, uint32_t index) { bits[index >> 6] |= uint64_t{1} << (index & 63); }
 
 // A number above the latest: the field moves on, what was passed over is a gap.
 void receivedNewer(Received& received, int64_t number, uint64_t receivedUs) {
@@ -89,7 +91,7 @@ uint32_t receivedBitBytes(const Received& received) {
 }
 
 uint8_t receivedBitByte(const Received& received, uint32_t index) {
-  return static_cast<uint8_t>(received.bits[index >> 2] >> ((index & 3) * 8));
+  return static_cast<uint8_t>(received.bits[index >> 3] >> ((index & 7) * 8));
 }
 
 uint16_t receivedDelay(const Received& received, uint64_t nowUs) {
@@ -113,18 +115,44 @@ void receivedReported(Received& received, int64_t number, int64_t reported) {
 }
 
 SentPacket* recordOf(const Sent& sent, int64_t number) {
-  return sent.packets + (static_cast<uint64_t>(number) & (SENT_PACKETS - 1));
+  return sent.packets + (static_cast<uint64_t>(number) & sent.mask);
+}
+
+void recordsClear(SentPacket* packets, uint32_t count) {
+  for (uint32_t index = 0; index < count; index++) {
+    packets[index].number = NO_NUMBER;
+    packets[index].carried = nullptr;
+  }
+}
+
+// Whether an ack may still tell something of a packet.
+bool isOpen(const Sent& sent, const SentPacket& packet, uint64_t nowUs) {
+  if (packet.number == NO_NUMBER) return false;
+  return packet.number >= sent.verdictNext ||
+         (packet.state == SENT_LOST && nowUs < packet.sentUs + LATE_MAX_US);
+}
+
+// The next number's place must be free: where it isn't, few records don't do.
+void recordsGrow(Sent& sent, uint64_t nowUs) {
+  if (sent.packets == sent.many || !isOpen(sent, *recordOf(sent, sent.nextNumber), nowUs)) return;
+  recordsClear(sent.many, SENT_PACKETS);
+  sent.packets = sent.many;
+  sent.mask = SENT_PACKETS - 1;
+  for (uint32_t index = 0; index < SENT_PACKETS_FEW; index++) {
+    const SentPacket& packet = sent.few[index];
+    if (packet.number != NO_NUMBER) *recordOf(sent, packet.number) = packet;
+  }
 }
 
 void landed(Sent& sent, const SentPacket& packet) {
   if (packet.eliciting) sent.flightBytes -= static_cast<uint32_t>(packet.bytes);
 }
 
-bool ackNumber(Sent& sent, Received& received, int64_t number) {
+bool ackNumber(Sent& sent, Received& received, int64_t number, uint64_t receivedUs) {
   if (number < 0) return false;
   SentPacket* packet = recordOf(sent, number);
   if (packet->number != number) return false;
-  if (packet->state == SENT_LOST) {
+  if (packet->state == SENT_LOST && receivedUs < packet->sentUs + LATE_MAX_US) {
     packet->state = SENT_LATE;
     sent.late += 1;
   } else if (packet->state == SENT_UNDECIDED) {
@@ -168,16 +196,18 @@ const SentPacket* oldestEliciting(const Sent& sent) {
 
 }  // namespace
 
-void sentOpen(Sent& sent, SentPacket* packets) { sent.packets = packets; }
+void sentOpen(Sent& sent, SentPacket* few, SentPacket* many) {
+  sent.few = few;
+  sent.many = many;
+}
 
 void sentReset(Sent& sent, int64_t nextNumber) {
-  SentPacket* packets = sent.packets;
-  for (uint32_t index = 0; index < SENT_PACKETS; index++) {
-    packets[index].number = NO_NUMBER;
-    packets[index].carried = nullptr;
-  }
+  SentPacket* few = sent.few;
+  SentPacket* many = sent.many;
   sent = Sent();
-  sent.packets = packets;
+  sentOpen(sent, few, many);
+  recordsClear(few, SENT_PACKETS_FEW);
+  sent.packets = few;
   sent.firstNumber = nextNumber;
   sent.nextNumber = nextNumber;
   sent.verdictNext = nextNumber;
@@ -190,6 +220,7 @@ uint32_t sentInFlight(const Sent& sent) {
 bool sentReady(const Sent& sent) { return sentInFlight(sent) < IN_FLIGHT_MAX; }
 
 SentPacket* sentAdd(Sent& sent, uint64_t nowUs, uint32_t bytes, bool eliciting) {
+  recordsGrow(sent, nowUs);
   SentPacket* packet = recordOf(sent, sent.nextNumber);
   packet->number = sent.nextNumber;
   packet->sentUs = nowUs;
@@ -212,6 +243,7 @@ void sentEliciting(Sent& sent, SentPacket& packet) {
 
 int64_t sentUnrecorded(Sent& sent) {
   const int64_t number = sent.nextNumber;
+  recordsGrow(sent, NO_DEADLINE);
   sent.nextNumber += 1;
   if (sent.verdictNext == number) {
     sent.verdictNext += 1;
@@ -220,6 +252,11 @@ int64_t sentUnrecorded(Sent& sent) {
     recordOf(sent, number)->carried = nullptr;
   }
   return number;
+}
+
+bool sentOmitted(const Sent& sent, int64_t number) {
+  const SentPacket* packet = recordOf(sent, number);
+  return packet->number == number && packet->state == SENT_OMITTED;
 }
 
 Carried* sentTakeCarried(Sent& sent, int64_t number) {
@@ -238,20 +275,22 @@ int64_t acksLowest(int64_t latest, const uint8_t* bits, size_t bitsOffset, uint3
 
 bool acksReceive(Sent& sent, Received& received, Rtt& rtt, int64_t latest, uint32_t delay,
                  const uint8_t* bits, size_t bitsOffset, uint32_t bitBytes, uint64_t receivedUs) {
-  const bool sampled = ackNumber(sent, received, latest) &&
+  const bool sampled = ackNumber(sent, received, latest, receivedUs) &&
                        sampleRtt(rtt, *recordOf(sent, latest), delay, receivedUs);
   if (latest > sent.ackedLatest) sent.ackedLatest = latest;
   for (uint32_t index = 0; index < bitBytes; index++) {
     const uint32_t byte = bits[bitsOffset + index];
     if (byte == 0) continue;
     for (uint32_t bit = 0; bit < 8; bit++) {
-      if ((byte & (1u << bit)) != 0) ackNumber(sent, received, latest - 1 - (index * 8 + bit));
+      if ((byte & (1u << bit)) == 0) continue;
+      ackNumber(sent, received, latest - 1 - (index * 8 + bit), receivedUs);
     }
   }
   return sampled;
 }
 
 SentPacket* acksVerdict(Sent& sent, const Rtt& rtt, uint64_t nowUs) {
+  for (; sentOmitted(sent, sent.verdictNext); sent.verdictNext++) sent.omitted -= 1;
   if (sent.verdictNext == sent.nextNumber) return nullptr;
   SentPacket* packet = recordOf(sent, sent.verdictNext);
   if (packet->state == SENT_UNDECIDED) {

@@ -4,7 +4,9 @@
 // one each.
 // Never retransmits: a packet goes out once.
 // Invariants: verdictNext <= nextNumber <= verdictNext + SENT_PACKETS - ACK_BITS_MAX; a record
-// behind verdictNext stays for as long as a late ack may still correct it.
+// behind verdictNext stays for as long as a late ack may still correct it: SENT_PACKETS packets and
+// LATE_MAX_US. A connection that needs no more keeps SENT_PACKETS_FEW records, so that thousands of
+// quiet ones fit into memory.
 // Numbers are signed here: none of them passes SEQUENCE_MAX, and NO_NUMBER is below them all.
 #ifndef NETRT_CORE_ACKS_H_
 #define NETRT_CORE_ACKS_H_
@@ -26,8 +28,8 @@ struct Received {
   // The highest number received, or NO_NUMBER.
   int64_t latest = NO_NUMBER;
   uint64_t latestUs = 0;
-  // Bit i of the whole: latest - 1 - i arrived. Word 0 holds the nearest 32.
-  uint32_t bits[ACK_BITS_MAX / 32] = {};
+  // Bit i of the whole: latest - 1 - i arrived. Word 0 holds the nearest 64.
+  uint64_t bits[ACK_BITS_MAX / 64] = {};
   // When the oldest of the owed arrived (µs).
   uint64_t owedUs = 0;
   // The peer is known to know about every number up to here.
@@ -65,6 +67,8 @@ constexpr uint32_t SENT_ACKED = 1;
 constexpr uint32_t SENT_LOST = 2;
 // Lost by verdict, then acked after all.
 constexpr uint32_t SENT_LATE = 3;
+// Left out: no packet has the number.
+constexpr uint32_t SENT_OMITTED = 4;
 
 // There are SENT_PACKETS of them for each connection, so fields share words: our own numbers and
 // times stay below 2^52 for a century, a peer's number (`reported`) may be any up to SEQUENCE_MAX.
@@ -72,7 +76,7 @@ struct SentPacket {
   int64_t number : 53;
   uint64_t bytes : 11;
   uint64_t sentUs : 53;
-  uint64_t state : 2;
+  uint64_t state : 3;
   uint64_t eliciting : 1;
   uint64_t hello : 1;
   // received.latest when it was sent.
@@ -84,8 +88,11 @@ static_assert(PACKET_BYTES_MAX < 1 << 11, "eleven bits hold a packet's bytes");
 static_assert(sizeof(SentPacket) <= 32, "two records in a cache line");
 
 struct Sent {
-  // SENT_PACKETS records, the one of a number at its remainder.
+  // The records, the one of a number at its remainder: `few`, or `many` once those don't do.
   SentPacket* packets = nullptr;
+  uint32_t mask = SENT_PACKETS_FEW - 1;
+  SentPacket* few = nullptr;
+  SentPacket* many = nullptr;
   // The number that the connection began with; lower ones were never sent in it.
   int64_t firstNumber = 0;
   // The number that the next packet gets.
@@ -94,6 +101,10 @@ struct Sent {
   int64_t verdictNext = 0;
   // The highest number acked, or NO_NUMBER.
   int64_t ackedLatest = NO_NUMBER;
+  // The highest number left out, or NO_NUMBER.
+  int64_t omittedLatest = NO_NUMBER;
+  // How many were left out among those without a verdict.
+  uint32_t omitted = 0;
   // Time-outs declare packets lost that were sent until then (µs).
   int64_t timedOutUs = -1;
   uint32_t eliciting = 0;
@@ -107,9 +118,9 @@ struct Sent {
   uint32_t flightBytes = 0;
 };
 
-// Takes memory for SENT_PACKETS records, which stays the caller's. sentReset comes before use: here
-// nothing is written, so that a slot that is never used costs no memory.
-void sentOpen(Sent& sent, SentPacket* packets);
+// Takes memory for SENT_PACKETS_FEW and for SENT_PACKETS records, which stays the caller's.
+// sentReset comes before use: here nothing is written, so that memory that is never used is none.
+void sentOpen(Sent& sent, SentPacket* few, SentPacket* many);
 
 // Starts over; numbers below `nextNumber` were used for packets that are never acked.
 void sentReset(Sent& sent, int64_t nextNumber);
@@ -129,6 +140,9 @@ void sentEliciting(Sent& sent, SentPacket& packet);
 // Takes a number for a packet that is never acked: a goodbye, a bare NETCODE packet.
 int64_t sentUnrecorded(Sent& sent);
 
+// Whether a number was left out, as far as records reach.
+bool sentOmitted(const Sent& sent, int64_t number);
+
 // Takes what an undecided packet carried.
 Carried* sentTakeCarried(Sent& sent, int64_t number);
 
@@ -137,8 +151,8 @@ Carried* sentTakeCarried(Sent& sent, int64_t number);
 int64_t acksLowest(int64_t latest, const uint8_t* bits, size_t bitsOffset, uint32_t bitBytes);
 
 // Takes the acks of one packet: `latest` and, for bit i of `bits`, latest - 1 - i.
-// The caller has made sure that all of it was sent. An RTT sample is taken when the latest
-// is newly acked, asked for an ack, and the peer told how long it held it: then true.
+// The caller has made sure that all of it was sent. An RTT sample is taken when the
+// latest is newly acked, asked for an ack, and the peer told how long it held it: then true.
 bool acksReceive(Sent& sent, Received& received, Rtt& rtt, int64_t latest, uint32_t delay,
                  const uint8_t* bits, size_t bitsOffset, uint32_t bitBytes, uint64_t receivedUs);
 

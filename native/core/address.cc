@@ -1,6 +1,8 @@
 // Addresses as integers: see address.h.
 #include "core/address.h"
 
+#include "core/sip.h"
+
 namespace netrt {
 
 void addressClear(Address& address) { address = Address(); }
@@ -12,28 +14,10 @@ bool addressEqual(const Address& left, const Address& right) {
          left.b == right.b && left.type == right.type;
 }
 
-namespace {
-
-// MurmurHash3's 32-bit steps (Austin Appleby, public domain).
-uint32_t mix(uint32_t hash, uint32_t word) {
-  const uint32_t scrambled = word * 0xcc9e2d51u;
-  const uint32_t mixed = hash ^ (((scrambled << 15) | (scrambled >> 17)) * 0x1b873593u);
-  return ((mixed << 13) | (mixed >> 19)) * 5 + 0xe6546b64u;
-}
-
-}  // namespace
-
-uint32_t addressHash(const Address& address, uint32_t seed) {
-  uint32_t hash = mix(seed, (uint32_t{address.type} << 16) | address.port);
-  hash = mix(hash, address.a);
-  hash = mix(hash, address.b);
-  hash = mix(hash, address.c);
-  hash = mix(hash, address.d);
-  hash ^= hash >> 16;
-  hash *= 0x85ebca6bu;
-  hash ^= hash >> 13;
-  hash *= 0xc2b2ae35u;
-  return hash ^ (hash >> 16);
+uint32_t addressHash(const Address& address, const uint32_t* key) {
+  const uint32_t words[] = {(uint32_t{address.type} << 16) | address.port, address.a, address.b,
+                            address.c, address.d};
+  return sipHash(key, words, address.type == ADDRESS_IPV6 ? 5 : 2);
 }
 
 namespace {

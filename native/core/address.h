@@ -28,8 +28,9 @@ void addressClear(Address& address);
 void addressCopy(Address& target, const Address& source);
 bool addressEqual(const Address& left, const Address& right);
 
-// A 32-bit hash for a table that is seeded anew by each host, so that nobody can aim at one bucket.
-uint32_t addressHash(const Address& address, uint32_t seed);
+// The hash of an address under a host's own key, so that nobody can aim at one bucket of its
+// tables.
+uint32_t addressHash(const Address& address, const uint32_t* key);
 
 // Reads type, address and port; false for another type and past the end.
 bool addressRead(Reader& reader, Address& address);

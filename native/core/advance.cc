@@ -5,6 +5,7 @@
 #include "core/ending.h"
 #include "core/gap.h"
 #include "core/repair.h"
+#include "core/window.h"
 
 namespace netrt {
 
@@ -51,6 +52,7 @@ void connectionVerdicts(Connection& connection, Shared& shared, uint64_t nowUs) 
     while (carried != nullptr) {
       Carried* next = carried->next;
       Channel& channel = connection.channels[carried->channel];
+      connectionBusy(connection, carried->channel);
       if (carried->kind == CARRIED_SKIP) {
         channelSkipVerdict(channel, carried->id, acked);
       } else if (carried->kind == CARRIED_WINDOW) {
@@ -103,14 +105,15 @@ void connectionAdvance(Connection& connection, Shared& shared, uint64_t nowUs) {
     }
   }
   connectionVerdicts(connection, shared, nowUs);
-  for (uint32_t index = 0; index < connection.channelCount; index++) {
-    channelExpire(connection.channels[index], *shared.outlet, connection.handle, nowUs);
-    gapExpire(connection.channels[index], nowUs);
+  for (uint64_t left = connection.busy; left != 0;) {
+    Channel& channel = connectionNextBusy(connection, left);
+    channelExpire(channel, *shared.outlet, connection.handle, nowUs);
+    gapExpire(channel, nowUs);
   }
   connectionBroken(connection, shared, nowUs);
   connectionRelease(connection, shared);
-  for (uint32_t index = 0; index < connection.channelCount; index++) {
-    gapUpdate(connection.channels[index], nowUs, connectionNackDelayUs(connection),
+  for (uint64_t left = connection.busy; left != 0;) {
+    gapUpdate(connectionNextBusy(connection, left), nowUs, connectionNackDelayUs(connection),
               connection.rtt.smoothedUs / 2);
   }
   connectionDrained(connection, shared, nowUs);
@@ -118,8 +121,8 @@ void connectionAdvance(Connection& connection, Shared& shared, uint64_t nowUs) {
 
 bool connectionRelease(Connection& connection, Shared& shared) {
   connection.heldUp = false;
-  for (uint32_t index = 0; index < connection.channelCount; index++) {
-    Channel& channel = connection.channels[index];
+  for (uint64_t left = connection.busy; left != 0;) {
+    Channel& channel = connectionNextBusy(connection, left);
     const uint32_t result = deliveryRelease(channel, *shared.outlet, connection.handle);
     connection.heldUp = connection.heldUp || result == RECEIVE_HELD;
   }

@@ -5,7 +5,6 @@
 #include <iterator>
 
 #include "core/fragment.h"
-#include "core/sequence.h"
 #include "core/stats.h"
 
 namespace netrt {
@@ -56,6 +55,8 @@ void channelCount(Outlet& outlet, const Channel& channel, uint32_t counter, uint
 }
 
 bool channelRepaired(const Channel& channel) { return channel.policy->repair != REPAIR_NONE; }
+
+bool channelTimely(const Channel& channel) { return channel.policy->repair == REPAIR_NACK; }
 
 // ---- The way out ----
 
@@ -153,6 +154,10 @@ void channelUnlink(Channel& channel, Message& message) {
     message.next->previous = message.previous;
   }
   message.listed = false;
+  channelQuiet(channel, message);
+}
+
+void channelQuiet(Channel& channel, Message& message) {
   if (message.resend) {
     message.resend = false;
     channel.resends -= 1;
@@ -265,6 +270,13 @@ bool channelWants(const Channel& channel, bool flushing) {
          (flushing && channelUnsent(channel) && channelInWindow(channel, channel.nextId));
 }
 
+bool channelIdle(const Channel& channel) {
+  return channel.first == nullptr && channel.blockFirst == nullptr &&
+         channel.heldFirst == nullptr && channel.passId <= channel.expectedId &&
+         channel.holeFirst == NO_ID && channel.gapId == NO_ID && channel.nackDueUs == NO_DEADLINE &&
+         channel.earliestExpiryUs == NO_DEADLINE && !channel.broken && !channelWindowDue(channel);
+}
+
 bool channelUnsent(const Channel& channel) {
   return channel.fresh != nullptr || channel.blockFirst != nullptr;
 }
@@ -273,11 +285,24 @@ int64_t channelSkipId(const Channel& channel) {
   return channel.first != nullptr && channel.first->sent ? channel.first->id : channel.nextId;
 }
 
+namespace {
+
+// The lowest id that the receiver may still wait for.
+int64_t channelBase(const Channel& channel) {
+  const int64_t first = channelSkipId(channel);
+  return channel.holeFirst == NO_ID ? first : std::min(first, channel.holeFirst);
+}
+
+}  // namespace
+
 bool channelInWindow(const Channel& channel, int64_t id) {
   if (!channelRepaired(channel)) return true;
-  const int64_t first = channelSkipId(channel);
-  const int64_t base = channel.holeFirst == NO_ID ? first : std::min(first, channel.holeFirst);
-  return id < std::min(base, channel.consumedId) + CHANNEL_WINDOW;
+  return id < std::min(channelBase(channel), channel.consumedId) + CHANNEL_WINDOW;
+}
+
+bool channelBlocked(const Channel& channel) {
+  return channelRepaired(channel) && channelUnsent(channel) &&
+         channel.nextId >= channelBase(channel) + CHANNEL_WINDOW;
 }
 
 bool channelHoled(const Channel& channel) {
@@ -292,28 +317,8 @@ int64_t channelMark(const Channel& channel) {
   return channel.paused ? channel.pausedId : channel.expectedId;
 }
 
-void channelPause(Channel& channel, bool paused) {
-  if (paused && !channel.paused) channel.pausedId = channel.expectedId;
-  channel.paused = paused;
-}
-
 bool channelWindowDue(const Channel& channel) {
   return channelRepaired(channel) && channelMark(channel) - channel.toldId >= WINDOW_STEP;
-}
-
-bool channelConsumed(Channel& channel, uint16_t id16) {
-  const int64_t id = sequenceExpand16(id16, static_cast<uint64_t>(channel.nextId));
-  if (id > channel.nextId || !channelRepaired(channel)) return false;
-  channel.consumedId = std::max(channel.consumedId, id);
-  return true;
-}
-
-void channelWindowVerdict(Channel& channel, int64_t id, bool acked) {
-  if (acked) {
-    channel.knownId = std::max(channel.knownId, id);
-  } else if (id == channel.toldId) {
-    channel.toldId = channel.knownId;
-  }
 }
 
 }  // namespace netrt

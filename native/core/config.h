@@ -57,13 +57,13 @@ static_assert(CONFIG_ADDRESSES + 1 + CONFIG_ADDRESSES_MAX * CONFIG_ADDRESS_WORDS
                   CONFIG_CONGESTION,
               "the addresses fit before what follows");
 
-// Injected randomness: challenge key 32 B, first pre-slot sequence 8 B, hash seed 4 B, spare 12 B,
-// first packet number 8 B, what key pairs are drawn from 32 B.
-constexpr uint32_t ENTROPY_BYTES = 96;
+// Injected randomness: challenge key 32 B, first pre-slot sequence 8 B, key of the tables 8 B, first
+// packet number 8 B, what key pairs are drawn from 32 B.
+constexpr uint32_t ENTROPY_BYTES = 88;
 constexpr uint32_t ENTROPY_SEQUENCE = 32;
-constexpr uint32_t ENTROPY_SEED = 40;
-constexpr uint32_t ENTROPY_NUMBER = 56;
-constexpr uint32_t ENTROPY_KEYS = 64;
+constexpr uint32_t ENTROPY_HASH_KEY = 40;
+constexpr uint32_t ENTROPY_NUMBER = 48;
+constexpr uint32_t ENTROPY_KEYS = 56;
 
 struct HostConfig {
   uint32_t role = ROLE_SERVER;

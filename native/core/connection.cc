@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/gap.h"
+#include "core/omit.h"
 #include "core/stats.h"
 
 namespace netrt {
@@ -14,6 +15,13 @@ namespace {
 constexpr uint32_t HANDLE_STEP = 0x10000;
 
 }  // namespace
+
+void connectionQuiet(Connection& connection) {
+  for (uint64_t left = connection.busy; left != 0;) {
+    const Channel& channel = connectionNextBusy(connection, left);
+    if (channelIdle(channel)) connection.busy &= ~(uint64_t{1} << channel.index);
+  }
+}
 
 // ---- The beginning ----
 
@@ -29,6 +37,8 @@ void connectionAssign(Connection& connection, Shared& shared, const uint8_t* sen
   replayReset(connection.replay);
   receivedReset(connection.received);
   sentReset(connection.sent, firstNumber);
+  connection.omits = 0;
+  omitNext(connection, shared);
   rttReset(connection.rtt);
   congestionReset(connection.congestion, shared.config->congestion, nowUs);
   connection.payloadBytes = shared.config->payloadBytesMax;
@@ -40,12 +50,15 @@ void connectionAssign(Connection& connection, Shared& shared, const uint8_t* sen
   for (uint32_t index = 0; index < connection.channelCount; index++) {
     channelReset(connection.channels[index]);
   }
+  connection.busy = 0;
   connection.confirmed = false;
   connection.preceded = false;
   connection.helloAcked = shared.config->raw;
   connection.helloInFlight = 0;
   connection.announced = false;
   connection.flushing = false;
+  connection.flushBegun = false;
+  connection.askedUs = nowUs;
   connection.greetingDueUs = nowUs + std::min(timeoutUs, GREETING_MAX_US);
   connection.heardUs = nowUs;
   connection.timeoutUs = timeoutUs;
@@ -55,6 +68,8 @@ void connectionAssign(Connection& connection, Shared& shared, const uint8_t* sen
   connection.streamIntervalUs = NO_DEADLINE;
   connection.copyDueUs = NO_DEADLINE;
   connection.stalledUntilUs = 0;
+  connection.layout = LAYOUT_NONE;
+  connection.awaiting = false;
   connection.farewells = 0;
   connection.heldUp = false;
   uint32_t* row = shared.outlet->page + statsPeerWord(connection.slot);
@@ -69,14 +84,18 @@ void connectionOpen(Connection& connection, Shared& shared) {
   connection.announced = true;
   connectionStats(connection, shared.outlet->page);
   Ring& completion = shared.outlet->completion;
-  const int32_t word = ringPush(completion, RECORD_CONNECT, 32 + USER_DATA_BYTES);
+  const int32_t word = ringPush(completion, RECORD_CONNECT, PEER_RECORD_BYTES);
   if (word == NO_ROOM) return;
   uint32_t* words = completion.words + word;
   words[1] = connection.handle;
   words[2] = 0;
   words[4] = connection.slot;
   words[5] = 0;
-  uint32_t* payload = words + RECORD_WORDS;
+  connectionRecord(connection, completion, word);
+}
+
+void connectionRecord(const Connection& connection, Ring& completion, int32_t word) {
+  uint32_t* payload = completion.words + word + RECORD_WORDS;
   payload[0] = static_cast<uint32_t>(connection.clientId);
   payload[1] = static_cast<uint32_t>(connection.clientId >> 32);
   payload[2] = connection.address.type;
@@ -104,21 +123,20 @@ uint64_t ackDueUs(const Connection& connection) {
 
 }  // namespace
 
-uint64_t connectionDeadlineUs(const Connection& connection, uint64_t nowUs) {
+uint64_t connectionDeadlineUs(const Connection& connection, uint64_t dueUs, uint64_t nowUs) {
   if (connection.state == CONNECTION_FREE) return NO_DEADLINE;
   if (connection.state == CONNECTION_CLOSING) return connection.farewellDueUs;
   if (connection.heldUp) return 0;
   uint64_t deadlineUs =
       std::min({connection.greetingDueUs, connection.heardUs + connection.timeoutUs,
                 acksDeadlineUs(connection.sent, connection.rtt)});
-  for (uint32_t index = 0; index < connection.channelCount; index++) {
-    deadlineUs = std::min({deadlineUs, connection.channels[index].earliestExpiryUs,
-                           gapDeadlineUs(connection.channels[index])});
+  for (uint64_t left = connection.busy; left != 0;) {
+    const Channel& channel = connectionNextBusy(connection, left);
+    deadlineUs = std::min({deadlineUs, channel.earliestExpiryUs, gapDeadlineUs(channel)});
   }
   if (!sentReady(connection.sent)) return deadlineUs;
-  const uint64_t dueUs =
-      std::max(connectionDueUs(connection), pacingNextUs(connection.pacing, nowUs));
-  return std::min({deadlineUs, dueUs, ackDueUs(connection)});
+  const uint64_t pacedUs = std::max(dueUs, pacingNextUs(connection.pacing, nowUs));
+  return std::min({deadlineUs, pacedUs, ackDueUs(connection)});
 }
 
 uint64_t connectionDueUs(const Connection& connection) {
@@ -129,18 +147,33 @@ uint64_t connectionDueUs(const Connection& connection) {
   const uint64_t ackUs = receivedDueUs(connection.received);
   const uint64_t keepAliveDueUs = connection.spokenUs + connection.keepAliveUs;
   uint64_t dueUs = std::min(ackUs, keepAliveDueUs);
-  if (connectionOpenWindow(connection)) {
-    const uint64_t wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
-    dueUs = std::min({dueUs, wantsUs, connection.copyDueUs});
-  }
-  for (uint32_t index = 0; index < connection.channelCount; index++) {
-    dueUs = std::min(dueUs, connection.channels[index].nackDueUs);
+  const uint64_t wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
+  const uint64_t openUs = connectionOpenUs(connection);
+  dueUs = std::min(dueUs, std::max(std::min(wantsUs, connection.copyDueUs), openUs));
+  dueUs = std::min(dueUs, connectionNewsUs(connection));
+  for (uint64_t left = connection.busy; left != 0;) {
+    dueUs = std::min(dueUs, connectionNextBusy(connection, left).nackDueUs);
   }
   return dueUs;
 }
 
-bool connectionOpenWindow(const Connection& connection) {
-  return congestionOpen(connection.congestion, connection.sent.flightBytes);
+uint64_t connectionOpenUs(const Connection& connection) {
+  const bool open = congestionOpen(connection.congestion, connection.sent.flightBytes);
+  return open ? 0 : connection.askedUs + CONGESTION_FLOOR_US;
+}
+
+uint64_t connectionNewsUs(const Connection& connection) {
+  uint64_t newsUs = NO_DEADLINE;
+  for (uint64_t left = connection.busy; left != 0;) {
+    const Channel& channel = connectionNextBusy(connection, left);
+    if (channel.policy->order != ORDER_SEQUENCED) continue;
+    if (channel.fresh != nullptr && connection.flushBegun) {
+      newsUs = std::min(newsUs, connection.stalledUntilUs);
+    } else if (channel.copying > 0) {
+      newsUs = std::min(newsUs, connection.copyDueUs);
+    }
+  }
+  return newsUs;
 }
 
 void connectionRates(Connection& connection, uint64_t nowUs) {
@@ -153,8 +186,10 @@ void connectionRates(Connection& connection, uint64_t nowUs) {
 }
 
 bool connectionWants(const Connection& connection) {
-  for (uint32_t index = 0; index < connection.channelCount; index++) {
-    if (channelWants(connection.channels[index], connection.flushing)) return true;
+  for (uint64_t left = connection.busy; left != 0;) {
+    const Channel& channel = connectionNextBusy(connection, left);
+    if (channelWants(channel, connection.flushing)) return true;
+    if (connection.flushBegun && channelBlocked(channel)) return true;
   }
   return false;
 }
@@ -163,8 +198,8 @@ uint64_t connectionNackDelayUs(const Connection& connection) {
   return std::min(uint64_t{connection.rtt.smoothedUs} / 8, NACK_DELAY_MAX_US);
 }
 
-bool connectionReady(Connection& connection, uint64_t nowUs) {
-  if (nowUs < connectionDueUs(connection)) return false;
+bool connectionReady(Connection& connection, uint64_t dueUs, uint64_t nowUs) {
+  if (nowUs < dueUs) return false;
   if (connection.state == CONNECTION_CLOSING) return true;
   return sentReady(connection.sent) &&
          (pacingReady(connection.pacing, nowUs) || nowUs >= ackDueUs(connection));
@@ -175,9 +210,10 @@ void connectionFlushed(Connection& connection) {
   // (test/sim).
   if (!connection.flushing) return;
   bool left = false;
-  for (uint32_t index = 0; index < connection.channelCount; index++) {
-    channelFlushed(connection.channels[index]);
-    left = left || channelUnsent(connection.channels[index]);
+  for (uint64_t channels = connection.busy; channels != 0;) {
+    Channel& channel = connectionNextBusy(connection, channels);
+    channelFlushed(channel);
+    left = left || channelUnsent(channel);
   }
   connection.flushing = left;
 }
@@ -192,7 +228,7 @@ void connectionStats(const Connection& connection, uint32_t* page) {
   row[PEER_PACKETS_LOST] = connection.sent.lost;
   row[PEER_ACKS_LATE] = connection.sent.late;
   row[PEER_GAPS] = static_cast<uint32_t>(connection.received.gaps);
-  row[PEER_IN_FLIGHT] = sentInFlight(connection.sent);
+  row[PEER_IN_FLIGHT] = sentInFlight(connection.sent) - connection.sent.omitted;
   row[PEER_RATE] = connection.pacing.rate;
   row[PEER_WINDOW_BYTES] = connection.congestion.windowBytes;
   row[PEER_FLIGHT_BYTES] = connection.sent.flightBytes;

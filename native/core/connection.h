@@ -17,6 +17,7 @@
 #include "core/config.h"
 #include "core/congestion.h"
 #include "core/frame.h"
+#include "core/layout.h"
 #include "core/limits.h"
 #include "core/pacing.h"
 #include "core/plan.h"
@@ -33,6 +34,8 @@ namespace netrt {
 struct Shared {
   const HostConfig* config = nullptr;
   Outlet* outlet = nullptr;
+  // What nobody else knows, of SIP_KEY_WORDS.
+  const uint32_t* hashKey = nullptr;
   Plan plan;
   Reader reader;
   Writer writer;
@@ -42,6 +45,7 @@ struct Shared {
   uint8_t nackBits[NACK_BITS_BYTES_MAX] = {};
   // What the next connection's key pair is drawn from.
   uint8_t keysSeed[DIGEST_BYTES] = {};
+  Layouts layouts;
 };
 
 struct Connection {
@@ -52,6 +56,8 @@ struct Connection {
   uint32_t channelCount = 0;
   // `channelCount` of them; null until the slot is used for the first time.
   Channel* channels = nullptr;
+  // Bit by bit, the channels that may not be quiet: the others are not looked at for each packet.
+  uint64_t busy = 0;
 
   // The peer is known to know that it is connected; a client always is.
   bool confirmed = false;
@@ -62,6 +68,9 @@ struct Connection {
   bool announced = false;
   // The user's flush wants everything unsent to go out.
   bool flushing = false;
+  // A flush began, and no packet went out since: it may be one that nothing else asks for (R-46,
+  //
+  bool flushBegun = false;
   // Messages that are due wait for room in the user's ring.
   bool heldUp = false;
   // The user wants every packet's verdict.
@@ -77,6 +86,8 @@ struct Connection {
   uint32_t rateMax = 0;
   uint32_t packetRateMax = 0;
 
+  // When a packet that asks for an ack last went out (µs).
+  uint64_t askedUs = 0;
   // When the peer must have said hello (µs).
   uint64_t greetingDueUs = NO_DEADLINE;
   uint64_t heardUs = 0;
@@ -91,6 +102,10 @@ struct Connection {
   // What wants to ride found no place in the last packet, and is tried again then (µs).
   uint64_t stalledUntilUs = 0;
 
+  // The number to be left out next, and how many were drawn.
+  int64_t omitNumber = 0;
+  uint32_t omits = 0;
+
   Address address;
   uint64_t clientId = 0;
   Pacing pacing;
@@ -103,6 +118,11 @@ struct Connection {
   SealKey receiveKey;
   Session session;
 
+  // Of which channel (LAYOUT_CHANNELS: of all) the goodbyes say what it is here.
+  uint32_t layout = LAYOUT_NONE;
+  // The end is not told yet: what the peer says of that channel is waited for.
+  bool awaiting = false;
+
   uint32_t closeReason = 0;
   uint32_t closeTextBytes = 0;
   // Goodbyes still to send, when the next is due, and how many of them carry the reason.
@@ -112,6 +132,23 @@ struct Connection {
   uint8_t closeText[CLOSE_TEXT_BYTES_MAX] = {};
   uint8_t userData[USER_DATA_BYTES] = {};
 };
+
+static_assert(CHANNELS_MAX <= 64, "a bit of `busy` for each");
+
+// Something happened to a channel.
+inline void connectionBusy(Connection& connection, uint32_t channel) {
+  connection.busy |= uint64_t{1} << channel;
+}
+
+// The lowest channel in `left`, a copy of `busy`; takes it out.
+inline Channel& connectionNextBusy(const Connection& connection, uint64_t& left) {
+  const int index = __builtin_ctzll(left);
+  left &= left - 1;
+  return connection.channels[index];
+}
+
+// Forgets the busy channels that are quiet.
+void connectionQuiet(Connection& connection);
 
 // ---- The beginning ----
 
@@ -123,19 +160,28 @@ void connectionAssign(Connection& connection, Shared& shared, const uint8_t* sen
 // The peer speaks our protocol: tells the user that it is there.
 void connectionOpen(Connection& connection, Shared& shared);
 
+// Writes who the peer is into a record's payload, PEER_RECORD_BYTES long.
+void connectionRecord(const Connection& connection, Ring& completion, int32_t word);
+
 // Whether the user's ring has room for what one step of a connection can bring forth.
 bool connectionRoom(const Shared& shared);
 
 // ---- What is due ----
 
-// When connectionAdvance or connectionTransmit has something to do (µs), flushes aside.
-uint64_t connectionDeadlineUs(const Connection& connection, uint64_t nowUs);
-
 // When something wants to go out (µs): 0 for at once, NO_DEADLINE for not before more happens.
 uint64_t connectionDueUs(const Connection& connection);
 
-// Whether what asks for an ack may go out: the window has room.
-bool connectionOpenWindow(const Connection& connection);
+// When connectionAdvance or connectionTransmit has something to do (µs), flushes aside; `dueUs` is
+// what connectionDueUs says.
+uint64_t connectionDeadlineUs(const Connection& connection, uint64_t dueUs, uint64_t nowUs);
+
+// When what asks for an ack may go out (µs): once the window has room, and now and then without
+//
+uint64_t connectionOpenUs(const Connection& connection);
+
+// When the newest states or their copies may go out though the window has no room (µs): once a
+// flush.
+uint64_t connectionNewsUs(const Connection& connection);
 
 // Brings the pace up to date with the window and with what both ends allow.
 void connectionRates(Connection& connection, uint64_t nowUs);
@@ -146,8 +192,9 @@ bool connectionWants(const Connection& connection);
 // How long a message may be overtaken before it is named as missing.
 uint64_t connectionNackDelayUs(const Connection& connection);
 
-// Whether a packet may go out now: something is due, and number and budget allow it.
-bool connectionReady(Connection& connection, uint64_t nowUs);
+// Whether a packet may go out now: something is due (connectionDueUs), and number and budget allow
+// it.
+bool connectionReady(Connection& connection, uint64_t dueUs, uint64_t nowUs);
 
 // A flush has been served as far as it can be now: what stayed unsent is stale.
 void connectionFlushed(Connection& connection);

@@ -21,7 +21,7 @@ struct Piece {
 };
 
 bool hold(Channel& channel, Outlet& outlet, int64_t id, const Frame& frame, const uint8_t* source,
-          bool holds);
+          bool holds, uint64_t nowUs);
 void receiveSequenced(Channel& channel, Outlet& outlet, uint32_t peer, int64_t id,
                       const Frame& frame, const uint8_t* source);
 void receiveUnordered(Channel& channel, Outlet& outlet, uint32_t peer, int64_t id,
@@ -66,9 +66,10 @@ bool deliverFrame(const Channel& channel, Outlet& outlet, uint32_t peer, int64_t
   return true;
 }
 
-// Whether a lawful sender sends such a message on the channel.
+// Whether a lawful sender sends such a message on the channel.
 bool deliveryLawful(const Channel& channel, const Frame& frame) {
   const Policy& policy = *channel.policy;
+  if (frame.ageMs > 0 && !channelTimely(channel)) return false;
   if (frame.block) return frame.total <= policy.blockBytesMax;
   return std::max(frame.total, frame.bytes) <= policy.messageBytesMax;
 }
@@ -76,7 +77,7 @@ bool deliveryLawful(const Channel& channel, const Frame& frame) {
 }  // namespace
 
 uint32_t deliveryReceive(Channel& channel, Outlet& outlet, uint32_t peer, const Frame& frame,
-                         const uint8_t* source, bool holds) {
+                         const uint8_t* source, bool holds, uint64_t nowUs) {
   if (!deliveryLawful(channel, frame)) return RECEIVE_VIOLATION;
   const int64_t id = sequenceExpand16(frame.id, static_cast<uint64_t>(channel.expectedId));
   if (id < channel.expectedId) {
@@ -97,7 +98,7 @@ uint32_t deliveryReceive(Channel& channel, Outlet& outlet, uint32_t peer, const 
       id == channel.expectedId && (channel.heldFirst == nullptr || channel.heldFirst->id != id);
   if (turn && deliverFrame(channel, outlet, peer, id, frame, source)) {
     channel.expectedId = id + 1;
-  } else if (!hold(channel, outlet, id, frame, source, holds)) {
+  } else if (!hold(channel, outlet, id, frame, source, holds, nowUs)) {
     return RECEIVE_REFUSED;
   }
   return deliveryRelease(channel, outlet, peer);
@@ -107,7 +108,7 @@ namespace {
 
 // Keeps a message that came before its turn, in the order of ids; false when it must not.
 bool hold(Channel& channel, Outlet& outlet, int64_t id, const Frame& frame, const uint8_t* source,
-          bool holds) {
+          bool holds, uint64_t nowUs) {
   Message* before = channel.heldLast;
   while (before != nullptr && before->id > id) before = before->previous;
   if (before != nullptr && before->id == id) {
@@ -118,6 +119,9 @@ bool hold(Channel& channel, Outlet& outlet, int64_t id, const Frame& frame, cons
   Message* message = messageCreate(outlet.pool);
   NETRT_ASSERT(message != nullptr);
   message->id = id;
+  // As if it had come by its first ride.
+  const uint64_t ageUs = uint64_t{frame.ageMs} * 1000;
+  message->rodeUs = nowUs > ageUs ? nowUs - ageUs : 0;
   message->bytes = frame.bytes;
   message->total = frame.total;
   message->index = frame.index;

@@ -24,7 +24,7 @@ constexpr uint32_t RECEIVE_REFUSED = 3;
 
 // Takes a message from the wire. Where it `holds`, the pool has memory to hold a packet's messages.
 uint32_t deliveryReceive(Channel& channel, Outlet& outlet, uint32_t peer, const Frame& frame,
-                         const uint8_t* source, bool holds);
+                         const uint8_t* source, bool holds, uint64_t nowUs);
 
 // Whether an unordered channel has this id, which lies in its window.
 bool deliverySeen(const Channel& channel, int64_t id);

@@ -220,6 +220,7 @@ void accept(Host& host, uint64_t nowUs, uint64_t receivedUs, const Address& addr
   Connection* connection = slotOccupy(host, address, 0);
   if (connection == nullptr) {
     host.client.state = clientNext(host.client.state, CLIENT_EVENT_END);
+    hostReportState(host);
     return;
   }
   connectionAssign(*connection, host.shared, token.clientToServerKey, 0, token.serverToClientKey, 0,

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/plan.h"
+#include "core/repair.h"
 #include "core/ride.h"
 #include "core/stats.h"
 
@@ -11,7 +12,8 @@ namespace netrt {
 
 namespace {
 
-void ranksPlan(Connection& connection, Shared& shared);
+void newsPlan(Connection& connection, Shared& shared);
+void ranksPlan(Connection& connection, Shared& shared, uint64_t arrivalUs);
 void planWrite(Connection& connection, Shared& shared, SentPacket& packet, uint64_t nowUs);
 bool messageAdd(Connection& connection, Shared& shared, SentPacket& packet, Message& message,
                 uint64_t nowUs);
@@ -28,21 +30,24 @@ uint32_t messagesFill(Connection& connection, Shared& shared, SentPacket& packet
     return 0;
   }
   Channel* channels = connection.channels;
-  const uint32_t* order = shared.config->channelOrder;
-  const uint32_t* end = order + connection.channelCount;
-  for (const uint32_t* index = order; index < end; index++) {
-    if (channels[*index].policy->order == ORDER_SEQUENCED) channelPlanFresh(channels[*index], plan);
-  }
+  planBusy(plan, channels, connection.busy, connection.channelCount, shared.config->channelOrder);
+  const uint32_t* order = plan.busy;
+  const uint32_t* end = order + plan.busyCount;
+  const uint64_t oneWayUs = connection.rtt.smoothedUs / 2;
   bool stuck = false;
   for (const uint32_t* index = order; index < end; index++) {
+    channelForgo(channels[*index], *shared.outlet, connection.handle, nowUs, oneWayUs);
     stuck = stuck || channelStuck(channels[*index]);
+    if (channels[*index].policy->order == ORDER_SEQUENCED) channelPlanFresh(channels[*index], plan);
   }
-  if (stuck) {
+  if (nowUs < connectionOpenUs(connection)) {
+    newsPlan(connection, shared);
+  } else if (stuck) {
     for (const uint32_t* index = order; index < end; index++) {
       channelPlanHead(channels[*index], plan);
     }
   } else {
-    ranksPlan(connection, shared);
+    ranksPlan(connection, shared, nowUs + oneWayUs);
   }
   planWrite(connection, shared, packet, nowUs);
   return plan.count;
@@ -50,19 +55,32 @@ uint32_t messagesFill(Connection& connection, Shared& shared, SentPacket& packet
 
 namespace {
 
+// What rides with the newest real-time messages where the window has no room for more: their copies
+//
+void newsPlan(Connection& connection, Shared& shared) {
+  Plan& plan = shared.plan;
+  for (uint32_t rank = 0; rank < plan.busyCount; rank++) {
+    Channel& channel = connection.channels[plan.busy[rank]];
+    if (channel.policy->order == ORDER_SEQUENCED) channelPlanCopies(channel, plan);
+  }
+}
+
 // What rides in the room that the newest real-time messages leave.
-void ranksPlan(Connection& connection, Shared& shared) {
+void ranksPlan(Connection& connection, Shared& shared, uint64_t arrivalUs) {
   Plan& plan = shared.plan;
   Channel* channels = connection.channels;
-  const uint32_t* order = shared.config->channelOrder;
-  const uint32_t* end = order + connection.channelCount;
+  const uint32_t* order = plan.busy;
+  const uint32_t* end = order + plan.busyCount;
   for (const uint32_t* index = order; index < end; index++) {
     if (channels[*index].policy->copiesForced) channelPlanCopies(channels[*index], plan);
   }
   for (const uint32_t* index = order; index < end; index++) {
     channelPlanResends(channels[*index], plan);
   }
-  const uint32_t sharing = planShares(plan, channels, connection.channelCount, order);
+  for (const uint32_t* index = order; connection.flushBegun && index < end; index++) {
+    if (channelBlocked(channels[*index])) channelPlanOldest(channels[*index], plan, arrivalUs);
+  }
+  const uint32_t sharing = planShares(plan, channels, connection.channelCount);
   for (uint32_t place = 0; place < sharing; place++) {
     channelPlanFresh(channels[plan.order[place]], plan);
     channelPlanBlocks(channels[plan.order[place]], plan);
@@ -82,6 +100,8 @@ void planWrite(Connection& connection, Shared& shared, SentPacket& packet, uint6
   for (uint32_t index = 0; index < plan.count; index++) {
     Message& message = *plan.messages[index];
     plan.messages[index] = nullptr;
+    const uint32_t ageMs = channelAgeMs(connection.channels[message.channel], message, nowUs);
+    if (ageMs > 0) ageWrite(writer, ageMs);
     last = writer.offset;
     lastBytes = message.bytes;
     whole = message.total == 0;
@@ -90,8 +110,8 @@ void planWrite(Connection& connection, Shared& shared, SentPacket& packet, uint6
   if (whole) messageShorten(writer, last, lastBytes);
   copiesSchedule(connection, first, nowUs);
   if (first) {
-    for (uint32_t index = 0; index < connection.channelCount; index++) {
-      channelTrim(connection.channels[index], *shared.outlet, connection.handle);
+    for (uint64_t left = connection.busy; left != 0;) {
+      channelTrim(connectionNextBusy(connection, left), *shared.outlet, connection.handle);
     }
   }
 }
@@ -147,8 +167,8 @@ void copiesSchedule(Connection& connection, bool first, uint64_t nowUs) {
     connection.streamUs = nowUs;
   }
   uint32_t copying = 0;
-  for (uint32_t index = 0; index < connection.channelCount; index++) {
-    copying += connection.channels[index].copying;
+  for (uint64_t left = connection.busy; left != 0;) {
+    copying += connectionNextBusy(connection, left).copying;
   }
   if (copying == 0) {
     connection.copyDueUs = NO_DEADLINE;

@@ -115,6 +115,21 @@ uint8_t markNext(Reader& reader, Frame& frame, uint8_t kind) {
   return reader.failed || frame.channel >= CHANNELS_MAX ? FRAME_INVALID : kind;
 }
 
+uint8_t ageNext(Reader& reader, Frame& frame) {
+  frame.ageMs = readVarint(reader);
+  return reader.failed || frame.ageMs == 0 ? FRAME_INVALID : FRAME_AGE;
+}
+
+// What a peer says of a channel in which it differs, or of all.
+uint8_t layoutNext(Reader& reader, Frame& frame) {
+  frame.channel = readU8(reader);
+  frame.bytes = readVarint(reader);
+  frame.offset = reader.offset;
+  readSkip(reader, frame.bytes);
+  const bool lawful = frame.channel <= CHANNELS_MAX && frame.bytes <= LAYOUT_BYTES_MAX;
+  return reader.failed || !lawful ? FRAME_INVALID : FRAME_LAYOUT;
+}
+
 }  // namespace
 
 bool ackHeaderRead(Reader& reader, AckHeader& header) {
@@ -160,6 +175,10 @@ uint8_t frameNext(Reader& reader, Frame& frame) {
       return FRAME_PING;
     case FRAME_NACK:
       return nackNext(reader, frame);
+    case FRAME_AGE:
+      return ageNext(reader, frame);
+    case FRAME_LAYOUT:
+      return layoutNext(reader, frame);
     default:
       return FRAME_INVALID;
   }
@@ -171,18 +190,24 @@ bool payloadCheck(Reader& reader, AckHeader& header, Frame& frame, const uint8_t
   if (!ackHeaderRead(reader, header)) return false;
   uint32_t messages = 0;
   // Of the kinds below FRAME_MESSAGE: 1 + the last channel, or 1 for those of the whole connection.
-  uint8_t last[FRAME_WINDOW + 1] = {};
+  uint8_t last[FRAME_LAYOUT + 1] = {};
+  bool aged = false;
   for (;;) {
     const uint8_t kind = frameNext(reader, frame);
+    // An age is that of the message or fragment behind it.
+    if (aged && kind != FRAME_MESSAGE && kind != FRAME_FRAGMENT) return false;
+    aged = kind == FRAME_AGE;
     if (kind == FRAME_END) return true;
     if (kind == FRAME_INVALID) return false;
     if (kind == FRAME_MESSAGE || kind == FRAME_FRAGMENT || kind == FRAME_BLOCK) {
       messages += 1;
       if (messages > MESSAGES_PER_PACKET_MAX) return false;
     }
-    const bool named = kind != FRAME_HELLO && kind != FRAME_CLOSE && kind != FRAME_PING;
+    const bool named =
+        kind != FRAME_HELLO && kind != FRAME_CLOSE && kind != FRAME_PING && kind != FRAME_AGE &&
+        kind != FRAME_LAYOUT;
     if (named && frame.channel >= channelCount) return false;
-    if (kind < FRAME_FRAGMENT || kind == FRAME_WINDOW) {
+    if (kind < FRAME_FRAGMENT || kind == FRAME_WINDOW || kind == FRAME_LAYOUT) {
       const uint8_t place = static_cast<uint8_t>(named ? frame.channel + 1 : 1);
       if (place <= last[kind]) return false;
       last[kind] = place;
@@ -251,6 +276,11 @@ void nackWrite(Writer& writer, uint32_t channel, int64_t id, uint32_t bitsBytes)
   writeU8(writer, static_cast<uint8_t>(bitsBytes));
 }
 
+void ageWrite(Writer& writer, uint32_t ageMs) {
+  writeU8(writer, FRAME_AGE);
+  writeVarint(writer, ageMs);
+}
+
 void pingWrite(Writer& writer) { writeU8(writer, FRAME_PING); }
 
 void helloWrite(Writer& writer, uint8_t version, uint32_t nameHash, uint32_t channelCount,
@@ -265,6 +295,14 @@ void helloWrite(Writer& writer, uint8_t version, uint32_t nameHash, uint32_t cha
   writeU32(writer, byteRateMax);
   writeU8(writer, suites);
   writeBytes(writer, publicKey, 0, KEY_BYTES);
+}
+
+void layoutWrite(Writer& writer, uint32_t channel, const uint8_t* bytes, size_t offset,
+                 uint32_t count) {
+  writeU8(writer, FRAME_LAYOUT);
+  writeU8(writer, static_cast<uint8_t>(channel));
+  writeVarint(writer, count);
+  writeBytes(writer, bytes, offset, count);
 }
 
 void closeWrite(Writer& writer, uint8_t reason, const uint8_t* text, size_t textBytes) {

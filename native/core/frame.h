@@ -44,6 +44,8 @@ constexpr uint8_t FRAME_NACK = 5;
 constexpr uint8_t FRAME_FRAGMENT = 6;
 constexpr uint8_t FRAME_BLOCK = 7;
 constexpr uint8_t FRAME_WINDOW = 8;
+constexpr uint8_t FRAME_AGE = 9;
+constexpr uint8_t FRAME_LAYOUT = 10;
 constexpr uint8_t FRAME_MESSAGE = 128;
 constexpr uint8_t FRAME_INVALID = 255;
 
@@ -64,6 +66,8 @@ struct Frame {
   // Where the body, the text or the channel hashes start.
   size_t offset = 0;
   uint32_t bytes = 0;
+  // AGE: how old the message behind it is (ms); whoever takes that message makes it 0 again.
+  uint32_t ageMs = 0;
   // HELLO: the protocol version. CLOSE: the reason.
   uint8_t code = 0;
   // HELLO: hash of the protocol's name.
@@ -120,12 +124,19 @@ void skipWrite(Writer& writer, uint32_t channel, int64_t id);
 // Writes a nack up to its bitmap, which the caller writes next.
 void nackWrite(Writer& writer, uint32_t channel, int64_t id, uint32_t bitsBytes);
 
+// Writes how old the message is whose frame comes next.
+void ageWrite(Writer& writer, uint32_t ageMs);
+
 void pingWrite(Writer& writer);
 
 // Writes a hello up to the channel hashes, which the caller writes next, four bytes each.
 void helloWrite(Writer& writer, uint8_t version, uint32_t nameHash, uint32_t channelCount,
                 uint32_t payloadBytesMax, uint32_t packetRateMax, uint32_t byteRateMax,
                 uint8_t suites, const uint8_t* publicKey);
+
+// Writes what this side says of a channel.
+void layoutWrite(Writer& writer, uint32_t channel, const uint8_t* bytes, size_t offset,
+                 uint32_t count);
 
 void closeWrite(Writer& writer, uint8_t reason, const uint8_t* text, size_t textBytes);
 

@@ -16,12 +16,11 @@ int64_t arrivedEnd(const Channel& channel) {
   return channel.heldLast == nullptr ? channel.expectedId : channel.heldLast->id + 1;
 }
 
-// When the oldest of what is held came (µs). Each gap once had a time of its own, and what lay
-// behind several of them waited for all (test/matrix).
-uint64_t heldSinceUs(Channel& channel, uint64_t nowUs) {
+// When the oldest of what is held came, or would have by its first ride (µs). Each gap once had a
+// time of its own, and what lay behind several of them waited for all (test/matrix).
+uint64_t heldSinceUs(const Channel& channel, uint64_t nowUs) {
   uint64_t sinceUs = nowUs;
-  for (Message* held = channel.heldFirst; held != nullptr; held = held->next) {
-    if (held->rodeUs == 0) held->rodeUs = nowUs;
+  for (const Message* held = channel.heldFirst; held != nullptr; held = held->next) {
     sinceUs = std::min(sinceUs, held->rodeUs);
   }
   return sinceUs;
@@ -29,13 +28,9 @@ uint64_t heldSinceUs(Channel& channel, uint64_t nowUs) {
 
 }  // namespace
 
-bool gapUrgent(const Channel& channel) {
-  return channel.gapId != NO_ID && channel.policy->repair == REPAIR_NACK;
-}
+bool gapUrgent(const Channel& channel) { return channel.gapId != NO_ID && channelTimely(channel); }
 
 void gapUpdate(Channel& channel, uint64_t nowUs, uint64_t delayUs, uint64_t oneWayUs) {
-  const bool timely = channel.policy->repair == REPAIR_NACK;
-  const uint64_t sinceUs = timely ? heldSinceUs(channel, nowUs) : nowUs;
   channel.gapOneWayUs = oneWayUs;
   const bool due = channel.heldFirst != nullptr && channel.heldFirst->id == channel.expectedId;
   if (arrivedEnd(channel) == channel.expectedId || due) {
@@ -43,20 +38,22 @@ void gapUpdate(Channel& channel, uint64_t nowUs, uint64_t delayUs, uint64_t oneW
     channel.nackDueUs = NO_DEADLINE;
   } else if (channel.gapId != channel.expectedId) {
     channel.gapId = channel.expectedId;
-    channel.gapUs = sinceUs;
     if ((channel.policy->repair & REPAIR_NACK) != 0) {
       channel.nackDueUs = std::min(channel.nackDueUs, nowUs + delayUs);
     }
   }
+  // A repair is older than what came before it.
+  channel.gapUs = gapUrgent(channel) ? heldSinceUs(channel, nowUs) : nowUs;
 }
 
 namespace {
 
 // How long what came waits for what is missing (µs): it has been under way for half a round trip
-// already.
+// already. Where that alone takes longer than a message may, only for what it overtook.
 uint64_t waitUs(const Channel& channel) {
   const uint64_t expiryUs = uint64_t{channel.policy->expiryMs} * 1000;
-  return expiryUs > channel.gapOneWayUs ? expiryUs - channel.gapOneWayUs : 0;
+  return expiryUs > channel.gapOneWayUs ? expiryUs - channel.gapOneWayUs
+                                        : std::min(expiryUs, channel.gapOneWayUs / 4);
 }
 
 }  // namespace
@@ -71,7 +68,7 @@ void gapExpire(Channel& channel, uint64_t nowUs) {
   // Every gap below what has waited so long: one passed at each turn, those behind it once waited
   // for as many turns (test/fuzz).
   for (const Message* held = channel.heldFirst; held != nullptr; held = held->next) {
-    if (held->rodeUs != 0 && nowUs >= held->rodeUs + waitUs(channel)) channel.passId = held->id;
+    if (nowUs >= held->rodeUs + waitUs(channel)) channel.passId = held->id;
   }
   channel.gapId = NO_ID;
   channel.nackDueUs = NO_DEADLINE;

@@ -6,7 +6,6 @@
 #include <cstring>
 
 #include "core/bytes.h"
-#include "core/hash.h"
 #include "core/packet.h"
 #include "core/stats.h"
 
@@ -19,6 +18,7 @@ constexpr uint64_t SECONDS = 1000000;
 constexpr uint64_t PENDING_TIMEOUT_US = 10 * SECONDS;
 // History entries looked at for an expired one before a request is refused.
 constexpr uint32_t TOKEN_PROBES = 8;
+constexpr uint32_t TAG_WORDS = TAG_BYTES / 4;
 
 bool isOwnAddress(const Handshake& handshake);
 
@@ -54,7 +54,10 @@ bool handshakeOpen(Handshake& handshake, const HostConfig& config, const uint8_t
   constexpr uint64_t SEQUENCE_MASK = 0x3fffffffffffffff;
   const uint64_t random = wordOf(entropy, ENTROPY_SEQUENCE, 8);
   handshake.globalSequence = (random & SEQUENCE_MASK) | uint64_t{1} << 63;
-  handshake.hashSeed = static_cast<uint32_t>(wordOf(entropy, ENTROPY_SEED, 4));
+  for (uint32_t index = 0; index < SIP_KEY_WORDS; index++) {
+    handshake.hashKey[index] =
+        static_cast<uint32_t>(wordOf(entropy, ENTROPY_HASH_KEY + 4 * index, 4));
+  }
   for (uint32_t index = 0; index < config.pendingMax; index++) {
     handshake.pendingFree[index] = config.pendingMax - 1 - index;
   }
@@ -88,7 +91,7 @@ void handshakeClose(Handshake& handshake) {
 
 Pending* pendingFind(const Handshake& handshake, const Address& address) {
   const Table& table = handshake.pendingTable;
-  uint32_t index = tableFirst(table, addressHash(address, handshake.hashSeed));
+  uint32_t index = tableFirst(table, addressHash(address, handshake.hashKey));
   while (index != NO_INDEX) {
     if (addressEqual(handshake.pendings[index].address, address)) return &handshake.pendings[index];
     index = tableNext(table, index);
@@ -162,10 +165,18 @@ uint32_t tokenRoom(Handshake& handshake, uint64_t unixSeconds) {
   return NO_INDEX;
 }
 
+uint32_t tagHash(const Handshake& handshake, const uint8_t* bytes, size_t offset) {
+  uint32_t words[TAG_WORDS];
+  for (uint32_t index = 0; index < TAG_WORDS; index++) {
+    words[index] = static_cast<uint32_t>(wordOf(bytes, offset + 4 * index, 4));
+  }
+  return sipHash(handshake.hashKey, words, TAG_WORDS);
+}
+
 // Looks the token up, or enters it; answers its entry through `handshake.found`.
 int tokenCheck(Handshake& handshake, const Address& address, const uint8_t* bytes, size_t tagOffset,
                uint64_t expireSeconds, uint64_t unixSeconds) {
-  const uint32_t hash = hash32(bytes, tagOffset, TAG_BYTES, handshake.hashSeed);
+  const uint32_t hash = tagHash(handshake, bytes, tagOffset);
   uint32_t index = tokenFind(handshake, hash, bytes, tagOffset);
   if (index != NO_INDEX) {
     const Handshake::UsedToken& known = handshake.tokens[index];
@@ -244,7 +255,7 @@ Pending* requestPend(Handshake& handshake, const Address& address, uint64_t nowU
     pending = &handshake.pendings[free];
     pending->index = free;
     addressCopy(pending->address, address);
-    tableInsert(handshake.pendingTable, addressHash(address, handshake.hashSeed), free);
+    tableInsert(handshake.pendingTable, addressHash(address, handshake.hashKey), free);
   }
   const PrivateToken& token = handshake.privateToken;
   pending->clientId = token.clientId;

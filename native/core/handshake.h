@@ -14,6 +14,7 @@
 #include "core/config.h"
 #include "core/limits.h"
 #include "core/seal.h"
+#include "core/sip.h"
 #include "core/table.h"
 #include "core/timers.h"
 #include "core/token.h"
@@ -43,7 +44,7 @@ struct Handshake {
 
   const HostConfig* config = nullptr;
   uint8_t privateKey[KEY_BYTES] = {};
-  uint32_t hashSeed = 0;
+  uint32_t hashKey[SIP_KEY_WORDS] = {};
   SealKey challengeKey;
   uint64_t challengeSequence = 0;
   // Number of the next packet sent before a slot exists: 2^63 and 62 random bits on.

@@ -73,6 +73,7 @@ void hostFlush(Host& host) {
     connection.inDirty = false;
     if (connection.state != CONNECTION_FREE) {
       connection.flushing = true;
+      connection.flushBegun = true;
       slotWork(host, connection);
     }
   }
@@ -111,14 +112,14 @@ void transmitOne(Host& host, Connection& connection, uint64_t nowUs, Batch& batc
   if (connection.state == CONNECTION_FREE) return;
   const size_t offset = batch.count * BATCH_STRIDE;
   const size_t bytes = connectionTransmit(connection, host.shared, nowUs, batch.bytes, offset);
-  if (bytes > 0) {
-    batchAdd(host, batch, connection.address, bytes);
+  if (bytes > 0) batchAdd(host, batch, connection.address, bytes);
+  const uint64_t dueUs = connectionDueUs(connection);
+  if (bytes > 0 && connectionReady(connection, dueUs, nowUs)) {
     slotWork(host, connection);
     return;
   }
   connectionFlushed(connection);
-  connectionStats(connection, host.page);
-  timersSet(host.timers, connection.slot, connectionDeadlineUs(connection, nowUs));
+  slotRest(host, connection, dueUs, nowUs);
 }
 
 void transmitReplies(Host& host, Batch& batch) {

@@ -124,6 +124,17 @@ constexpr uint64_t ACK_HOLD_US = 20000;
 constexpr uint32_t ACK_OWED_MAX = 2;
 // Records of sent packets: those in flight, and as many decided ones that a late ack may correct.
 constexpr uint32_t SENT_PACKETS = 512;
+// As many as a connection begins with: a kilobyte, and enough for 60 packets a second over 400 ms.
+constexpr uint32_t SENT_PACKETS_FEW = 32;
+// Microseconds after its sending for which an ack of a lost packet is still looked at.
+constexpr uint64_t LATE_MAX_US = 10000000;
+// Packets between two numbers that are left out, at least: acks of them show guesses, and who
+// counts gaps sees loss (R-69).
+constexpr uint32_t OMIT_PACKETS_MIN = 64;
+// … and at most; which, nobody knows before.
+constexpr uint32_t OMIT_PACKETS_MAX = 512;
+// The first comes so many times sooner, before guesses gained much.
+constexpr uint32_t OMIT_SOONER = 8;
 // Packets without a verdict: what one ack can reach back to.
 constexpr uint32_t IN_FLIGHT_MAX = 256;
 // Packets without a verdict, of which none asks for an ack, after which the next asks with a ping.
@@ -155,6 +166,9 @@ constexpr uint32_t CONGESTION_WINDOW_INITIAL = 32768;
 constexpr uint32_t CONGESTION_WINDOW_MIN = 2450;
 // … and at most: IN_FLIGHT_MAX full packets.
 constexpr uint32_t CONGESTION_WINDOW_MAX = 313600;
+// Time after which a packet goes out though the window has no room (µs): Fiedler's 10 packets a
+// second.
+constexpr uint64_t CONGESTION_FLOOR_US = 100000;
 // Losses alone make the window no smaller than this: four packets.
 constexpr uint32_t CONGESTION_LOSS_FLOOR = 4900;
 // Bytes by which the window grows in a round trip: one full packet.
@@ -231,6 +245,11 @@ constexpr uint32_t HELLO_ROOM_BYTES = 112;
 constexpr uint64_t GREETING_MAX_US = 10000000;
 // Channels of a protocol: six bits of a message frame.
 constexpr uint32_t CHANNELS_MAX = 64;
+// Bytes of what a side says of a channel that differs: beside a hello of 5 channels and a close it
+// fits a payload.
+constexpr uint32_t LAYOUT_BYTES_MAX = 1024;
+// Head of a layout frame: kind, channel, length.
+constexpr size_t LAYOUT_HEADER_BYTES_MAX = 4;
 // Bytes of the text that a close carries.
 constexpr size_t CLOSE_TEXT_BYTES_MAX = 120;
 // Bytes of the longest ack header.
@@ -258,6 +277,11 @@ constexpr uint32_t FRAGMENT_HEADER_BYTES_MAX = 9;
 constexpr uint32_t BLOCK_HEADER_BYTES_MAX = 13;
 // Bytes of a skip and of a window frame: type, channel, id.
 constexpr uint32_t SKIP_BYTES = 4;
+// Bytes of an age at most: type, and milliseconds as a varint.
+constexpr uint32_t AGE_BYTES_MAX = 5;
+// A message that waited for less (µs) when it rides has no age: whoever flushes at once pays
+// nothing for it.
+constexpr uint64_t AGE_MIN_US = 1000;
 // Messages that one packet carries: bounds the record of what it carried.
 constexpr uint32_t MESSAGES_PER_PACKET_MAX = 64;
 
@@ -324,9 +348,13 @@ static_assert(ACK_BITS_MAX / 8 <= 0x3f, "six bits of an ack header count its byt
 static_assert(REPLAY_WINDOW_PACKETS <= ACK_BITS_MAX, "whatever is taken late can still be acked");
 static_assert(ACK_DELAY_UNKNOWN == 0xffff, "the greatest value of 16 bits");
 static_assert(ACK_HOLD_US < ACK_DELAY_UNKNOWN * ACK_DELAY_UNIT_US, "a held ack tells its delay");
-static_assert((SENT_PACKETS & (SENT_PACKETS - 1)) == 0, "indexed by a mask");
+static_assert((SENT_PACKETS & (SENT_PACKETS - 1)) == 0 &&
+                  (SENT_PACKETS_FEW & (SENT_PACKETS_FEW - 1)) == 0,
+              "indexed by a mask");
 static_assert(SENT_PACKETS >= IN_FLIGHT_MAX + ACK_BITS_MAX, "a late ack finds its record");
 static_assert(IN_FLIGHT_MAX <= ACK_BITS_MAX, "one ack reaches every packet without a verdict");
+static_assert(OMIT_PACKETS_MIN < OMIT_PACKETS_MAX && OMIT_PACKETS_MIN >= 2 * OMIT_SOONER,
+              "never two numbers in a row");
 static_assert(REORDER_PACKETS < IN_FLIGHT_MAX, "losses show while packets may still go out");
 static_assert(RTO_MIN_US < RTT_INITIAL_US && RTT_INITIAL_US < RTO_MAX_US, "a sane first time-out");
 static_assert(RTO_MAX_US + ACK_HOLD_US < RTT_SAMPLE_MAX_US, "samples aren't cut before a time-out");

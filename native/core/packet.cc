@@ -1,6 +1,8 @@
 // The clear part of NETCODE packets: see packet.h.
 #include "core/packet.h"
 
+#include <cstring>
+
 #include "core/limits.h"
 
 namespace netrt {
@@ -55,11 +57,16 @@ size_t sessionHeaderWrite(uint64_t number, uint8_t* bytes, size_t offset) {
 }
 
 void packetAssociatedData(uint64_t protocolId, uint8_t prefixByte, uint8_t* out) {
-  for (size_t index = 0; index < VERSION_BYTES; index++) out[index] = VERSION_INFO[index];
-  for (size_t index = 0; index < 8; index++) {
-    out[VERSION_BYTES + index] = static_cast<uint8_t>(protocolId >> (8 * index));
-  }
-  out[VERSION_BYTES + 8] = prefixByte;
+  // Written for each packet, so without loops: these are four stores.
+  std::memcpy(out, VERSION_INFO, VERSION_BYTES);
+  const uint8_t id[8] = {
+      static_cast<uint8_t>(protocolId),       static_cast<uint8_t>(protocolId >> 8),
+      static_cast<uint8_t>(protocolId >> 16), static_cast<uint8_t>(protocolId >> 24),
+      static_cast<uint8_t>(protocolId >> 32), static_cast<uint8_t>(protocolId >> 40),
+      static_cast<uint8_t>(protocolId >> 48), static_cast<uint8_t>(protocolId >> 56),
+  };
+  std::memcpy(out + VERSION_BYTES, id, sizeof id);
+  out[VERSION_BYTES + sizeof id] = prefixByte;
 }
 
 bool packetBodyValid(uint8_t type, size_t bodyBytes) {

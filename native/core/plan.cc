@@ -22,21 +22,34 @@ void planReset(Plan& plan, size_t room) {
   plan.room = room;
 }
 
-namespace {
-
-size_t frameBytes(const Message& message) {
-  return message.total == 0 ? messageFrameBytes(message.bytes)
-                            : fragmentFrameBytes(message.block, message.bytes);
+void planBusy(Plan& plan, const Channel* channels, uint64_t busy, uint32_t channelCount,
+              const uint32_t* channelOrder) {
+  plan.busyCount = 0;
+  for (uint32_t rank = 0; rank < channelCount; rank++) {
+    if ((busy >> channelOrder[rank] & 1) == 0) continue;
+    const Channel& channel = channels[channelOrder[rank]];
+    if (channel.first == nullptr && channel.blockFirst == nullptr) continue;
+    plan.busy[plan.busyCount] = channelOrder[rank];
+    plan.busyCount += 1;
+  }
 }
 
-bool planFits(const Plan& plan, const Message& message) {
-  return frameBytes(message) <= plan.room && plan.count < MESSAGES_PER_PACKET_MAX;
+namespace {
+
+size_t frameBytes(const Channel& channel, const Message& message) {
+  const size_t bytes = message.total == 0 ? messageFrameBytes(message.bytes)
+                                          : fragmentFrameBytes(message.block, message.bytes);
+  return channelTimely(channel) ? bytes + AGE_BYTES_MAX : bytes;
+}
+
+bool planFits(const Plan& plan, const Channel& channel, const Message& message) {
+  return frameBytes(channel, message) <= plan.room && plan.count < MESSAGES_PER_PACKET_MAX;
 }
 
 // Takes a message into the plan if it fits, at the place that its channel and id give it.
 bool planAdd(Plan& plan, Channel& channel, Message& message) {
-  if (!planFits(plan, message)) return false;
-  const size_t bytes = frameBytes(message);
+  if (!planFits(plan, channel, message)) return false;
+  const size_t bytes = frameBytes(channel, message);
   plan.room -= bytes;
   channel.served += bytes * SHARE_UNIT / channel.policy->priority;
   message.planned = true;
@@ -72,7 +85,7 @@ void channelPlanBlocks(Channel& channel, Plan& plan) {
     id += 1;
   }
   while (channel.blockFirst != nullptr && channelInWindow(channel, id) &&
-         planFits(plan, *channel.blockFirst)) {
+         planFits(plan, channel, *channel.blockFirst)) {
     planAdd(plan, channel, *blockMove(channel));
     id += 1;
   }
@@ -98,6 +111,14 @@ void channelPlanHead(Channel& channel, Plan& plan) {
   if (first != nullptr && first->resend && !first->planned) planAdd(plan, channel, *first);
 }
 
+void channelPlanOldest(Channel& channel, Plan& plan, uint64_t arrivalUs) {
+  for (Message* message = channel.first; message != nullptr && message->sent;
+       message = message->next) {
+    const bool rides = !message->planned && arrivalUs <= message->expiresUs;
+    if (rides && !planAdd(plan, channel, *message)) return;
+  }
+}
+
 void channelPlanCopies(Channel& channel, Plan& plan) {
   uint32_t left = channel.copying;
   Message* message = channel.fresh == nullptr ? channel.last : channel.fresh->previous;
@@ -109,11 +130,10 @@ void channelPlanCopies(Channel& channel, Plan& plan) {
   }
 }
 
-uint32_t planShares(Plan& plan, Channel* channels, uint32_t channelCount,
-                    const uint32_t* channelOrder) {
+uint32_t planShares(Plan& plan, Channel* channels, uint32_t channelCount) {
   uint32_t count = 0;
-  for (uint32_t rank = 0; rank < channelCount; rank++) {
-    const uint32_t index = channelOrder[rank];
+  for (uint32_t rank = 0; rank < plan.busyCount; rank++) {
+    const uint32_t index = plan.busy[rank];
     const Channel& channel = channels[index];
     if (channel.policy->order == ORDER_SEQUENCED || !channelUnsent(channel)) continue;
     uint32_t place = count;

@@ -81,6 +81,29 @@ bool channelNacked(Channel& channel, Outlet& outlet, uint32_t peer, uint16_t id1
   return true;
 }
 
+void channelForgo(Channel& channel, Outlet& outlet, uint32_t peer, uint64_t nowUs,
+                  uint64_t oneWayUs) {
+  if (!channelTimely(channel)) return;
+  // Where nothing comes in time, each goes once.
+  const bool hopeful = oneWayUs < uint64_t{channel.policy->expiryMs} * 1000;
+  const int64_t stalePlace = hopeful ? channel.stalePlace : 0;
+  const uint64_t arrivalUs = nowUs + oneWayUs;
+  Message* message = channel.resends + channel.copying > 0 ? channel.first : channel.fresh;
+  while (message != nullptr && (message->sent || message->place < stalePlace)) {
+    Message* next = message->next;
+    const bool wants = !message->sent || message->resend || message->copiesLeft > 0;
+    if (wants && arrivalUs > message->expiresUs) {
+      const bool grouped = message->group != nullptr;
+      channelQuiet(channel, *message);
+      if (message->inFlight == 0) {
+        channelFinish(channel, outlet, peer, *message, FATE_EXPIRED);
+        if (grouped) next = channel.first;
+      }
+    }
+    message = next;
+  }
+}
+
 void channelSkipVerdict(Channel& channel, int64_t skipId, bool acked) {
   channel.skipping = NO_ID;
   if (!acked) return;

@@ -25,6 +25,11 @@ bool channelNacked(Channel& channel, Outlet& outlet, uint32_t peer, uint16_t id1
                    const uint8_t* bits, size_t offset, uint32_t bytes, uint64_t nowUs,
                    uint64_t roundTripUs);
 
+// On a channel that only nacks repair, what would come too late doesn't ride: it waited for
+// its packet since that was decided, is a copy, or missed its flush.
+void channelForgo(Channel& channel, Outlet& outlet, uint32_t peer, uint64_t nowUs,
+                  uint64_t oneWayUs);
+
 // A packet that carried a skip has its verdict.
 void channelSkipVerdict(Channel& channel, int64_t skipId, bool acked);
 

@@ -21,6 +21,14 @@ uint8_t adaptiveCopies(int32_t lossShare) {
 
 }  // namespace
 
+uint32_t channelAgeMs(const Channel& channel, const Message& message, uint64_t nowUs) {
+  if (!channelTimely(channel) || message.expiresUs == NO_DEADLINE) return 0;
+  const uint64_t endUs = nowUs + uint64_t{channel.policy->expiryMs} * 1000;
+  if (endUs < message.expiresUs + AGE_MIN_US) return 0;
+  const uint64_t ageMs = (endUs - message.expiresUs + 999) / 1000;
+  return static_cast<uint32_t>(std::min(ageMs, uint64_t{VARINT_MAX}));
+}
+
 uint32_t channelCarried(Channel& channel, Outlet& outlet, Message& message, int32_t lossShare,
                         uint64_t nowUs) {
   message.planned = false;
@@ -53,13 +61,14 @@ uint32_t channelCarried(Channel& channel, Outlet& outlet, Message& message, int3
   if (message.resend) {
     message.resend = false;
     channel.resends -= 1;
-    if (channel.policy->repair == REPAIR_NACK && message.copiesLeft == 0) {
+    if (channelTimely(channel) && message.copiesLeft == 0) {
       // A second round trip rarely fits: a repair has a copy instead.
       message.copiesLeft = 1;
       channel.copying += 1;
     }
     return RIDE_RESEND;
   }
+  if (message.copiesLeft == 0) return RIDE_COPY;
   message.copiesLeft -= 1;
   if (message.copiesLeft == 0) {
     channel.copying -= 1;

@@ -16,6 +16,9 @@ constexpr uint32_t RIDE_FIRST = 0;
 constexpr uint32_t RIDE_RESEND = 1;
 constexpr uint32_t RIDE_COPY = 2;
 
+// How old a message is (ms), as its receiver counts: its time ends when the channel's does.
+uint32_t channelAgeMs(const Channel& channel, const Message& message, uint64_t nowUs);
+
 // A planned message went into a packet; answers which kind of ride it was.
 uint32_t channelCarried(Channel& channel, Outlet& outlet, Message& message, int32_t lossShare,
                         uint64_t nowUs);

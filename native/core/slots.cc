@@ -6,7 +6,7 @@
 #include <new>
 
 #include "core/acks.h"
-#include "core/hash.h"
+#include "core/sip.h"
 #include "core/stats.h"
 
 namespace netrt {
@@ -50,6 +50,7 @@ bool slotsOpen(Host& host, const uint32_t* words, uint32_t* page, const uint8_t*
   host.outlet.page = page;
   host.shared.config = &config;
   host.shared.outlet = &host.outlet;
+  host.shared.hashKey = host.handshake.hashKey;
   const size_t peers = config.peersMax;
   const bool opened =
       poolOpen(host.outlet.pool, config.chunkCount, config.messageCount, config.carriedCount) &&
@@ -57,10 +58,10 @@ bool slotsOpen(Host& host, const uint32_t* words, uint32_t* page, const uint8_t*
       tableOpen(host.addressTable, config.peersMax) &&
       tableOpen(host.clientTable, config.peersMax) && timersOpen(host.timers, config.peersMax) &&
       take(host.connections, peers) && take(host.channels, peers * config.channelCount) &&
-      take(host.packets, peers * SENT_PACKETS) && take(host.free, peers) &&
-      take(host.open, peers) && take(host.work, peers) && take(host.dirty, peers) &&
-      take(host.replies, REPLIES_MAX) && sealKeyOpen(host.clientKey) &&
-      sealKeyOpen(host.scratchKey);
+      take(host.packetsFew, peers * SENT_PACKETS_FEW) && take(host.packets, peers * SENT_PACKETS) &&
+      take(host.free, peers) && take(host.open, peers) && take(host.work, peers) &&
+      take(host.dirty, peers) && take(host.replies, REPLIES_MAX) && sealKeyOpen(host.clientKey) &&
+      sealKeyOpen(host.scratchKey) && layoutsOpen(host.shared.layouts, config.channelCount);
   if (!opened) return false;
   std::memcpy(host.shared.keysSeed, entropy + ENTROPY_KEYS, DIGEST_BYTES);
   host.firstNumber = firstNumberOf(entropy);
@@ -87,12 +88,14 @@ void slotsClose(Host& host) {
   sealWipe(host.client.token.clientToServerKey, KEY_BYTES);
   sealWipe(host.client.token.serverToClientKey, KEY_BYTES);
   handshakeClose(host.handshake);
+  layoutsClose(host.shared.layouts);
   poolClose(host.outlet.pool);
   tableClose(host.addressTable);
   tableClose(host.clientTable);
   timersClose(host.timers);
   giveBack(host.connections);
   giveBack(host.channels);
+  giveBack(host.packetsFew);
   giveBack(host.packets);
   giveBack(host.free);
   giveBack(host.open);
@@ -143,22 +146,20 @@ Connection* slotConnection(Host& host, uint32_t slot) {
     channel->policy = &config.policies[index];
     channel->index = index;
   }
-  sentOpen(connection->sent, host.packets + size_t{slot} * SENT_PACKETS);
+  sentOpen(connection->sent, host.packetsFew + size_t{slot} * SENT_PACKETS_FEW,
+           host.packets + size_t{slot} * SENT_PACKETS);
   return connection;
 }
 
 uint32_t clientHash(const Host& host, uint64_t clientId) {
-  uint8_t bytes[8];
-  for (size_t index = 0; index < 8; index++) {
-    bytes[index] = static_cast<uint8_t>(clientId >> (8 * index));
-  }
-  return hash32(bytes, 0, 8, host.handshake.hashSeed);
+  const uint32_t words[] = {static_cast<uint32_t>(clientId), static_cast<uint32_t>(clientId >> 32)};
+  return sipHash(host.handshake.hashKey, words, 2);
 }
 
 }  // namespace
 
 Connection* slotAtAddress(const Host& host, const Address& address) {
-  uint32_t slot = tableFirst(host.addressTable, addressHash(address, host.handshake.hashSeed));
+  uint32_t slot = tableFirst(host.addressTable, addressHash(address, host.handshake.hashKey));
   while (slot != NO_INDEX) {
     if (addressEqual(host.connections[slot].address, address)) return &host.connections[slot];
     slot = tableNext(host.addressTable, slot);
@@ -191,7 +192,7 @@ Connection* slotOccupy(Host& host, const Address& address, uint64_t clientId) {
   host.freeCount -= 1;
   addressCopy(connection->address, address);
   connection->clientId = clientId;
-  const uint32_t hash = addressHash(address, host.handshake.hashSeed);
+  const uint32_t hash = addressHash(address, host.handshake.hashKey);
   tableInsert(host.addressTable, hash, connection->slot);
   tableInsert(host.clientTable, clientHash(host, clientId), connection->slot);
   connection->openIndex = host.openCount;
@@ -238,15 +239,21 @@ void slotSettle(Host& host, Connection& connection, uint64_t nowUs) {
   if (connection.state == CONNECTION_FREE) {
     vacate(host, connection);
   } else if (!connection.inWork) {
-    if (connectionReady(connection, nowUs)) {
+    const uint64_t dueUs = connectionDueUs(connection);
+    if (connectionReady(connection, dueUs, nowUs)) {
       slotWork(host, connection);
     } else {
-      // An ack that brings nothing to send must show as well: bytes on their way once seemed to
-      // stay there.
-      connectionStats(connection, host.page);
-      timersSet(host.timers, connection.slot, connectionDeadlineUs(connection, nowUs));
+      slotRest(host, connection, dueUs, nowUs);
     }
   }
+}
+
+void slotRest(Host& host, Connection& connection, uint64_t dueUs, uint64_t nowUs) {
+  // An ack that brings nothing to send must show as well: bytes on their way once seemed to stay
+  // there.
+  connectionStats(connection, host.page);
+  connectionQuiet(connection);
+  timersSet(host.timers, connection.slot, connectionDeadlineUs(connection, dueUs, nowUs));
 }
 
 void slotWork(Host& host, Connection& connection) {

@@ -46,6 +46,7 @@ struct Host {
   // `config.peersMax` of each; a connection is made when its slot is first used.
   Connection* connections = nullptr;
   Channel* channels = nullptr;
+  SentPacket* packetsFew = nullptr;
   SentPacket* packets = nullptr;
   uint32_t* free = nullptr;
   uint32_t freeCount = 0;
@@ -104,6 +105,9 @@ Connection* slotOccupy(Host& host, const Address& address, uint64_t clientId);
 
 // After anything happened to a connection: is it over, is something due, when is the next deadline?
 void slotSettle(Host& host, Connection& connection, uint64_t nowUs);
+
+// A connection has nothing to send until its next deadline; `dueUs` is what connectionDueUs says.
+void slotRest(Host& host, Connection& connection, uint64_t dueUs, uint64_t nowUs);
 
 void slotWork(Host& host, Connection& connection);
 

@@ -6,6 +6,7 @@
 #include "core/fragment.h"
 #include "core/queue.h"
 #include "core/stats.h"
+#include "core/window.h"
 
 namespace netrt {
 
@@ -20,6 +21,7 @@ void enqueue(Host& host, Connection& connection, int32_t word, uint32_t body, ui
              uint64_t nowUs);
 void submitBlock(Host& host, int32_t word);
 void submitWish(Host& host, int32_t word, uint32_t kind);
+void submitLayout(Host& host, int32_t word);
 void submitClose(Host& host, int32_t word, uint64_t nowUs);
 
 size_t payloadOf(int32_t word) { return static_cast<size_t>(word) * 4 + RECORD_BYTES; }
@@ -42,6 +44,8 @@ void hostSubmit(Host& host, uint64_t nowUs) {
       submitClose(host, word, nowUs);
     } else if (kind == RECORD_PAUSE || kind == RECORD_WATCH) {
       submitWish(host, word, kind);
+    } else if (kind == RECORD_LAYOUT) {
+      submitLayout(host, word);
     }
     ringNext(ring, word);
   }
@@ -125,6 +129,7 @@ void enqueue(Host& host, Connection& connection, int32_t word, uint32_t body, ui
              uint64_t nowUs) {
   const uint32_t* words = host.submission.words;
   Channel& channel = connection.channels[words[word + 2] & 0xff];
+  connectionBusy(connection, channel.index);
   const bool room = queueTake(host, connection, bytes) && bytes <= channel.policy->messageBytesMax;
   // Bare payloads are as long as a payload.
   const uint32_t payloadBytes =
@@ -157,6 +162,7 @@ void submitBlock(Host& host, int32_t word) {
     return;
   }
   Channel& channel = connection->channels[index];
+  connectionBusy(*connection, index);
   Pool& pool = host.outlet.pool;
   const uint32_t bytes = words[3] - FRAGMENT_RECORD_BYTES;
   const uint32_t total = words[RECORD_WORDS];
@@ -188,8 +194,14 @@ void submitWish(Host& host, int32_t word, uint32_t kind) {
     connection->watched = words[5] == 1;
   } else {
     channelPause(connection->channels[index], words[5] == 1);
+    connectionBusy(*connection, index);
     slotWork(host, *connection);
   }
+}
+
+void submitLayout(Host& host, int32_t word) {
+  const uint32_t* words = host.submission.words + word;
+  layoutSet(host.shared.layouts, words[2], host.submission.bytes, payloadOf(word), words[3]);
 }
 
 void submitClose(Host& host, int32_t word, uint64_t nowUs) {

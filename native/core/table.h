@@ -1,6 +1,6 @@
 // Owns chains from a hash to the indices that have it, in expected constant time.
 // Never stores or compares keys: the caller walks tableFirst, tableNext and compares. The hashes
-// come from a seed that no peer knows, so chains can't be grown on purpose.
+// are keyed, so chains can't be grown on purpose.
 // Invariant: an index is in at most one chain.
 #ifndef NETRT_CORE_TABLE_H_
 #define NETRT_CORE_TABLE_H_

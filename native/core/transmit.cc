@@ -5,6 +5,7 @@
 
 #include "core/fill.h"
 #include "core/gap.h"
+#include "core/omit.h"
 #include "core/packet.h"
 #include "core/ride.h"
 #include "core/stats.h"
@@ -22,10 +23,13 @@ size_t rawTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8
 size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8_t* out,
                        size_t offset);
 void ackWrite(Connection& connection, Shared& shared, uint64_t nowUs);
+void layoutAdd(const Connection& connection, Shared& shared);
 void helloAdd(Connection& connection, Shared& shared, SentPacket& packet);
+void helloPut(const Connection& connection, Shared& shared);
 bool marksAdd(Connection& connection, Shared& shared, SentPacket& packet);
 void nacksAdd(Connection& connection, Shared& shared, uint64_t nowUs);
-void keepAliveAdd(Connection& connection, Shared& shared, uint64_t nowUs, size_t acksEnd);
+void keepAliveAdd(Connection& connection, Shared& shared, uint64_t nowUs, size_t acksEnd,
+                  bool owed);
 
 }  // namespace
 
@@ -35,7 +39,7 @@ size_t connectionTransmit(Connection& connection, Shared& shared, uint64_t nowUs
   if (connection.state == CONNECTION_CLOSING) {
     return farewellTransmit(connection, shared, nowUs, out, offset);
   }
-  if (!connectionReady(connection, nowUs)) return 0;
+  if (!connectionReady(connection, connectionDueUs(connection), nowUs)) return 0;
   if (!connection.confirmed && !connection.preceded) {
     connection.preceded = true;
     return keepAliveTransmit(connection, shared, nowUs, out, offset);
@@ -82,6 +86,7 @@ size_t seal(Connection& connection, Shared& shared, int64_t number, uint64_t now
 size_t keepAliveTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8_t* out,
                          size_t offset) {
   connection.keepAliveUs = std::max(connection.keepAliveUs, KEEP_ALIVE_US);
+  omitDue(connection, shared, nowUs);
   const int64_t number = shared.config->raw ? sentUnrecorded(connection.sent)
                                             : sentAdd(connection.sent, nowUs, 0, false)->number;
   const size_t headerBytes = headerWrite(connection, PACKET_KEEP_ALIVE, number, out, offset);
@@ -107,12 +112,30 @@ size_t farewellTransmit(Connection& connection, Shared& shared, uint64_t nowUs, 
   const size_t headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
   Writer& writer = shared.writer;
   const size_t start = offset + headerBytes;
-  writerSet(writer, out, start, offset + PACKET_BYTES_MAX);
+  writerSet(writer, out, start, start + connection.payloadBytes);
   writeU8(writer, 0);
+  if (connection.layout != LAYOUT_NONE) layoutAdd(connection, shared);
   closeWrite(writer, static_cast<uint8_t>(connection.closeReason), connection.closeText,
              connection.closeTextBytes);
   const size_t bodyBytes = writer.offset - start;
   return seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
+}
+
+// What the refused channel is here, as much of it as fits, behind a hello: the peer finds
+// the mismatch as well, and answers likewise.
+void layoutAdd(const Connection& connection, Shared& shared) {
+  const Layouts& layouts = shared.layouts;
+  Writer& writer = shared.writer;
+  if (!connection.helloAcked) helloPut(connection, shared);
+  const size_t others = LAYOUT_HEADER_BYTES_MAX + 3 + connection.closeTextBytes;
+  const size_t left = writer.end - writer.offset;
+  const size_t room = left > others ? left - others : 0;
+  const size_t length = layoutLength(layouts, connection.layout);
+  const uint32_t count = static_cast<uint32_t>(std::min(length, room));
+  if (count > 0) {
+    const size_t offset = layoutOffset(layouts, connection.layout);
+    layoutWrite(writer, connection.layout, layouts.bytes, offset, count);
+  }
 }
 
 // Bare NETCODE: the oldest waiting payload as it is, or a keep-alive.
@@ -133,11 +156,13 @@ size_t rawTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8
 
 size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8_t* out,
                        size_t offset) {
+  omitDue(connection, shared, nowUs);
   const int64_t number = connection.sent.nextNumber;
   const size_t headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
   const size_t start = offset + headerBytes;
   const size_t end = start + connection.payloadBytes;
   writerSet(shared.writer, out, start, end);
+  const bool owed = connection.received.owed > 0;
   ackWrite(connection, shared, nowUs);
   const size_t acksEnd = shared.writer.offset;
   SentPacket& packet = *sentAdd(connection.sent, nowUs, 0, false);
@@ -145,19 +170,22 @@ size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, u
   helloAdd(connection, shared, packet);
   const bool told = marksAdd(connection, shared, packet);
   nacksAdd(connection, shared, nowUs);
-  const bool open = connectionOpenWindow(connection) && pacingReady(connection.pacing, nowUs);
+  const bool open = nowUs >= std::min(connectionOpenUs(connection), connectionNewsUs(connection)) &&
+                    pacingReady(connection.pacing, nowUs);
   const uint32_t messages = open ? messagesFill(connection, shared, packet, nowUs) : 0;
   if (open && !told && messages == 0 && connectionWants(connection)) {
     // A message that does not fit beside a hello, or a pool that is empty: packets without it would
     // follow each other as fast as the budget allows (test/lockstep).
     connection.stalledUntilUs = nowUs + STALL_RETRY_US;
   }
-  keepAliveAdd(connection, shared, nowUs, acksEnd);
+  connection.flushBegun = connection.flushBegun && !open;
+  keepAliveAdd(connection, shared, nowUs, acksEnd, owed);
   const size_t bodyBytes = shared.writer.offset - start;
   const size_t bytes = seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
   packet.bytes = bytes;
   if (shared.writer.offset > acksEnd) {
     sentEliciting(connection.sent, packet);
+    connection.askedUs = nowUs;
     congestionSent(connection.congestion, connection.sent.flightBytes);
   }
   return bytes;
@@ -183,6 +211,12 @@ void ackWrite(Connection& connection, Shared& shared, uint64_t nowUs) {
 // Until the peer acked one, every payload starts with a hello.
 void helloAdd(Connection& connection, Shared& shared, SentPacket& packet) {
   if (connection.helloAcked) return;
+  helloPut(connection, shared);
+  packet.hello = true;
+  connection.helloInFlight += 1;
+}
+
+void helloPut(const Connection& connection, Shared& shared) {
   const HostConfig& config = *shared.config;
   helloWrite(shared.writer, NETRT_VERSION, config.nameHash, config.channelCount,
              config.payloadBytesMax, config.packetRateMax, config.byteRateMax,
@@ -190,8 +224,6 @@ void helloAdd(Connection& connection, Shared& shared, SentPacket& packet) {
   for (uint32_t channel = 0; channel < config.channelCount; channel++) {
     writeU32(shared.writer, config.policies[channel].hash);
   }
-  packet.hello = true;
-  connection.helloInFlight += 1;
 }
 
 // Notes that the packet carries a channel's id; false when there is no room or no record for it.
@@ -210,8 +242,8 @@ bool markCarry(Shared& shared, SentPacket& packet, const Channel& channel, uint8
 // Skips, then what our user has consumed; whether one of them was due.
 bool marksAdd(Connection& connection, Shared& shared, SentPacket& packet) {
   bool told = false;
-  for (uint32_t index = 0; index < connection.channelCount; index++) {
-    Channel& channel = connection.channels[index];
+  for (uint64_t left = connection.busy; left != 0;) {
+    Channel& channel = connectionNextBusy(connection, left);
     const bool due = channelSkipDue(channel);
     // Four bytes in every packet until one is acked: a receiver that doesn't know waits for
     // nothing.
@@ -221,8 +253,8 @@ bool marksAdd(Connection& connection, Shared& shared, SentPacket& packet) {
       skipWrite(shared.writer, channel.index, channel.skipping);
     }
   }
-  for (uint32_t index = 0; index < connection.channelCount; index++) {
-    Channel& channel = connection.channels[index];
+  for (uint64_t left = connection.busy; left != 0;) {
+    Channel& channel = connectionNextBusy(connection, left);
     if (channelWindowDue(channel) && markCarry(shared, packet, channel, CARRIED_WINDOW)) {
       told = true;
       channel.toldId = channelMark(channel);
@@ -235,8 +267,8 @@ bool marksAdd(Connection& connection, Shared& shared, SentPacket& packet) {
 // Names what is missing. A nack that is lost is followed by the next.
 void nacksAdd(Connection& connection, Shared& shared, uint64_t nowUs) {
   Writer& writer = shared.writer;
-  for (uint32_t index = 0; index < connection.channelCount; index++) {
-    Channel& channel = connection.channels[index];
+  for (uint64_t left = connection.busy; left != 0;) {
+    Channel& channel = connectionNextBusy(connection, left);
     const bool due = nowUs >= channel.nackDueUs || gapUrgent(channel);
     if (!due || writer.end - writer.offset < NACK_BYTES_MAX) continue;
     const uint32_t bytes = gapMissing(channel, shared.nackBits, 0);
@@ -247,7 +279,8 @@ void nacksAdd(Connection& connection, Shared& shared, uint64_t nowUs) {
 }
 
 // Idle: a ping, which the peer acks. Busy: the next silence may be short again.
-void keepAliveAdd(Connection& connection, Shared& shared, uint64_t nowUs, size_t acksEnd) {
+void keepAliveAdd(Connection& connection, Shared& shared, uint64_t nowUs, size_t acksEnd,
+                  bool owed) {
   if (shared.writer.offset > acksEnd) {
     connection.keepAliveUs = KEEP_ALIVE_US;
     return;
@@ -258,7 +291,8 @@ void keepAliveAdd(Connection& connection, Shared& shared, uint64_t nowUs, size_t
     pingWrite(shared.writer);
     return;
   }
-  if (nowUs < connection.spokenUs + connection.keepAliveUs) return;
+  // An ack that is owed says as much as a ping, and asks for none: of two quiet ends one pings.
+  if (owed || nowUs < connection.spokenUs + connection.keepAliveUs) return;
   pingWrite(shared.writer);
   const uint64_t quarter = connection.timeoutUs / 4;
   connection.keepAliveUs = std::min({2 * connection.keepAliveUs, KEEP_ALIVE_IDLE_US, quarter});

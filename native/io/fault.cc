@@ -88,6 +88,19 @@ constexpr FaultRow TABLE[] = {
     {Call::SEND, EPIPE, FaultAction::FATAL, FaultKind::OTHER},
     {Call::SEND, ENOSYS, FaultAction::FATAL, FaultKind::UNSUPPORTED},
 
+    // sendmmsg() of several datagrams in one message (UDP_SEGMENT). What is said of one of them is
+    // no news of the others.
+    {Call::SEGMENT, EAGAIN, FaultAction::LATER, FaultKind::OTHER},
+    {Call::SEGMENT, EINTR, FaultAction::AGAIN, FaultKind::OTHER},
+    {Call::SEGMENT, EIO, FaultAction::WHOLE, FaultKind::UNSUPPORTED},  // a device without checksums
+    {Call::SEGMENT, EINVAL, FaultAction::WHOLE, FaultKind::UNSUPPORTED},
+    {Call::SEGMENT, EMSGSIZE, FaultAction::SPLIT, FaultKind::OTHER},
+    {Call::SEGMENT, EBADF, FaultAction::FATAL, FaultKind::OTHER},
+    {Call::SEGMENT, ENOTSOCK, FaultAction::FATAL, FaultKind::OTHER},
+    {Call::SEGMENT, EFAULT, FaultAction::FATAL, FaultKind::OTHER},
+    {Call::SEGMENT, EPIPE, FaultAction::FATAL, FaultKind::OTHER},
+    {Call::SEGMENT, ENOSYS, FaultAction::FATAL, FaultKind::UNSUPPORTED},
+
     // epoll_wait(), poll()
     {Call::WAIT, EINTR, FaultAction::AGAIN, FaultKind::OTHER},
     {Call::WAIT, EAGAIN, FaultAction::AGAIN, FaultKind::OTHER},
@@ -98,6 +111,7 @@ constexpr uint32_t TABLE_ROWS = sizeof(TABLE) / sizeof(TABLE[0]);
 
 // An errno that nobody foresaw: loud while opening; while running said once a second, and survived.
 FaultAction defaultAction(Call call) {
+  if (call == Call::SEGMENT) return FaultAction::SPLIT;
   return call == Call::RECEIVE || call == Call::SEND ? FaultAction::WARN : FaultAction::FATAL;
 }
 
@@ -120,6 +134,7 @@ constexpr ErrorName NAMES[] = {
     {EHOSTUNREACH, "EHOSTUNREACH"},
     {EINTR, "EINTR"},
     {EINVAL, "EINVAL"},
+    {EIO, "EIO"},
     {EMFILE, "EMFILE"},
     {EMSGSIZE, "EMSGSIZE"},
     {ENETDOWN, "ENETDOWN"},

@@ -14,7 +14,7 @@
 
 namespace netrt {
 
-enum class Call : uint8_t { OPEN, BIND, RECEIVE, SEND, WAIT };
+enum class Call : uint8_t { OPEN, BIND, RECEIVE, SEND, WAIT, SEGMENT };
 
 enum class FaultAction : uint8_t {
   NONE,    // no error
@@ -25,6 +25,8 @@ enum class FaultAction : uint8_t {
   ICMP,    // an earlier datagram's fate, by somebody's word: count it, call again
   WARN,    // can't go now: skip it, the next one to that peer tries again; one warning a second
   FATAL,   // the socket can't be opened, or is gone
+  SPLIT,   // of several datagrams in one message: each goes alone, and has an errno of its own
+  WHOLE,   // the kernel does not cut messages into datagrams here: each goes alone from now on
 };
 
 // Why an open failed, in terms that a user can act on.

@@ -1,5 +1,7 @@
 #include "io/socket.h"
 
+#include <netinet/in.h>
+
 #include <cerrno>
 #include <cstring>
 
@@ -14,6 +16,12 @@ constexpr uint32_t RETRIES_MAX = 16;
 constexpr uint32_t DATAGRAM_RETRIES_MAX = 2;
 
 constexpr int64_t NS_PER_SECOND = 1000000000;
+
+#ifdef NETRT_LINUX_IO
+// linux/udp.h's, which older C libraries lack.
+constexpr int UDP_SEGMENT_OPTION = 103;
+static_assert(SEGMENT_CONTROL_BYTES >= CMSG_SPACE(sizeof(uint16_t)), "the size of a datagram fits");
+#endif
 
 // ---- Opening ----
 
@@ -53,6 +61,20 @@ void fragmentationAllow(const Socket& socket) {
 #endif
 }
 
+// Whether the kernel knows how to cut a message into datagrams (Linux 4.18). What a device on the
+// way makes of one shows when it is sent.
+bool segmentsKnown(const Socket& socket) {
+#ifdef NETRT_LINUX_IO
+  int size = 0;
+  socklen_t bytes = sizeof(size);
+  return socket.kernel->readOption(socket.handle, IPPROTO_UDP, UDP_SEGMENT_OPTION, &size, &bytes) ==
+         0;
+#else
+  static_cast<void>(socket);
+  return false;
+#endif
+}
+
 // What the socket can do without: a system that lacks it costs precision, not the socket.
 void optionsTry(Socket& socket, const SocketOptions& options) {
 #ifdef NETRT_LINUX_IO
@@ -61,6 +83,7 @@ void optionsTry(Socket& socket, const SocketOptions& options) {
 #elif defined(SO_TIMESTAMP)
   writeFlag(socket, SOL_SOCKET, SO_TIMESTAMP, 1);
 #endif
+  socket.segments = options.segments && segmentsKnown(socket);
   fragmentationAllow(socket);
   socket.receiveBufferBytes = bufferAsk(socket, SO_RCVBUF, options.receiveBufferBytes);
   socket.sendBufferBytes = bufferAsk(socket, SO_SNDBUF, options.sendBufferBytes);
@@ -176,6 +199,59 @@ void entriesSent(Socket& socket, SendBatch& batch, uint32_t count) {
   socket.stats.sentDatagrams += count;
 }
 
+// How many entries from `first` on go as one message: all to one peer and of one size, of which the
+// last alone may have less.
+uint32_t runLength(const SendBatch& batch, uint32_t first) {
+  const SendEntry& head = batch.entries[first];
+  if (first < batch.singles || head.length == 0) return 1;
+  uint32_t bytes = head.length;
+  uint32_t index = first + 1;
+  for (; index < batch.count; index++) {
+    const SendEntry& entry = batch.entries[index];
+    const bool fits = entry.length > 0 && entry.length <= head.length &&
+                      bytes + entry.length <= SEGMENTED_BYTES_MAX;
+    if (!fits || !addressEqual(entry.to, head.to)) break;
+    bytes += entry.length;
+    if (entry.length < head.length) return index + 1 - first;
+  }
+  return index - first;
+}
+
+// Has the kernel cut a message into datagrams of this size.
+void segmentSet(msghdr& header, uint8_t* control, uint16_t bytes) {
+#ifdef NETRT_LINUX_IO
+  header.msg_control = control;
+  header.msg_controllen = CMSG_SPACE(sizeof(bytes));
+  cmsghdr* item = CMSG_FIRSTHDR(&header);
+  item->cmsg_level = IPPROTO_UDP;
+  item->cmsg_type = UDP_SEGMENT_OPTION;
+  item->cmsg_len = CMSG_LEN(sizeof(bytes));
+  std::memcpy(CMSG_DATA(item), &bytes, sizeof(bytes));
+#else
+  static_cast<void>(header);
+  static_cast<void>(control);
+  static_cast<void>(bytes);
+#endif
+}
+
+// Makes messages of what waits. Returns how many there are.
+uint32_t messagesMake(SendBatch& batch) {
+  uint32_t count = 0;
+  for (uint32_t first = batch.next; first < batch.count; count++) {
+    const uint32_t carried = runLength(batch, first);
+    MessageHeader& message = batch.messages[count];
+    message = batch.headers[first];
+    message.msg_hdr.msg_iovlen = carried;
+    if (carried > 1) {
+      segmentSet(message.msg_hdr, batch.controls[count],
+                 static_cast<uint16_t>(batch.entries[first].length));
+    }
+    batch.carried[count] = static_cast<uint8_t>(carried);
+    first += carried;
+  }
+  return count;
+}
+
 // One failed send, about the datagram at batch.next. `retries` counts what came back undone for it.
 // True when the batch can go on.
 bool sendFault(Socket& socket, SendBatch& batch, const Fault& fault, uint32_t& retries) {
@@ -207,12 +283,40 @@ bool sendFault(Socket& socket, SendBatch& batch, const Fault& fault, uint32_t& r
       return false;
     case FaultAction::LOSS:
     case FaultAction::NONE:
+    case FaultAction::SPLIT:
+    case FaultAction::WHOLE:
       break;
   }
   socket.stats.localLoss++;
   retries = 0;
   entryEnd(batch, SendOutcome::LOST);
   return true;
+}
+
+// The same for a message of several datagrams: an error that is about one of them is not theirs
+// all.
+bool messageFault(Socket& socket, SendBatch& batch, const Fault& fault, uint32_t& retries) {
+  switch (fault.action) {
+    case FaultAction::WHOLE:
+      socket.segments = false;
+      return true;
+    case FaultAction::SPLIT:
+      if (faultOf(Call::SEND, fault.error).action == FaultAction::ICMP) socket.stats.refused++;
+      batch.singles = batch.next + batch.carried[0];
+      return true;
+    default:
+      return sendFault(socket, batch, fault, retries);
+  }
+}
+
+// Sends what waits as messages of one or more datagrams each. Returns how many datagrams went, or
+// what the kernel answered instead.
+int messagesSend(Socket& socket, SendBatch& batch) {
+  const uint32_t count = messagesMake(batch);
+  const int sent = socket.kernel->sendMany(socket.handle, batch.messages, count);
+  int datagrams = 0;
+  for (int index = 0; index < sent; index++) datagrams += batch.carried[index];
+  return sent > 0 ? datagrams : sent;
 }
 
 }  // namespace
@@ -302,6 +406,8 @@ void sendBatchOpen(SendBatch& batch, uint8_t* bytes, size_t capacity) {
   batch.capacity = capacity;
   batch.count = 0;
   batch.next = 0;
+  batch.runs = false;
+  batch.singles = 0;
   for (uint32_t index = 0; index < BATCH_DATAGRAMS; index++) {
     batch.headers[index] = {};
     batch.headers[index].msg_hdr.msg_name = &batch.endpoints[index];
@@ -318,6 +424,8 @@ bool sendBatchAdd(SendBatch& batch, const Address& to, uint32_t offset, uint32_t
   batch.entries[index] = {to, offset, length, SendOutcome::WAITING};
   batch.spans[index] = {batch.bytes + offset, length};
   batch.headers[index].msg_hdr.msg_namelen = endpointSet(batch.endpoints[index], to);
+  batch.runs = batch.runs || (index > 0 && batch.entries[index - 1].length == length &&
+                              addressEqual(batch.entries[index - 1].to, to));
   batch.count++;
   return true;
 }
@@ -327,15 +435,21 @@ BatchResult sendBatch(Socket& socket, SendBatch& batch) {
   uint32_t retries = 0;
   while (batch.next < batch.count) {
     socket.stats.sendCalls++;
-    const int sent = socket.kernel->sendMany(socket.handle, batch.headers + batch.next,
-                                             batch.count - batch.next);
+    const bool runs = batch.runs && socket.segments;
+    const int sent = runs ? messagesSend(socket, batch)
+                          : socket.kernel->sendMany(socket.handle, batch.headers + batch.next,
+                                                    batch.count - batch.next);
     if (sent > 0) {
       entriesSent(socket, batch, static_cast<uint32_t>(sent));
       retries = 0;
       continue;
     }
-    const Fault fault = faultOf(Call::SEND, sent == 0 ? EAGAIN : errno);
-    if (sendFault(socket, batch, fault, retries)) continue;
+    const bool several = runs && batch.carried[0] > 1;
+    const Fault fault = faultOf(several ? Call::SEGMENT : Call::SEND, sent == 0 ? EAGAIN : errno);
+    if (several ? messageFault(socket, batch, fault, retries)
+                : sendFault(socket, batch, fault, retries)) {
+      continue;
+    }
     return fault.action == FaultAction::FATAL ? BatchResult::FATAL : BatchResult::LATER;
   }
   return BatchResult::DONE;
@@ -344,6 +458,8 @@ BatchResult sendBatch(Socket& socket, SendBatch& batch) {
 void sendBatchClear(SendBatch& batch) {
   batch.count = 0;
   batch.next = 0;
+  batch.runs = false;
+  batch.singles = 0;
 }
 
 }  // namespace netrt

@@ -42,6 +42,11 @@ static_assert(DATAGRAM_STRIDE_BYTES >= DATAGRAM_BYTES_MAX && DATAGRAM_STRIDE_BYT
 // Bytes of control data per datagram: a timestamp and a drop counter.
 constexpr size_t CONTROL_BYTES = 64;
 
+// Bytes of one message that the kernel cuts into datagrams: less than an IP packet may have.
+constexpr uint32_t SEGMENTED_BYTES_MAX = 65000;
+// Bytes of its control data: the size of a datagram.
+constexpr size_t SEGMENT_CONTROL_BYTES = 32;
+
 // Kernel buffer asked for, each way, in bytes: 100 ms of 30,000 small datagrams a second, at the
 // 0.8 KiB that the kernel accounts for each. It gives what it allows (net.core.rmem_max).
 constexpr uint32_t SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
@@ -55,6 +60,7 @@ struct SocketOptions {
   Address address;  // where to bind; its type gives the family, port 0 lets the system choose
   uint32_t receiveBufferBytes = SOCKET_BUFFER_BYTES;
   uint32_t sendBufferBytes = SOCKET_BUFFER_BYTES;
+  bool segments = true;    // several datagrams to one peer in one message, where the kernel can
   bool reusePort = false;  // share the port between sockets that all ask for it (SO_REUSEPORT)
 };
 
@@ -88,6 +94,7 @@ struct Socket {
       0;  // as the kernel reports it; Linux reports twice what it was asked
   uint32_t sendBufferBytes = 0;
   const Kernel* kernel = nullptr;
+  bool segments = false;  // the kernel cuts messages into datagrams (UDP_SEGMENT)
   ClockMap clock = {};
   uint32_t dropsSeen = 0;  // the kernel's drop counter as last read; it wraps
   SocketStats stats = {};
@@ -164,10 +171,16 @@ struct SendBatch {
   uint32_t count;
   uint32_t next;  // the first entry that still waits
   SendEntry entries[BATCH_DATAGRAMS];
-  // What the kernel reads.
+  // What the kernel reads, for each datagram.
   MessageHeader headers[BATCH_DATAGRAMS];
   iovec spans[BATCH_DATAGRAMS];
   Endpoint endpoints[BATCH_DATAGRAMS];
+  // Datagrams one behind the other that have a peer and a size in common go as one message.
+  bool runs;         // there are such
+  uint32_t singles;  // entries before this go alone, whatever they have in common
+  MessageHeader messages[BATCH_DATAGRAMS];
+  uint8_t carried[BATCH_DATAGRAMS];  // datagrams of each
+  alignas(8) uint8_t controls[BATCH_DATAGRAMS][SEGMENT_CONTROL_BYTES];
 };
 
 // `bytes` is where the datagrams of this batch are encoded; it outlives the batch.

@@ -180,6 +180,7 @@ Fault engineOpen(Engine& engine, const EngineOptions& options) {
   engine.published = options.published;
   engine.published[PUBLISHED_PORT] = engine.socket.address.port;
   publish(engine, 0);
+  engineNow(engine);
   return FAULT_NONE;
 }
 
@@ -210,6 +211,11 @@ uint32_t engineTurn(Engine& engine, uint32_t flags) {
     turned |= TURNED_WARNED;
   }
   return turned;
+}
+
+void engineNow(Engine& engine) {
+  const double nowUs = static_cast<double>(clockNowUs());
+  std::memcpy(engine.published + PUBLISHED_NOW, &nowUs, sizeof(nowUs));
 }
 
 // ---- With a gate ----

@@ -41,6 +41,8 @@ constexpr uint32_t PUBLISHED_PORT = 2;
 constexpr uint32_t PUBLISHED_ERROR = 3;
 constexpr uint32_t PUBLISHED_CALL = 4;
 constexpr uint32_t PUBLISHED_COUNT = 5;
+// The time as JavaScript asked for it last, a double: a number made for each answer is garbage.
+constexpr uint32_t PUBLISHED_NOW = 6;
 // Pairs of words, in the order of lib/native.ts.
 constexpr uint32_t PUBLISHED_COUNTERS = 8;
 constexpr uint32_t PUBLISHED_WORDS = 30;
@@ -91,6 +93,9 @@ Fault engineOpen(Engine& engine, const EngineOptions& options);
 void engineConnect(Engine& engine, const uint8_t* token);
 
 uint32_t engineTurn(Engine& engine, uint32_t flags);
+
+// Puts the time on the page. The user of the rings alone asks, whoever has the turns.
+void engineNow(Engine& engine);
 
 // ---- With a gate: what the user of the rings does meanwhile ----
 

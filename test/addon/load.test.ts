@@ -63,6 +63,8 @@ describe("finding the addon", () => {
     });
     const broken = native.loadAddon(folderWith({ "build/Release/netrt.node": "not a library" }));
     expect(broken).toHaveProperty("reason", expect.stringContaining("does not load"));
+    const empty = native.loadAddon(folderWith({ "build/Release/netrt.node": "" }));
+    expect(empty).toHaveProperty("reason", expect.stringContaining("it is empty"));
   });
 
   it("takes the next file when one does not load", () => {

@@ -46,6 +46,8 @@ describe("options", () => {
     expect(() => readOptions(["--sizes", "8,300"])).toThrow("--sizes");
     expect(() => readOptions(["--sizes", "8,300,8"])).toThrow("reliable");
     expect(() => readOptions(["--loss", "51"])).toThrow("--loss");
+    expect(readOptions(["--crypto", "evp"])).toMatchObject({ crypto: "evp" });
+    expect(() => readOptions(["--crypto", "rot13"])).toThrow("--crypto");
     expect(() => readOptions(["--peers", "1.5"])).toThrow("whole");
   });
 });

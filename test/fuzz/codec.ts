@@ -173,6 +173,8 @@ const KIND = {
   FRAGMENT: 6,
   BLOCK: 7,
   WINDOW: 8,
+  AGE: 9,
+  LAYOUT: 10,
   MESSAGE: 128,
 } as const;
 
@@ -230,6 +232,8 @@ function frameWrite(
     }
     case KIND.SKIP:
       return engine.skipWrite(out, at, channel, id);
+    case KIND.LAYOUT:
+      return engine.layoutWrite(out, at, channel, body);
     case KIND.CLOSE:
       return engine.closeWrite(out, at, code, body);
     case KIND.FRAGMENT:
@@ -238,6 +242,8 @@ function frameWrite(
       return engine.blockWrite(out, at, channel, id, part, total, body, number);
     case KIND.WINDOW:
       return engine.windowWrite(out, at, channel, id);
+    case KIND.AGE:
+      return engine.ageWrite(out, at, total);
     case KIND.PING:
       return engine.pingWrite(out, at);
     case KIND.NACK:

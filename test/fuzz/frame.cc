@@ -33,6 +33,9 @@ void frameWrite(Writer& writer, uint8_t kind, const Frame& frame, const uint8_t*
     case FRAME_SKIP:
       skipWrite(writer, frame.channel, frame.id);
       break;
+    case FRAME_LAYOUT:
+      layoutWrite(writer, frame.channel, payload, frame.offset, frame.bytes);
+      break;
     case FRAME_CLOSE:
       closeWrite(writer, frame.code, payload + frame.offset, frame.bytes);
       break;
@@ -48,6 +51,9 @@ void frameWrite(Writer& writer, uint8_t kind, const Frame& frame, const uint8_t*
       break;
     case FRAME_WINDOW:
       windowWrite(writer, frame.channel, frame.id);
+      break;
+    case FRAME_AGE:
+      ageWrite(writer, frame.ageMs);
       break;
     case FRAME_PING:
       pingWrite(writer);
@@ -92,8 +98,8 @@ void frameTarget(const uint8_t* data, size_t size) {
   for (uint8_t kind = frameNext(reader, frame); kind != FRAME_END;
        kind = frameNext(reader, frame)) {
     FUZZ_CHECK(kind != FRAME_INVALID);
-    const bool pointing =
-        kind != FRAME_HELLO && kind != FRAME_SKIP && kind != FRAME_PING && kind != FRAME_WINDOW;
+    const bool pointing = kind == FRAME_CLOSE || kind == FRAME_NACK || kind == FRAME_FRAGMENT ||
+                          kind == FRAME_BLOCK || kind == FRAME_MESSAGE;
     FUZZ_CHECK(!pointing || frame.offset + frame.bytes <= bytes);
     emit8(kind);
     frameWrite(writer, kind, frame, payload, reader.offset == reader.end);

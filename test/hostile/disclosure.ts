@@ -92,10 +92,14 @@ function frameBytes(frame: FrameValue, isLast: boolean): number {
     case "skip":
     case "window":
       return 4;
+    case "layout":
+      return 2 + varintBytes(frame.body.length) + frame.body.length;
     case "close":
       return 3 + frame.text.length;
     case "ping":
       return 1;
+    case "age":
+      return 1 + varintBytes(frame.ms);
     case "nack":
       return 5 + frame.bits.length;
     case "fragment":

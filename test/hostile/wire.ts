@@ -83,6 +83,29 @@ export function last(channel: number, id: number, body: Uint8Array): Uint8Array 
   return Uint8Array.from([0x80 + channel, ...u16(id & 0xffff), ...body]);
 }
 
+/** A piece of a long message. */
+export function fragment(
+  channel: number,
+  id: number,
+  index: number,
+  total: number,
+  body: Uint8Array,
+): Uint8Array {
+  return Uint8Array.from([
+    6,
+    channel,
+    ...u16(id & 0xffff),
+    ...varint(index),
+    ...varint(total),
+    ...body,
+  ]);
+}
+
+/** What the user of a channel has consumed. */
+export function window(channel: number, id: number): Uint8Array {
+  return Uint8Array.from([8, channel, ...u16(id & 0xffff)]);
+}
+
 export function payload(...parts: readonly Uint8Array[]): Uint8Array {
   return Buffer.concat(parts);
 }

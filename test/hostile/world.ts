@@ -15,7 +15,11 @@ import {
   ROLE_SERVER,
 } from "../../lib/engine/config.js";
 import { BATCH_STRIDE } from "../../lib/engine/host.js";
-import { DATAGRAMS_PER_TURN_MAX, KEY_BYTES } from "../../lib/engine/limits.js";
+import {
+  DATAGRAMS_PER_TURN_MAX,
+  FRAGMENTED_BYTES_MAX,
+  KEY_BYTES,
+} from "../../lib/engine/limits.js";
 import {
   statsChannelWord,
   statsHostWord,
@@ -51,6 +55,14 @@ export const arena = defineProtocol("hostile/1", {
   shots: timeSensitive({ expiry: "short" }),
   chat: reliable(),
   trade: critical(),
+});
+const messageBytesMax = FRAGMENTED_BYTES_MAX;
+/** The same with messages as long as they get. */
+export const longArena = defineProtocol("hostile-long/1", {
+  state: realTime({ messageBytesMax }),
+  shots: timeSensitive({ expiry: "short", messageBytesMax }),
+  chat: reliable({ messageBytesMax }),
+  trade: critical({ messageBytesMax }),
 });
 export const STATE = 0;
 export const SHOTS = 1;

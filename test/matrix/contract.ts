@@ -51,9 +51,10 @@ export function contractBroken(
 }
 
 /**
- * The age at which a message may be delivered at most. A repair is sent while it can arrive within the
- * expiry (R-51), and what arrived may wait behind a gap for as long again (R-50); a real-time message
- * and its copies leave within the next seven packets, which are ticks here, and never wait.
+ * The age at which a message may be delivered at most. Where a way takes no longer than the expiry, a
+ * time-sensitive one comes within it, or as much later as its datagram was held (R-50, R-51); else it goes once,
+ * within its expiry, and waits RTT/8 for what it overtook. A real-time message and its copies leave within the next seven packets, which are ticks
+ * here, and never wait.
  */
 function latencyBoundMs(policy: ChannelPolicy, weather: Weather): number {
   const reorderMs = weather.reorderPercent > 0 ? REORDER_US / 1000 : 0;
@@ -61,6 +62,10 @@ function latencyBoundMs(policy: ChannelPolicy, weather: Weather): number {
   if (policy.strategy === "realTime") {
     return Math.ceil(onceMs + (policy.redundancy === "high" ? 7 : 1) * 1.5 * (TICK_US / 1000));
   }
-  if (policy.strategy === "timeSensitive") return Math.ceil(onceMs + 2 * (expiryUs(policy) / 1000));
+  if (policy.strategy === "timeSensitive") {
+    const expiryMs = expiryUs(policy) / 1000;
+    const inTime = weather.rttMs / 2 < expiryMs;
+    return Math.ceil(inTime ? expiryMs + reorderMs : onceMs + expiryMs + weather.rttMs / 8);
+  }
   return Number.POSITIVE_INFINITY;
 }

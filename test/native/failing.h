@@ -59,10 +59,14 @@ struct Pair {
   std::unique_ptr<End> left = makeEnd();
   std::unique_ptr<End> right = makeEnd();
 
-  bool open() {
+  // With `segments`, what failing counts are messages, of several datagrams each.
+  bool open(bool segments = false) {
     failing = Failing();
     failing.sendErrorAt = -1;
-    return left->open(loopbackV4(0), FAILING).error == 0 && right->open(loopbackV4(0)).error == 0;
+    SocketOptions options;
+    options.address = loopbackV4(0);
+    options.segments = segments;
+    return left->open(options, FAILING).error == 0 && right->open(loopbackV4(0)).error == 0;
   }
 
   bool add(uint32_t value) { return left->add(right->socket.address, 32, value); }

@@ -82,6 +82,20 @@ TEST(faultWhileSendingKeepsGoing) {
   }
 }
 
+TEST(faultOfAMessageOfSeveralIsNoDatagrams) {
+  for (const int error : {EIO, EINVAL}) {
+    CHECK_EQUAL(actionOf(Call::SEGMENT, error), FaultAction::WHOLE);
+  }
+  // What anybody can cause by a forged ICMP message switches nothing off.
+  for (const int error : {EMSGSIZE, ENOBUFS, EPERM, ECONNREFUSED, ENOPROTOOPT, EOPNOTSUPP, EPROTO,
+                          EHOSTUNREACH, UNFORESEEN}) {
+    CHECK_EQUAL(actionOf(Call::SEGMENT, error), FaultAction::SPLIT);
+  }
+  for (const int error : {EAGAIN, EINTR, EBADF, ENOTSOCK, EFAULT, EPIPE, ENOSYS}) {
+    CHECK_EQUAL(actionOf(Call::SEGMENT, error), actionOf(Call::SEND, error));
+  }
+}
+
 TEST(faultWhileReceivingKeepsGoing) {
   CHECK_EQUAL(actionOf(Call::RECEIVE, EAGAIN), FaultAction::LATER);
   CHECK_EQUAL(actionOf(Call::RECEIVE, EINTR), FaultAction::AGAIN);

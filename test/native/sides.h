@@ -51,12 +51,14 @@ inline void sidesConfig(uint32_t* words, uint32_t role) {
   std::memcpy(words + CONFIG_POLICIES, SIDES_POLICY, sizeof(SIDES_POLICY));
 }
 
-// A token for the server at this port.
-inline bool sidesToken(uint16_t port, uint8_t* out) {
+// A token for the server at this port, good for a minute; what times out does so after so many
+// seconds.
+inline bool sidesToken(uint16_t port, uint8_t* out, int32_t timeoutSeconds = 5,
+                       uint32_t client = 5) {
   const Address server = loopbackV4(port);
   PrivateToken inner;
-  inner.clientId = 5;
-  inner.timeoutSeconds = 5;
+  inner.clientId = client;
+  inner.timeoutSeconds = timeoutSeconds;
   inner.serverCount = 1;
   inner.servers[0] = server;
   inner.clientToServerKey[0] = 9;
@@ -71,6 +73,7 @@ inline bool sidesToken(uint16_t port, uint8_t* out) {
   std::memcpy(token.clientToServerKey, inner.clientToServerKey, KEY_BYTES);
   std::memcpy(token.serverToClientKey, inner.serverToClientKey, KEY_BYTES);
   token.nonce[0] = static_cast<uint8_t>(port);
+  token.nonce[1] = static_cast<uint8_t>(client);
   uint8_t associated[TOKEN_ASSOCIATED_BYTES];
   tokenAssociatedData(SIDES_PROTOCOL_ID, token.expireTimestamp, associated);
   SealScratch scratch;

@@ -127,12 +127,26 @@ const FRAME: { [Kind in FrameDescription["kind"]]: fc.Arbitrary<FrameDescription
     .map(([each, number]) => ({ kind: "block", number, ...each })),
   window: fc.record({ kind: fc.constant("window" as const), channel, id: u16 }),
   skip: fc.record({ kind: fc.constant("skip" as const), channel, id: u16 }),
+  layout: fc.record({
+    kind: fc.constant("layout" as const),
+    channel: fc.integer({ min: 0, max: LIMITS.channels }),
+    body: fc.oneof(
+      fc.uint8Array({ maxLength: 5 }),
+      fc
+        .constantFrom(127, 128, LIMITS["layout of a channel"])
+        .map((size) => new Uint8Array(size).fill(size)),
+    ),
+  }),
   close: fc.record({
     kind: fc.constant("close" as const),
     reason: u8,
     text: fc.uint8Array({ maxLength: LIMITS["close text"] }),
   }),
   ping: fc.record({ kind: fc.constant("ping" as const) }),
+  age: fc.record({
+    kind: fc.constant("age" as const),
+    ms: fc.integer({ min: 1, max: 2 ** 28 - 1 }),
+  }),
   nack: fc.record({ kind: fc.constant("nack" as const), channel, id: u16, bits }),
   message: fc.record({
     kind: fc.constant("message" as const),
@@ -147,20 +161,25 @@ const FRAME: { [Kind in FrameDescription["kind"]]: fc.Arbitrary<FrameDescription
   }),
 };
 
+/** An age stands in front of a message or a fragment. */
+const aged = ({ kind }: FrameDescription, index: number, all: readonly FrameDescription[]) =>
+  kind !== "age" || ["message", "fragment"].includes(all[index + 1]?.kind);
+
 /** Leaves out what may not stand behind what is there, and what a hello's limit cuts otherwise. */
 function lawful(frames: readonly FrameDescription[]): FrameDescription[] {
   const last = new Map<string, number>();
   let limit: number = LIMITS.payload;
-  return frames.filter((frame) => {
+  const kept = frames.filter((frame) => {
     const { kind } = frame;
-    if (kind === "message") return true;
+    if (kind === "message" || kind === "age") return true;
     if (kind === "fragment" || kind === "block") return limit === LIMITS.payload;
-    const place = "channel" in frame ? frame.channel : 0;
+    const place = "channel" in frame && kind !== "layout" ? frame.channel : 0;
     if (place <= (last.get(kind) ?? -1)) return false;
     last.set(kind, place);
     if (kind === "hello") limit = frame.limits[0];
     return true;
   });
+  return kept.filter(aged);
 }
 
 const payload: fc.Arbitrary<PayloadDescription> = fc
@@ -321,6 +340,8 @@ describe("datagrams of the simulator", () => {
     const all = new Set(FRAMES.map(({ kind }) => kind));
     // No world's user sends a block.
     all.delete("block");
+    // Nor do ends of a world differ in a channel.
+    all.delete("layout");
     expect([...kinds.keys()]).toEqual(expect.arrayContaining([...all]));
   });
 });

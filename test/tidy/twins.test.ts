@@ -24,6 +24,15 @@ const CPP_ONLY: Exceptions = {
     readU64: "a 64-bit integer is two halves in TypeScript, read one after the other",
     writeU64: "a 64-bit integer is two halves in TypeScript, written one after the other",
   },
+  channel: {
+    channelQuiet:
+      "C++ alone leaves out channels that are quiet; TypeScript looks at all, and lockstep compares",
+  },
+  connection: {
+    connectionBusy: "as channelQuiet",
+    connectionNextBusy: "as channelQuiet",
+    connectionQuiet: "as channelQuiet",
+  },
   limits: {
     assertFailed: "the caller's mistakes end a C++ process; TypeScript's public code throws",
   },

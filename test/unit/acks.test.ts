@@ -10,7 +10,9 @@ import {
   ACK_DELAY_UNKNOWN,
   ACK_HOLD_US,
   IN_FLIGHT_MAX,
+  LATE_MAX_US,
   SENT_PACKETS,
+  SENT_PACKETS_FEW,
 } from "../../lib/engine/limits.js";
 import { NO_DEADLINE } from "../../lib/engine/timers.js";
 import { AckEnd, bitsOf, numbersOf } from "../ends.js";
@@ -419,6 +421,45 @@ describe.each(twins)("verdicts of $name", ({ engine }) => {
       }
       end.ack(255, bitsOf(255, [0]));
       expect(end.read().late).toBe(late);
+    }
+  });
+
+  test("a late ack counts for 10 s, however many packets followed (R-27)", () => {
+    for (const [more, ackUs, late] of [
+      [1, LATE_MAX_US - 1, 1],
+      [1, LATE_MAX_US, 0],
+      [SENT_PACKETS_FEW + 1, LATE_MAX_US - 1, 1],
+      [SENT_PACKETS_FEW + 1, LATE_MAX_US, 0],
+    ]) {
+      const end = new AckEnd(engine);
+      for (let number = 0; number < 4; number++) end.send(0);
+      end.ack(3, bitsOf(3, [1, 2]));
+      expect(end.verdicts(0)).toEqual([-1, 1, 2, 3]);
+      for (let number = 4; number <= 3 + more; number++) {
+        end.send(number);
+        end.ack(number, new Uint8Array(), number);
+        end.verdicts(number);
+      }
+      end.ack(255, bitsOf(255, [0]), ackUs);
+      expect(end.read().late).toBe(late);
+    }
+  });
+
+  test("few records become many while packets are on their way, and all get their verdicts", () => {
+    for (const first of [0, 5, SENT_PACKETS - 3]) {
+      const end = new AckEnd(engine, first);
+      const numbers = Array.from({ length: 3 * SENT_PACKETS_FEW }, (_, index) => first + index);
+      for (const number of numbers) end.send(number);
+      const last = first + numbers.length - 1;
+      end.ack(last, bitsOf(last, numbers.slice(0, -1)));
+      expect(end.verdicts(0)).toEqual(numbers);
+      expect(end.read()).toMatchObject({ acked: numbers.length, lost: 0, eliciting: 0 });
+      // The next connection of the slot begins with few again, and knows nothing of these.
+      engine.sentReset(end.handle, first);
+      for (const number of numbers) end.send(number);
+      expect(end.verdicts(0)).toEqual([]);
+      end.ack(last, bitsOf(last, numbers.slice(0, -1)));
+      expect(end.verdicts(0)).toEqual(numbers);
     }
   });
 

@@ -107,6 +107,30 @@ describe.each(engines)("silence on the %s engine (R-15)", (engine) => {
     expect(server.end).toBeUndefined();
   });
 
+  test("of both ends costs two packets a second: one pings, the other's ack says as much", () => {
+    const duo = connected(engine, { timeoutSeconds: 30 });
+    const { server, client } = duo;
+    let pings = 0;
+    let packets = 0;
+    const startUs = duo.nowUs;
+    while (duo.nowUs < startUs + 15_000 * MS) {
+      for (const side of [server, client]) {
+        for (const packet of side.turn(false)) {
+          duo.other(side).receive(packet);
+          if (duo.nowUs < startUs + 5000 * MS) continue;
+          packets += 1;
+          if (kinds(packet)?.includes("ping")) pings += 1;
+        }
+      }
+      duo.nowUs += MS;
+    }
+    // Ten seconds, of which the ack's 20 ms are no silence.
+    expect(pings).toBe(10);
+    expect(packets).toBe(20);
+    expect(server.end).toBeUndefined();
+    expect(client.end).toBeUndefined();
+  });
+
   test("toward a peer that does not answer: 100, 200, 400, 800 ms, then 1 s", () => {
     const duo = connected(engine, { timeoutSeconds: 30 });
     duo.server.send(STATE, 1);
@@ -265,7 +289,7 @@ describe.each(engines)("time-outs of the %s engine (R-28)", (engine) => {
     const { server } = duo;
     server.send(CHAT, 1);
     server.turn();
-    const rides = listen(duo, server, 9000 * MS).filter(({ packet }) =>
+    const rides = listen(duo, server, 8000 * MS).filter(({ packet }) =>
       kinds(packet)?.includes("message"),
     );
     const waits = rides.slice(1).map(({ atMs }, index) => atMs - rides[index].atMs);

@@ -5,6 +5,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FATE_DELIVERED, FATE_EXPIRED } from "../../lib/engine/channel.js";
+import { RECEIVE_OK, RECEIVE_VIOLATION } from "../../lib/engine/delivery.js";
 import { NACK_BITS_BYTES_MAX } from "../../lib/engine/limits.js";
 import {
   ORDER_NONE,
@@ -160,6 +161,38 @@ describe.each(twins)("a gap that waited in $name (R-50)", ({ engine }) => {
     // What comes too late is not delivered.
     come(line, 0);
     expect(line.delivered()).toEqual([]);
+  });
+
+  test("is passed by the age of what came behind it, in whatever order that came (R-50)", () => {
+    const line = open(engine, TIME_SENSITIVE);
+    const startUs = line.nowUs;
+    come(line, 4);
+    // Message 2 was first sent 90 ms before it came now, and so 60 ms before message 4.
+    line.nowUs += 30 * MS;
+    line.receive(2, 2, { ageMs: 90 });
+    engine.gapUpdate(line.handle, 0, line.nowUs, DELAY_US);
+    const dueUs = startUs + 140 * MS;
+    expect(engine.gapDeadlineUs(line.handle, 0)).toBe(dueUs);
+    line.nowUs = dueUs;
+    engine.gapExpire(line.handle, 0, dueUs);
+    line.release();
+    engine.gapUpdate(line.handle, 0, line.nowUs, DELAY_US);
+    expect(line.delivered()).toEqual([2]);
+    // The other one waits for its own time.
+    expect(engine.gapDeadlineUs(line.handle, 0)).toBe(startUs + 200 * MS);
+  });
+
+  test("an age is lawful where only nacks repair (R-50)", () => {
+    for (const [policy, lawful] of [
+      [TIME_SENSITIVE, true],
+      [RELIABLE, false],
+      [UNORDERED, false],
+      [policyWords(ORDER_SEQUENCED, REPAIR_NONE), false],
+    ] as const) {
+      const line = open(engine, policy);
+      expect(line.receive(0, 0, { ageMs: 1 })).toBe(lawful ? RECEIVE_OK : RECEIVE_VIOLATION);
+      expect(line.receive(0, 0)).toBe(RECEIVE_OK);
+    }
   });
 
   test("waits for ever where acks repair as well", () => {

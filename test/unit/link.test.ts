@@ -5,7 +5,7 @@
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ACK_BITS_MAX, SENT_PACKETS } from "../../lib/engine/limits.js";
+import { ACK_BITS_MAX, LATE_MAX_US, SENT_PACKETS } from "../../lib/engine/limits.js";
 import { NO_DEADLINE } from "../../lib/engine/timers.js";
 import { AckEnd, numbersOf } from "../ends.js";
 import { type Twin, twins } from "../twins.js";
@@ -24,6 +24,7 @@ class Side {
   readonly #twin: Twin;
   readonly end: AckEnd;
   readonly #first: number;
+  readonly #sentUs = new Map<number, number>();
   readonly received = new Set<number>();
   latest = -1;
   /** Packets on their way to the other side. */
@@ -55,6 +56,7 @@ class Side {
     const number = this.end.send(nowUs, eliciting);
     this.end.answer();
     expect(number).toBe(this.next);
+    this.#sentUs.set(number, nowUs);
     this.next += 1;
     if (delayUs === null) return;
     this.wire.push({ number, arrivesUs: nowUs + delayUs, header, received, eliciting });
@@ -74,7 +76,8 @@ class Side {
     const latest = this.#twin.core.sequenceExpand16(header.latest16, this.next);
     expect(latest).toBe(Math.max(...packet.received));
     for (const number of numbersOf(latest, header.bits)) {
-      const remembered = number >= this.next - SENT_PACKETS;
+      const sentUs = this.#sentUs.get(number) ?? 0;
+      const remembered = number >= this.next - SENT_PACKETS && nowUs < sentUs + LATE_MAX_US;
       if (this.lost.has(number) && !this.known.has(number) && remembered) this.late += 1;
       this.known.add(number);
     }
