@@ -35,6 +35,8 @@
       "native/core/hash.cc",
       "native/core/hkdf.cc",
       "native/core/host.cc",
+      "native/core/layout.cc",
+      "native/core/omit.cc",
       "native/core/pacing.cc",
       "native/core/packet.cc",
       "native/core/plan.cc",

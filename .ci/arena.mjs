@@ -38,8 +38,12 @@ function checkReport(report) {
     `${report.ticks} ticks, not ${ticks} ± 5 %`,
   );
   const channels = Object.entries(report.channels ?? {});
-  const reliable = channels.filter(([, channel]) => channel.strategy === "Reliable");
-  check(reliable.length > 0, "no channel of strategy Reliable");
+  const strategies = channels.map(([, channel]) => channel.strategy);
+  for (const strategy of ["RealTime", "TimeSensitive", "Reliable", "Critical"]) {
+    check(strategies.includes(strategy), `no channel of strategy ${strategy}`);
+  }
+  for (const [name, { sent }] of channels) check(sent > 0, `channel ${name}: nothing was sent`);
+  const reliable = channels.filter(([, { strategy }]) => /Reliable|Critical/.test(strategy));
   for (const [name, channel] of reliable) {
     const { sent, delivered, lost, duplicates, outOfOrder } = channel;
     const counts = JSON.stringify({ sent, delivered, lost, duplicates, outOfOrder });

@@ -35,6 +35,7 @@ import {
 import { argumentError, checkOptions, type ErrorCode, NetrtError } from "./errors.js";
 import { insecureKey } from "./insecure.js";
 import { REFUSED } from "./message.js";
+import { mismatchError, readMismatch, tellLayouts } from "./mismatch.js";
 import type { CloseOptions } from "./options.js";
 import { Peer, readPeer } from "./peer.js";
 import { type ChannelName, checkProtocol, type MessageOf, type Protocol } from "./protocol.js";
@@ -93,41 +94,12 @@ export function stateError(state: number): NetrtError {
 /** The error of a connection that ended before it stood, or under somebody who waits for messages. */
 export function endError(end: Disconnect, protocol: Protocol): NetrtError {
   if (end.reason === "mismatch") {
-    return new NetrtError("ERR_NETRT_PROTOCOL_MISMATCH", mismatchText(end, protocol));
+    return mismatchError(protocol, end.text, new Uint8Array(0));
   }
   if (end.reason === "timedOut") return stateError(CLIENT_TIMED_OUT);
   if (end.reason === "failed") return new NetrtError("ERR_NETRT_IO", end.text);
   const text = end.text === "" ? "" : `: ${end.text}`;
   return new NetrtError("ERR_NETRT_CLOSED", `the connection was closed (${end.reason})${text}`);
-}
-
-/** Longest layout that an error shows, in characters. */
-const LAYOUT_TEXT_MAX = 1000;
-
-/** The peer sent a hash: that it differs is all there is to know of its definition, so ours is told. */
-function channelMismatch(protocol: Protocol, name: string): string {
-  const schema = protocol.channels[name].message;
-  const where = `channel "${name}" has another name or policy there, or other messages`;
-  if (schema === undefined) return where;
-  const { layout } = schema;
-  const text = layout.length > LAYOUT_TEXT_MAX ? `${layout.slice(0, LAYOUT_TEXT_MAX)}…` : layout;
-  return (
-    `${where}; here they are ${text}, and firstDifference() of netrt/schema names the field in which ` +
-    "the layout of the other side differs"
-  );
-}
-
-function mismatchText(end: Disconnect, protocol: Protocol): string {
-  const where = `protocol "${protocol.name}" differs between server and client`;
-  const index = /^channel (\d+)$/.exec(end.text);
-  const name = index === null ? undefined : protocol.channelNames[Number(index[1])];
-  if (name !== undefined) return `${where}: ${channelMismatch(protocol, name)}`;
-  const others = new Map([
-    ["version", "another version of netrt's protocol"],
-    ["name", "another name"],
-    ["channels", "another number of channels"],
-  ]);
-  return `${where}: the other side has ${others.get(end.text) ?? end.text}`;
 }
 
 /** A connected client: the peer is its server. {@link connect} makes it. */
@@ -277,6 +249,7 @@ class Connecting<P extends Protocol> implements DriverEvents {
   #forgetSignal: () => void = () => undefined;
   #client: Client<P> | null = null;
   #end: Disconnect | null = null;
+  #mismatch: NetrtError | null = null;
 
   constructor(
     protocol: P,
@@ -318,6 +291,11 @@ class Connecting<P extends Protocol> implements DriverEvents {
     this.#client?.ended(this.#end);
   }
 
+  mismatched(payload: Uint8Array, textBytes: number): void {
+    const { text, layout } = readMismatch(payload, textBytes);
+    this.#mismatch = mismatchError(this.#protocol, text, layout);
+  }
+
   message(_handle: number, channel: number, bytes: Uint8Array, id: number): void {
     this.#client?.assembleWhole(channel, id);
     this.#client?.received(channel, bytes);
@@ -355,7 +333,10 @@ class Connecting<P extends Protocol> implements DriverEvents {
       return;
     }
     this.#driver.close();
-    this.#reject(this.#end === null ? stateError(state) : endError(this.#end, this.#protocol));
+    const end = this.#end;
+    this.#reject(
+      this.#mismatch ?? (end === null ? stateError(state) : endError(end, this.#protocol)),
+    );
   }
 
   failed(error: NetrtError): void {
@@ -462,6 +443,7 @@ export async function connect<P extends Protocol>(
     },
     connecting,
   );
+  tellLayouts(driver, protocol);
   if (signal?.aborted) {
     driver.close();
     throw signal.reason;

@@ -27,6 +27,7 @@ import {
   RECORD_FATE,
   RECORD_FRAGMENT,
   RECORD_MESSAGE,
+  RECORD_MISMATCH,
   RECORD_PACKET,
   RECORD_STATE,
   Ring,
@@ -81,6 +82,8 @@ export interface DriverEvents {
   /** A packet has its verdict. */
   packet(peer: number, number: number, acked: boolean, bytes: number): void;
   fate(peer: number, channel: number, tag: number, fate: number): void;
+  /** The peer's protocol is another one; lib/mismatch.ts reads the record's payload. */
+  mismatched?(payload: Uint8Array, textBytes: number): void;
   clientState(state: number): void;
   /** The engine can't go on, its socket is gone. It is closed; no other event comes after this one. */
   failed(error: NetrtError): void;
@@ -478,6 +481,9 @@ export class Driver {
           words[word + 5] === 1,
           bytes.subarray(start, end),
         );
+        break;
+      case RECORD_MISMATCH:
+        this.#events.mismatched?.(bytes.subarray(start, end), words[word + 4]);
         break;
       case RECORD_STATE:
         this.#events.clientState(words[word + 4] | 0);

@@ -25,6 +25,7 @@ export type { Disconnect, DisconnectReason } from "./disconnect.js";
 export { type ErrorCode, NetrtError } from "./errors.js";
 export type { Fate, Receipt, Undelivered } from "./fate.js";
 export type { RejectedMessage } from "./message.js";
+export type { MismatchedClient } from "./mismatch.js";
 export type {
   BroadcastOptions,
   CloseOptions,

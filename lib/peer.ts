@@ -60,8 +60,8 @@ export interface PeerEvents<P extends Protocol> {
   /** After `send` answered false: there is room again. */
   drain: [];
   /**
-   * A packet to this peer has its verdict: exactly one each, in the order of numbers. The engine
-   * reports them only while somebody listens.
+   * A packet to this peer has its verdict: exactly one each, in the order of numbers, of which some
+   * are left out (R-69). The engine reports them only while somebody listens.
    */
   packet: [verdict: PacketVerdict];
   /** How far a block of the peer is, after each turn in which more of it came. */

@@ -37,6 +37,7 @@ import {
 } from "./errors.js";
 import { insecureKey } from "./insecure.js";
 import { placeMessage, prepareMessage, REFUSED } from "./message.js";
+import { type MismatchedClient, mismatchError, readMismatch, tellLayouts } from "./mismatch.js";
 import type { BroadcastOptions, ServerCloseOptions, ServerOptions } from "./options.js";
 import { Peer, readPeer, readTtl } from "./peer.js";
 import { type ChannelName, checkProtocol, type MessageOf, type Protocol } from "./protocol.js";
@@ -54,6 +55,11 @@ import { TICK_RATE_MAX, TICK_RATE_MIN } from "./ticker.js";
 export interface ServerEvents<P extends Protocol> {
   /** A client is connected and speaks the same protocol. */
   connect: [peer: Peer<P>];
+  /**
+   * A client came whose definition of the protocol differs (`ERR_NETRT_PROTOCOL_MISMATCH`): it was
+   * refused, and the error names the first difference, as the client's own does.
+   */
+  mismatch: [client: MismatchedClient, error: NetrtError];
   /** A peer is gone. Its own `disconnect` came just before. */
   disconnect: [peer: Peer<P>, end: Disconnect];
   /**
@@ -140,6 +146,7 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
         packet: (handle, number, acked, bytes) =>
           this.#peers.get(handle)?.verdict(number, acked, bytes),
         fate: (handle, channel, tag, fate) => this.#peers.get(handle)?.fated(channel, tag, fate),
+        mismatched: (payload, textBytes) => this.#mismatched(payload, textBytes),
         clientState: () => undefined,
         failed: (error) => this.#failed(error),
         turned: () => this.#turned(),
@@ -151,6 +158,7 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
         },
       },
     );
+    tellLayouts(this.#driver, this.protocol);
     if (signal?.aborted) {
       this.#driver.close();
       throw signal.reason;
@@ -328,6 +336,13 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
     }
     this.#peers.set(handle, peer);
     this.emit("connect", peer);
+  }
+
+  #mismatched(payload: Uint8Array, textBytes: number): void {
+    if (this.#closing !== null || this.listenerCount("mismatch") === 0) return;
+    const { peer, text, layout } = readMismatch(payload, textBytes);
+    const [id, address, userData] = readPeer(peer);
+    this.emit("mismatch", { id, address, userData }, mismatchError(this.protocol, text, layout));
   }
 
   #disconnected(handle: number, end: Disconnect): void {

@@ -17,12 +17,15 @@ import { KEY_BYTES, TOKEN_PUBLIC_BYTES } from "../lib/engine/limits.js";
 import { PACKET_KEEP_ALIVE, PACKET_PAYLOAD } from "../lib/engine/packet.js";
 import {
   NO_ROOM,
+  PEER_RECORD_BYTES,
   RECORD_BYTES,
   RECORD_CLOSE,
   RECORD_CONNECT,
   RECORD_DISCONNECT,
   RECORD_FATE,
+  RECORD_LAYOUT,
   RECORD_MESSAGE,
+  RECORD_MISMATCH,
   RECORD_SEND,
   ringNext,
   ringPeek,
@@ -57,11 +60,14 @@ export interface Packet {
   readonly payload: Payload | null;
   /** Bytes of the payload before its seal. */
   readonly bodyBytes: number;
+  /** The key that it is sealed under; null for a request. */
+  readonly key: Uint8Array | null;
 }
 
 export type DuoEvent =
   | { readonly kind: "connect" }
   | { readonly kind: "disconnect"; reason: number; text: string; local: boolean }
+  | { readonly kind: "mismatch"; text: string; local: boolean; channel: number; layout: Uint8Array }
   | { readonly kind: "message"; channel: number; body: Uint8Array }
   | { readonly kind: "fate"; channel: number; tag: number; fate: number };
 
@@ -92,7 +98,7 @@ export class Side {
     engine: "js" | "native",
     role: number,
     key: Uint8Array,
-    options: SideOptions & { protocol: Protocol },
+    options: SideOptions & { protocol: Protocol; entropy: Uint8Array },
   ) {
     this.#duo = duo;
     const { protocol, sendRate, completionCapacity = 1_048_576 } = options;
@@ -104,7 +110,7 @@ export class Side {
     this.host = openSimHost(engine, {
       config,
       privateKey: key,
-      entropy: entropyOf(role),
+      entropy: options.entropy,
       submissionCapacity: 1_048_576,
       completionCapacity,
     });
@@ -130,6 +136,11 @@ export class Side {
     simPush(this.host, RECORD_CLOSE, words, new TextEncoder().encode(text));
   }
 
+  /** What is said of a channel to a peer of another protocol. */
+  describe(channel: number, layout: Uint8Array): void {
+    simPush(this.host, RECORD_LAYOUT, [0, channel, 0, 0], layout);
+  }
+
   /** What the user is told since; `events` keeps all of it. */
   drain(): DuoEvent[] {
     const ring = this.host.in;
@@ -145,6 +156,12 @@ export class Side {
       } else if (kind === RECORD_DISCONNECT) {
         const text = new TextDecoder().decode(payload);
         fresh.push({ kind: "disconnect", reason: word4, text, local: word5 === 1 });
+      } else if (kind === RECORD_MISMATCH) {
+        const layout = payload.subarray(PEER_RECORD_BYTES + word4);
+        const text = new TextDecoder().decode(
+          payload.subarray(PEER_RECORD_BYTES).subarray(0, word4),
+        );
+        fresh.push({ kind: "mismatch", text, local: word5 === 1, channel, layout });
       } else if (kind === RECORD_MESSAGE) {
         fresh.push({ kind: "message", channel, body: payload });
       } else if (kind === RECORD_FATE) {
@@ -202,13 +219,19 @@ export class Side {
   }
 
   #open(bytes: Uint8Array): Packet {
+    const packet = this.#look(bytes);
+    this.#duo.sent.push(packet);
+    return packet;
+  }
+
+  #look(bytes: Uint8Array): Packet {
     const opened = this.#duo.tap.see(bytes, this === this.#duo.client);
     if (opened === undefined) {
-      return { bytes, type: bytes[0] & 15, number: 0, payload: null, bodyBytes: 0 };
+      return { bytes, type: bytes[0] & 15, number: 0, payload: null, bodyBytes: 0, key: null };
     }
-    const { type, sequence, body } = opened;
+    const { type, sequence, body, key } = opened;
     const payload = type === PACKET_PAYLOAD ? readPayload(jsEngine, Uint8Array.from(body)) : null;
-    return { bytes, type, number: Number(sequence), payload, bodyBytes: body.length };
+    return { bytes, type, number: Number(sequence), payload, bodyBytes: body.length, key };
   }
 
   /** A packet as this side would seal it, with whatever body. */
@@ -255,6 +278,9 @@ export interface DuoOptions {
   readonly server?: SideOptions;
   readonly client?: SideOptions;
   readonly timeoutSeconds?: number;
+  /** A connect token that was used before, and what the hosts are made of. */
+  readonly token?: Uint8Array;
+  readonly entropy?: (role: number) => Uint8Array;
 }
 
 export class Duo {
@@ -262,6 +288,9 @@ export class Duo {
   readonly server: Side;
   readonly client: Side;
   readonly tap: Tap;
+  readonly token: Uint8Array;
+  /** Every packet that a side sent. */
+  readonly sent: Packet[] = [];
 
   constructor(
     engines: { server: "js" | "native"; client: "js" | "native" },
@@ -269,8 +298,8 @@ export class Duo {
     options: DuoOptions = {},
   ) {
     const key = new Uint8Array(KEY_BYTES).fill(7);
-    const { timeoutSeconds = 5 } = options;
-    const bytes = mintToken({
+    const { timeoutSeconds = 5, entropy = entropyOf } = options;
+    const minted = mintToken({
       protocol,
       key,
       clientId: 1,
@@ -278,19 +307,23 @@ export class Duo {
       timeoutSeconds,
       now: UNIX_SECONDS * 1000,
     });
+    const bytes = options.token ?? minted;
     const token = new ConnectToken();
     tokenPublicRead(bytes, 0, TOKEN_PUBLIC_BYTES, token);
     const { serverToClientKey, clientToServerKey } = token;
     const keys = { protocolId: protocol.id, serverToClientKey, clientToServerKey };
-    this.tap = new Tap(keys, new KeyPairs(entropyOf(ROLE_SERVER), entropyOf(ROLE_CLIENT)));
+    this.tap = new Tap(keys, new KeyPairs(entropy(ROLE_SERVER), entropy(ROLE_CLIENT)));
     this.server = new Side(this, engines.server, ROLE_SERVER, key, {
       protocol,
       ...options.server,
+      entropy: entropy(ROLE_SERVER),
     });
     this.client = new Side(this, engines.client, ROLE_CLIENT, key, {
       protocol,
       ...options.client,
+      entropy: entropy(ROLE_CLIENT),
     });
+    this.token = bytes;
     this.client.host.connect(bytes, this.nowUs);
   }
 

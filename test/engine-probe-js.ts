@@ -196,7 +196,7 @@ type Frames = Pick<
   EngineProbe,
   | Extract<
       keyof EngineProbe,
-      `${"payload" | "fragment" | "age" | "block" | "window" | "skip" | "nack" | "ping" | "hello" | "close"}${string}`
+      `${"payload" | "fragment" | "age" | "block" | "window" | "skip" | "nack" | "ping" | "hello" | "layout" | "close"}${string}`
     >
   | "messageFrameBytes"
   | "ackHeaderWrite"
@@ -286,6 +286,8 @@ const frames: Frames = {
       );
       for (const hash of hashes) writeU32(writer, hash);
     }),
+  layoutWrite: (out, offset, channel, body) =>
+    write(out, offset, (writer) => frame.layoutWrite(writer, channel, body, 0, body.length)),
   closeWrite: (out, offset, reason, text) =>
     write(out, offset, (writer) => frame.closeWrite(writer, reason, text, text.length)),
 };

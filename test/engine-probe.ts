@@ -222,6 +222,7 @@ export interface EngineProbe {
     suites: number,
     publicKey: Uint8Array,
   ): number;
+  layoutWrite(out: Uint8Array, offset: number, channel: number, body: Uint8Array): number;
   closeWrite(out: Uint8Array, offset: number, reason: number, text: Uint8Array): number;
 
   // --- state, stats, config ---

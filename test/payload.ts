@@ -9,6 +9,7 @@ import {
   FRAME_CLOSE,
   FRAME_FRAGMENT,
   FRAME_HELLO,
+  FRAME_LAYOUT,
   FRAME_MESSAGE,
   FRAME_NACK,
   FRAME_PING,
@@ -52,6 +53,7 @@ export type FrameValue =
   | { readonly kind: "age"; ms: number }
   | (Omit<FragmentValue, "kind"> & { readonly kind: "block"; number: number })
   | { readonly kind: "skip"; channel: number; id: number }
+  | { readonly kind: "layout"; channel: number; body: Uint8Array }
   | { readonly kind: "close"; reason: number; text: Uint8Array }
   | { readonly kind: "ping" }
   | { readonly kind: "nack"; channel: number; id: number; bits: Uint8Array }
@@ -91,6 +93,8 @@ function frameValue(bytes: Uint8Array, fields: Uint32Array): FrameValue {
       return { kind: "fragment", channel, id, index, total, body };
     case FRAME_BLOCK:
       return { kind: "block", channel, id, index, total, body, number };
+    case FRAME_LAYOUT:
+      return { kind: "layout", channel, body };
     case FRAME_CLOSE:
       return { kind: "close", reason: code, text: body };
     case FRAME_PING:
@@ -144,6 +148,8 @@ function writeFrame(
       const { channel, id, index, total, body, number } = frame;
       return engine.blockWrite(out, offset, channel, id, index, total, body, number);
     }
+    case "layout":
+      return engine.layoutWrite(out, offset, frame.channel, frame.body);
     case "close":
       return engine.closeWrite(out, offset, frame.reason, frame.text);
     case "ping":

@@ -15,7 +15,7 @@ import {
 } from "node:crypto";
 import { ENTROPY_KEYS } from "../lib/engine/config.js";
 import { open, seal, sequenceNonce } from "./peers/netcode-cipher.js";
-import { openPacket, PACKET_TYPES, sealPacket } from "./peers/netcode-packet.js";
+import { openPacket, PACKET_TYPES, peekPacket, sealPacket } from "./peers/netcode-packet.js";
 import { VERSION_INFO } from "./peers/netcode-token.js";
 
 const TAG_BYTES = 16;
@@ -146,6 +146,8 @@ export interface Opened {
   readonly body: Buffer;
   /** Under session keys. */
   readonly session: boolean;
+  /** The key that it was sealed under. */
+  readonly key: Uint8Array;
 }
 
 function associated(protocolId: bigint): Buffer {
@@ -187,12 +189,13 @@ class Way {
 /** Somebody who sees every packet of a session in the order of sending, and has its keys. */
 export class Tap {
   readonly #options: SessionOptions;
-  readonly #pairs: KeyPairs;
+  readonly #pairs: KeyPairs | null;
   readonly #fromClient = new Way();
   readonly #fromServer = new Way();
   aes = false;
 
-  constructor(options: SessionOptions, pairs: KeyPairs) {
+  /** Without key pairs for bare NETCODE peers, which have no session keys. */
+  constructor(options: SessionOptions, pairs: KeyPairs | null) {
     this.#options = options;
     this.#pairs = pairs;
   }
@@ -231,14 +234,17 @@ export class Tap {
     return opened;
   }
 
-  /** The same without a look at what is opened: what costs little, and keeps up with the numbers. */
+  /** The same, but opens nothing that it need not: what costs little, and keeps up with the numbers. */
   follow(bytes: Uint8Array, fromClient: boolean): void {
-    const session = bytes[0] === SESSION_PREFIX;
-    if (session ? this.ready : (bytes[0] & 15) === PACKET_TYPES.payload && !this.ready) {
-      const way = this.#way(fromClient);
-      if (!session) this.see(bytes, fromClient);
-      else way.highest = way.expand(BigInt(bytes[1] | (bytes[2] << 8) | (bytes[3] << 16)));
-      way.changed ||= session;
+    const way = this.#way(fromClient);
+    if (bytes[0] === SESSION_PREFIX) {
+      if (!this.ready) return;
+      way.highest = way.expand(BigInt(bytes[1] | (bytes[2] << 8) | (bytes[3] << 16)));
+      way.changed = true;
+    } else if ((bytes[0] & 15) >= PACKET_TYPES.keepAlive && !way.changed) {
+      const head = peekPacket(bytes);
+      if (!this.ready && this.#pairs !== null) this.see(bytes, fromClient);
+      else if (head !== undefined) way.highest = head.sequence;
     }
   }
 
@@ -246,19 +252,20 @@ export class Tap {
     if (bytes[0] === PACKET_TYPES.request) return undefined;
     const opened = openPacket(bytes, this.#token(fromClient), this.#options.protocolId);
     if (opened === undefined) return undefined;
-    const hello = opened.type === PACKET_TYPES.payload ? helloOf(opened.body) : undefined;
+    const tells = opened.type === PACKET_TYPES.payload && this.#pairs !== null;
+    const hello = tells ? helloOf(opened.body) : undefined;
     const way = this.#way(fromClient);
     if (hello !== undefined && way.hello === undefined) {
       way.hello = hello;
       way.helloEpoch = opened.sequence >> EPOCH_BITS;
       this.#derive();
     }
-    return { ...opened, session: false };
+    return { ...opened, session: false, key: this.#token(fromClient) };
   }
 
   #derive(): void {
     const [client, server] = [this.#fromClient.hello, this.#fromServer.hello];
-    if (client === undefined || server === undefined) return;
+    if (client === undefined || server === undefined || this.#pairs === null) return;
     const ofClient = this.#pairs.secretOf(client.publicKey);
     const secret = ofClient ?? this.#pairs.secretOf(server.publicKey);
     if (secret === undefined) throw new Error("neither key pair was drawn by these hosts");
@@ -277,7 +284,7 @@ export class Tap {
     const body = this.#open(key, sequence, bytes.subarray(4));
     if (body === undefined) return undefined;
     const type = body.length > 0 ? PACKET_TYPES.payload : PACKET_TYPES.disconnect;
-    return { type, sequence, body, session: true };
+    return { type, sequence, body, session: true, key };
   }
 
   #open(key: Uint8Array, sequence: bigint, sealed: Uint8Array): Buffer | undefined {

@@ -159,15 +159,21 @@ async function play(
   const tail = sleep(rttMs + 2 * jitterMs + TAIL_MS);
   await until(() => deliveredOf(server.chat) >= lines, LINES_MS);
   await tail;
-  crowd.send({ kind: "count", lines: server.linesSent, timeoutMs: LINES_MS });
-  const { state, chat } = await crowd.answer("counted", LINES_MS + ANSWER_MS);
+  const { linesSent, scoresSent: scores } = server;
+  crowd.send({ kind: "count", lines: linesSent, scores, timeoutMs: LINES_MS });
+  const { state, shots, score, chat } = await crowd.answer("counted", LINES_MS + ANSWER_MS);
   const report = makeReport(server, options, begin, end, {
     input: { sent: inputs, counts: [server.input] },
     state: { sent: server.statesSent * clients, counts: [state] },
-    chat: { sent: lines + server.linesSent * clients, counts: [server.chat, chat] },
+    shots: { sent: server.shotsSent * clients, counts: [shots] },
+    score: { sent: scores * clients, counts: [score] },
+    chat: { sent: lines + linesSent * clients, counts: [server.chat, chat] },
   });
   const { input, chat: heard } = server;
-  const damaged = input.damaged + heard.damaged + state.damaged + chat.damaged;
+  const damaged = [input, heard, state, shots, score, chat].reduce(
+    (sum, of) => sum + of.damaged,
+    0,
+  );
   return { report, clientEngine, damaged };
 }
 

@@ -8,7 +8,7 @@ import type { Client } from "../../lib/index.js";
 import { Random } from "../../lib/sim/random.js";
 import { type Envelope, isWhole, openEnvelope, SENDER_SERVER, seal } from "./envelope.js";
 import type { Player } from "./game.js";
-import { type Arena, Input, Line, State } from "./protocol.js";
+import { type Arena, Input, Line, NO_SCORE, Score, Shot, State } from "./protocol.js";
 import { type Counts, noCounts, Stream } from "./tally.js";
 
 /** Every so many states the bot looks around; the others are checked, not decoded. */
@@ -21,6 +21,8 @@ const LINES = ["over here", "behind you", "need help", "well played", "again?"];
 
 export class Bot {
   readonly state: Counts = noCounts();
+  readonly shots: Counts = noCounts();
+  readonly score: Counts = noCounts();
   readonly chat: Counts = noCounts();
   inputsSent = 0;
   linesSent = 0;
@@ -30,10 +32,14 @@ export class Bot {
   readonly #random: Random;
   readonly #envelope: Envelope = { sender: 0, sequence: 0 };
   readonly #states = new Stream(this.state);
+  readonly #shots = new Stream(this.shots);
+  readonly #scores = new Stream(this.score);
   readonly #lines = new Map<number, Stream>();
   readonly #input: Input;
   /** The world when the bot looked last. */
   #state: State | undefined;
+  /** The score as it was told last. */
+  #score = NO_SCORE;
   #walkTicks = 0;
 
   constructor(
@@ -57,9 +63,11 @@ export class Bot {
     this.#lineTicks = Math.max(1, Math.round(tickRate * lineSeconds));
     this.#random = new Random(seed + 1 + index);
     client.channel("state").on("message", (bytes) => this.#stateArrived(bytes));
+    client.channel("shots").on("message", (shot) => this.#shotArrived(shot));
+    client.channel("score").on("message", (bytes) => this.#scoreArrived(bytes));
     client.channel("chat").on("message", (line) => this.#lineArrived(line));
-    client.on("rejected", () => {
-      this.chat.damaged += 1;
+    client.on("rejected", ({ channel }) => {
+      (channel === "shots" ? this.shots : this.chat).damaged += 1;
     });
   }
 
@@ -107,6 +115,22 @@ export class Bot {
       this.#look(state.players);
     }
     this.#states.take(envelope.sequence);
+  }
+
+  #shotArrived(shot: Shot): void {
+    if (isWhole(Shot, shot)) this.#shots.take(shot.sequence);
+    else this.shots.damaged += 1;
+  }
+
+  /** A delta to the score before, which has arrived: that is what Critical promises. */
+  #scoreArrived(bytes: Uint8Array): void {
+    const score = Score.decodeDelta(bytes, this.#score);
+    if (score === undefined || !isWhole(Score, score)) {
+      this.score.damaged += 1;
+      return;
+    }
+    this.#score = score;
+    this.#scores.take(score.sequence);
   }
 
   /** Into the objects of the last one, so that looking leaves no garbage. */

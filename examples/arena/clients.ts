@@ -13,9 +13,10 @@ import { Ticker } from "../../lib/ticker.js";
 import { Bot } from "./bot.js";
 import { type Answer, type Order, onWarnings, until } from "./control.js";
 import { type Arena, arena } from "./protocol.js";
-import { addCounts, noCounts } from "./tally.js";
+import { addCounts, deliveredOf, noCounts } from "./tally.js";
 
 type ConnectOrder = Extract<Order, { kind: "connect" }>;
+type CountOrder = Extract<Order, { kind: "count" }>;
 
 /** How long clients may take to say goodbye. */
 const LEAVE_MS = 2000;
@@ -111,16 +112,17 @@ function rest(): void {
   answer({ kind: "resting", inputs, lines });
 }
 
-async function count(lines: number, timeoutMs: number): Promise<void> {
-  const arrived = (bot: Bot): boolean => bot.chat.inOrder + bot.chat.outOfOrder >= lines;
+async function count({ lines, scores, timeoutMs }: CountOrder): Promise<void> {
+  const arrived = (bot: Bot): boolean =>
+    deliveredOf(bot.chat) >= lines && deliveredOf(bot.score) >= scores;
   await until(() => bots.every(arrived), timeoutMs);
-  const state = noCounts();
-  const chat = noCounts();
+  const sum = { state: noCounts(), shots: noCounts(), score: noCounts(), chat: noCounts() };
   for (const bot of bots) {
-    addCounts(state, bot.state);
-    addCounts(chat, bot.chat);
+    for (const channel of ["state", "shots", "score", "chat"] as const) {
+      addCounts(sum[channel], bot[channel]);
+    }
   }
-  answer({ kind: "counted", state, chat });
+  answer({ kind: "counted", ...sum });
 }
 
 async function leave(): Promise<void> {
@@ -142,7 +144,7 @@ function obey(order: Order): void | Promise<void> {
     case "rest":
       return rest();
     case "count":
-      return count(order.lines, order.timeoutMs);
+      return count(order);
     case "leave":
       return leave();
   }

@@ -27,10 +27,18 @@ export type Order =
   | { readonly kind: "play" }
   /** Send nothing more, and say what was sent. */
   | { readonly kind: "rest" }
-  /** Say what arrived, once each client has so many chat lines or the time is up. */
-  | { readonly kind: "count"; readonly lines: number; readonly timeoutMs: number }
+  /** Say what arrived, once each client has so many chat lines and scores or the time is up. */
+  | {
+      readonly kind: "count";
+      readonly lines: number;
+      readonly scores: number;
+      readonly timeoutMs: number;
+    }
   /** The server is closed: end. */
   | { readonly kind: "leave" };
+
+/** The channels on which clients hear. */
+export type Heard = "state" | "shots" | "score" | "chat";
 
 /** From the clients' process to the server's. */
 export type Answer =
@@ -39,7 +47,7 @@ export type Answer =
   | { readonly kind: "connected"; readonly engine: "native" | "js" }
   /** Messages sent, by all clients. */
   | { readonly kind: "resting"; readonly inputs: number; readonly lines: number }
-  | { readonly kind: "counted"; readonly state: Counts; readonly chat: Counts }
+  | ({ readonly kind: "counted" } & Record<Heard, Counts>)
   | { readonly kind: "warning"; readonly text: string }
   /** It can't go on. */
   | { readonly kind: "failed"; readonly text: string };

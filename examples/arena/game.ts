@@ -63,11 +63,19 @@ export interface Kill {
   readonly whom: number;
 }
 
+/** Somebody fired. */
+export interface Fired {
+  readonly by: number;
+  readonly aim: number;
+  readonly at: { readonly x: number; readonly y: number };
+}
+
 export class World {
   readonly #tickRate: number;
   readonly #random: Random;
   readonly #fighters: Fighter[];
   #shots: Shot[] = [];
+  #fired: Fired[] = [];
   #tick = 0;
 
   constructor(players: number, tickRate: number, seed: number) {
@@ -92,6 +100,7 @@ export class World {
   /** One tick. Returns who shot whom dead. */
   step(): Kill[] {
     this.#tick += 1;
+    this.#fired = [];
     for (const [index, fighter] of this.#fighters.entries()) this.#act(index, fighter);
     this.#collide();
     return this.#fly();
@@ -119,6 +128,7 @@ export class World {
     if (fighter.reload > 0) fighter.reload -= 1;
     if (!input.fire || fighter.reload > 0 || this.#shots.length >= SHOTS_MAX) return;
     fighter.reload = this.#ticks(RELOAD_SECONDS);
+    this.#fired.push({ by: index, aim: fighter.aim, at: { x: fighter.x, y: fighter.y } });
     this.#shots.push({
       x: fighter.x,
       y: fighter.y,
@@ -169,6 +179,11 @@ export class World {
     fighter.health = Math.max(0, fighter.health - DAMAGE);
     if (fighter.health === 0) fighter.respawn = this.#ticks(RESPAWN_SECONDS);
     return index;
+  }
+
+  /** Who fired in the last step. */
+  get fired(): readonly Fired[] {
+    return this.#fired;
   }
 
   /** The state as every client gets it; fighters and shots have more than is told. */

@@ -3,7 +3,7 @@
  *
  * Owns: the channels, and what their messages are: types, bits and checks, from one definition each.
  */
-import { defineProtocol, realTime, reliable } from "../../lib/index.js";
+import { critical, defineProtocol, realTime, reliable, timeSensitive } from "../../lib/index.js";
 import {
   array,
   bool,
@@ -14,6 +14,7 @@ import {
   schema,
   string,
   u8,
+  u16,
   u32,
   vec2,
 } from "../../lib/schema/index.js";
@@ -27,6 +28,8 @@ export const PLAYERS_MAX = 128;
 /** Shots in flight at most: with 128 players the state still fits one packet. */
 export const SHOTS_MAX = 64;
 export const HEALTH_FULL = 100;
+/** Later than this nobody wants to see a shot fired, in ms. */
+const SHOT_MS = 150;
 /** Longest chat line, in bytes of UTF-8. */
 const LINE_BYTES_MAX = 120;
 
@@ -60,7 +63,25 @@ export const State = schema({
 });
 export type State = Infer<typeof State>;
 
-export const arena = defineProtocol("arena/1", {
+/** Somebody fired: where, and in which direction. */
+export const Shot = schema({
+  ...HEAD,
+  by: range(0, PLAYERS_MAX - 1),
+  aim: u8,
+  at: vec2(coordinate),
+  ...TAIL,
+});
+export type Shot = Infer<typeof Shot>;
+
+/** How often each player shot another one dead. */
+export const Score = schema({ ...HEAD, kills: array(u16, PLAYERS_MAX), ...TAIL });
+export type Score = Infer<typeof Score>;
+
+/** What the first delta of a score is said by; both sides begin with it. */
+export const NO_SCORE: Score = { sender: 0, sequence: 0, kills: [], checksum: 0 };
+
+/** One channel for each of the four promises. */
+export const arena = defineProtocol("arena/2", {
   /** Client to server, every tick: what the player does. Copies of the last ones ride along. */
   input: realTime({ redundancy: "high", message: Input }),
   /**
@@ -68,6 +89,13 @@ export const arena = defineProtocol("arena/1", {
    * what it has.
    */
   state: realTime(),
+  /** Server to all: what is worth showing while it is fresh. What comes too late is passed over. */
+  shots: timeSensitive({ expiry: SHOT_MS, message: Shot }),
+  /**
+   * Server to all, when the game begins and with each kill: a `Score`, as bytes. All of them arrive, in order,
+   * or the connection ends; so each is the delta to the one before.
+   */
+  score: critical(),
   /** Client to server, and server to all: lines that nobody may miss. */
   chat: reliable({ message: Line }),
 });

@@ -150,7 +150,8 @@ export function faultsOf(report: Report, damaged: number): string[] {
     const { strategy, lost, duplicates, outOfOrder } = channel;
     if (duplicates !== 0) faults.push(`${name}: ${duplicates} duplicates`);
     if (outOfOrder !== 0) faults.push(`${name}: ${outOfOrder} out of order`);
-    if (lost < 0 || (strategy === "Reliable" && lost !== 0)) faults.push(`${name}: ${lost} lost`);
+    const losesNone = strategy === "Reliable" || strategy === "Critical";
+    if (lost < 0 || (losesNone && lost !== 0)) faults.push(`${name}: ${lost} lost`);
   }
   return faults;
 }
@@ -209,11 +210,11 @@ export function summaryText(report: Report, options: ArenaOptions, clientEngine:
     `${report.ticks} ticks, ${(report.tickSlipP99Us / 1000).toFixed(2)} ms late at the most in 99 of 100`,
     `${report.cpuUsPerClientTick} µs of CPU per client and tick; datagrams per system call: ${per.in} in, ${per.out} out`,
     "",
-    `${"channel".padEnd(9)}${"strategy".padEnd(10)}${SUMMARY_COLUMNS.map((name) => pad(name, 12)).join("")}`,
+    `${"channel".padEnd(9)}${"strategy".padEnd(15)}${SUMMARY_COLUMNS.map((name) => pad(name, 12)).join("")}`,
   ];
   for (const [name, channel] of Object.entries(report.channels)) {
     const counts = SUMMARY_COLUMNS.map((column) => pad(channel[column], 12)).join("");
-    lines.push(`${name.padEnd(9)}${channel.strategy.padEnd(10)}${counts}`);
+    lines.push(`${name.padEnd(9)}${channel.strategy.padEnd(15)}${counts}`);
   }
   return lines.join("\n");
 }

@@ -8,9 +8,9 @@
 import { createServer, type Peer, type Server, type ServerStats } from "../../lib/index.js";
 import { generateKey, mintToken, tokenToBase64 } from "../../lib/token.js";
 import { isWhole, SENDER_SERVER, type Sealed, seal, sealBytes } from "./envelope.js";
-import { type Kill, World } from "./game.js";
+import { type Fired, World } from "./game.js";
 import type { ArenaOptions } from "./options.js";
-import { type Arena, arena, Input, Line, State } from "./protocol.js";
+import { type Arena, arena, Input, Line, NO_SCORE, Score, Shot, State } from "./protocol.js";
 import { Slip } from "./slip.js";
 import { type Counts, noCounts, Stream } from "./tally.js";
 
@@ -19,6 +19,8 @@ export class ArenaServer {
   readonly chat: Counts = noCounts();
   /** Broadcasts, each of which went to all clients. */
   statesSent = 0;
+  shotsSent = 0;
+  scoresSent = 0;
   linesSent = 0;
   /** Ticks that the world was stepped in. */
   ticks = 0;
@@ -27,7 +29,7 @@ export class ArenaServer {
   readonly #world: World;
   readonly #inputs: Stream[];
   readonly #lines: Stream[];
-  #killsTold = 0;
+  #score = NO_SCORE;
   #playing = false;
 
   private constructor(server: Server<Arena>, options: ArenaOptions) {
@@ -93,6 +95,7 @@ export class ArenaServer {
   /** From now on the world moves, and all are told of it. */
   play(): void {
     this.#playing = true;
+    this.#tellScore(Array.from(this.#inputs, () => 0));
   }
 
   /** The world stands still. Lines that still come are told to all, as they must. */
@@ -112,14 +115,23 @@ export class ArenaServer {
     const kills = this.#world.step();
     const state = { ...this.#world.view, ...envelope(this.statesSent) };
     if (this.#server.broadcast("state", sealBytes(State, state))) this.statesSent += 1;
-    for (const kill of kills) this.#tell(kill);
+    for (const fired of this.#world.fired) this.#tellShot(fired);
+    for (const { by } of kills) {
+      this.#tellScore(this.#score.kills.map((count, index) => (index === by ? count + 1 : count)));
+    }
   }
 
-  #tell({ by, whom }: Kill): void {
-    const text = `player ${by} shot player ${whom}`;
-    if (!this.#server.broadcast("chat", seal(Line, { text, ...envelope(this.#killsTold) }))) return;
-    this.#killsTold += 1;
-    this.linesSent += 1;
+  #tellShot(fired: Fired): void {
+    const shot = seal(Shot, { ...fired, ...envelope(this.shotsSent) });
+    if (this.#server.broadcast("shots", shot)) this.shotsSent += 1;
+  }
+
+  /** What changed since the last one: some bytes, however many players there are. */
+  #tellScore(kills: number[]): void {
+    const score = seal(Score, { kills, ...envelope(this.scoresSent) });
+    if (!this.#server.broadcast("score", Score.encodeDelta(score, this.#score))) return;
+    this.#score = score;
+    this.scoresSent += 1;
   }
 
   #inputArrived(peer: Peer<Arena>, input: Input): void {

@@ -159,6 +159,8 @@ export const SENT_ACKED = 1;
 export const SENT_LOST = 2;
 /** Lost by verdict, then acked after all (R-27). */
 export const SENT_LATE = 3;
+/** Left out: no packet has the number (R-69). */
+export const SENT_OMITTED = 4;
 
 export class SentPacket {
   number = NO_NUMBER;
@@ -185,6 +187,9 @@ export class Sent {
   verdictNext = 0;
   /** The highest number acked, or NO_NUMBER. */
   ackedLatest = NO_NUMBER;
+  /** The highest number left out, or NO_NUMBER, and how many are among those without a verdict (R-69). */
+  omittedLatest = NO_NUMBER;
+  omitted = 0;
   /** Time-outs declare packets lost that were sent until then (µs). */
   timedOutUs = -1;
   eliciting = 0;
@@ -210,6 +215,8 @@ export function sentReset(sent: Sent, nextNumber: number): void {
   sent.nextNumber = nextNumber;
   sent.verdictNext = nextNumber;
   sent.ackedLatest = NO_NUMBER;
+  sent.omittedLatest = NO_NUMBER;
+  sent.omitted = 0;
   sent.timedOutUs = -1;
   sent.eliciting = 0;
   sent.acked = 0;
@@ -304,6 +311,12 @@ export function sentUnrecorded(sent: Sent): number {
   return number;
 }
 
+/** Whether a number was left out, as far as records reach (R-69). */
+export function sentOmitted(sent: Sent, number: number): boolean {
+  const packet = recordOf(sent, number);
+  return packet.number === number && packet.state === SENT_OMITTED;
+}
+
 /** Takes what an undecided packet carried. */
 export function sentTakeCarried(sent: Sent, number: number): Carried | null {
   const packet = recordOf(sent, number);
@@ -359,7 +372,7 @@ export function acksLowest(
 
 /**
  * Takes the acks of one packet: `latest` and, for bit i of `bits`, latest - 1 - i (R-21).
- * The caller has made sure that all of it was sent (R-22). An RTT sample is taken when the latest is
+ * The caller has made sure that all of it was sent (R-22, R-69). An RTT sample is taken when the latest is
  * newly acked, asked for an ack, and the peer told how long it held it (R-28): then true.
  */
 export function acksReceive(
@@ -417,6 +430,9 @@ function isLost(sent: Sent, packet: SentPacket, rtt: Rtt, nowUs: number): boolea
  * Its state is SENT_ACKED or SENT_LOST; what it carried is the caller's to take.
  */
 export function acksVerdict(sent: Sent, rtt: Rtt, nowUs: number): SentPacket | null {
+  for (; sentOmitted(sent, sent.verdictNext); sent.verdictNext++) {
+    sent.omitted -= 1;
+  }
   if (sent.verdictNext === sent.nextNumber) {
     return null;
   }

@@ -37,6 +37,7 @@ import {
 } from "./congestion.js";
 import { AckHeader, Frame } from "./frame.js";
 import { gapDeadlineUs } from "./gap.js";
+import { LAYOUT_NONE, Layouts } from "./layout.js";
 import {
   CLOSE_TEXT_BYTES_MAX,
   COMPLETION_RESERVE_BYTES,
@@ -49,11 +50,20 @@ import {
   PACKET_ASSOCIATED_BYTES,
   USER_DATA_BYTES,
 } from "./limits.js";
+import { omitNext } from "./omit.js";
 import { Pacing, pacingNextUs, pacingRate, pacingReady, pacingReset } from "./pacing.js";
 import { Plan } from "./plan.js";
 import { ORDER_SEQUENCED } from "./policy.js";
 import { ReplayWindow, replayReset } from "./replay.js";
-import { NO_ROOM, RECORD_BYTES, RECORD_CONNECT, ringPush, ringRoom } from "./ring.js";
+import {
+  NO_ROOM,
+  PEER_RECORD_BYTES,
+  RECORD_CONNECT,
+  RECORD_WORDS,
+  type Ring,
+  ringPush,
+  ringRoom,
+} from "./ring.js";
 import { Rtt, rttReset } from "./rtt.js";
 import { SealKey, sealKeySet } from "./seal.js";
 import { Session, sessionReset } from "./session.js";
@@ -95,6 +105,8 @@ const HANDLE_STEP = 0x10000;
 export class Shared {
   config: HostConfig;
   outlet: Outlet;
+  /** What nobody else knows, of SIP_KEY_WORDS. */
+  hashKey: Uint32Array;
   plan = new Plan();
   reader = new Reader();
   writer = new Writer();
@@ -104,10 +116,13 @@ export class Shared {
   nackBits = new Uint8Array(NACK_BITS_BYTES_MAX);
   /** What the next connection's key pair is drawn from. */
   keysSeed = new Uint8Array(DIGEST_BYTES);
+  layouts: Layouts;
 
-  constructor(config: HostConfig, outlet: Outlet) {
+  constructor(config: HostConfig, outlet: Outlet, hashKey: Uint32Array) {
     this.config = config;
     this.outlet = outlet;
+    this.hashKey = hashKey;
+    this.layouts = new Layouts(config.channelCount);
   }
 }
 
@@ -167,6 +182,14 @@ export class Connection {
   /** What wants to ride found no place in the last packet, and is tried again then (µs). */
   stalledUntilUs = 0;
 
+  /** The number to be left out next, and how many were drawn. */
+  omitNumber = 0;
+  omits = 0;
+  /** Of which channel (LAYOUT_CHANNELS: of all) the goodbyes say what it is here. */
+  layout = LAYOUT_NONE;
+  /** The end is not told yet: what the peer says of that channel is waited for. */
+  awaiting = false;
+
   closeReason = 0;
   closeText = new Uint8Array(CLOSE_TEXT_BYTES_MAX);
   closeTextBytes = 0;
@@ -221,6 +244,8 @@ export function connectionAssign(
   replayReset(connection.replay);
   receivedReset(connection.received);
   sentReset(connection.sent, firstNumber);
+  connection.omits = 0;
+  omitNext(connection, shared);
   rttReset(connection.rtt);
   congestionReset(connection.congestion, shared.config.congestion, nowUs);
   connection.payloadBytes = shared.config.payloadBytesMax;
@@ -249,6 +274,8 @@ export function connectionAssign(
   connection.streamIntervalUs = NO_DEADLINE;
   connection.copyDueUs = NO_DEADLINE;
   connection.stalledUntilUs = 0;
+  connection.layout = LAYOUT_NONE;
+  connection.awaiting = false;
   connection.farewells = 0;
   connection.heldUp = false;
   const row = statsPeerWord(connection.slot);
@@ -266,7 +293,7 @@ export function connectionOpen(connection: Connection, shared: Shared): void {
   connection.announced = true;
   connectionStats(connection, shared.outlet.page);
   const completion = shared.outlet.completion;
-  const word = ringPush(completion, RECORD_CONNECT, 32 + USER_DATA_BYTES);
+  const word = ringPush(completion, RECORD_CONNECT, PEER_RECORD_BYTES);
   if (word === NO_ROOM) {
     return;
   }
@@ -275,7 +302,13 @@ export function connectionOpen(connection: Connection, shared: Shared): void {
   words[word + 2] = 0;
   words[word + 4] = connection.slot;
   words[word + 5] = 0;
-  const payload = word + RECORD_BYTES / 4;
+  connectionRecord(connection, completion, word);
+}
+
+/** Writes who the peer is into a record's payload, PEER_RECORD_BYTES long. */
+export function connectionRecord(connection: Connection, completion: Ring, word: number): void {
+  const { words } = completion;
+  const payload = word + RECORD_WORDS;
   words[payload] = connection.clientIdLo;
   words[payload + 1] = connection.clientIdHi;
   words[payload + 2] = connection.address.type;
@@ -439,7 +472,7 @@ export function connectionStats(connection: Connection, page: Uint32Array): void
   page[row + PEER_PACKETS_LOST] = connection.sent.lost >>> 0;
   page[row + PEER_ACKS_LATE] = connection.sent.late >>> 0;
   page[row + PEER_GAPS] = connection.received.gaps >>> 0;
-  page[row + PEER_IN_FLIGHT] = sentInFlight(connection.sent);
+  page[row + PEER_IN_FLIGHT] = sentInFlight(connection.sent) - connection.sent.omitted;
   page[row + PEER_RATE] = connection.pacing.rate;
   page[row + PEER_WINDOW_BYTES] = connection.congestion.windowBytes;
   page[row + PEER_FLIGHT_BYTES] = connection.sent.flightBytes;

@@ -6,12 +6,20 @@
 
 import { sentTakeCarried } from "./acks.js";
 import { NO_ID } from "./channel.js";
-import type { Connection, Shared } from "./connection.js";
+import { type Connection, connectionRecord, type Shared } from "./connection.js";
 import { deliveryDrop } from "./delivery.js";
+import { LAYOUT_NONE } from "./layout.js";
 import { CLOSE_TEXT_BYTES_MAX, FAREWELL_ANSWERS, FAREWELL_PACKETS } from "./limits.js";
 import { carriedRelease } from "./queue.js";
 import { channelDrop, channelForget } from "./repair.js";
-import { NO_ROOM, RECORD_BYTES, RECORD_DISCONNECT, ringPush } from "./ring.js";
+import {
+  NO_ROOM,
+  PEER_RECORD_BYTES,
+  RECORD_BYTES,
+  RECORD_DISCONNECT,
+  RECORD_MISMATCH,
+  ringPush,
+} from "./ring.js";
 import { sealKeyClear } from "./seal.js";
 import { sessionClear } from "./session.js";
 import {
@@ -23,6 +31,7 @@ import {
   CONNECTION_EVENT_PEER_CLOSE,
   CONNECTION_FREE,
   connectionNext,
+  REASON_MISMATCH,
   REASON_UNDELIVERED,
 } from "./state.js";
 import { PEER_HANDLE, statsPeerWord } from "./stats.js";
@@ -30,6 +39,39 @@ import { PEER_HANDLE, statsPeerWord } from "./stats.js";
 const NO_TEXT = new Uint8Array(0);
 
 function report(connection: Connection, shared: Shared, local: boolean): void {
+  if (connection.closeReason === REASON_MISMATCH) {
+    mismatchReport(connection, shared, local, NO_TEXT, 0, 0);
+  }
+  endReport(connection, shared, local);
+}
+
+/** Who was refused, and why; also of peers that the user never heard of. */
+function mismatchReport(
+  connection: Connection,
+  shared: Shared,
+  local: boolean,
+  layout: Uint8Array,
+  offset: number,
+  bytes: number,
+): void {
+  const completion = shared.outlet.completion;
+  const { closeText, closeTextBytes } = connection;
+  const payloadBytes = PEER_RECORD_BYTES + closeTextBytes + bytes;
+  const word = ringPush(completion, RECORD_MISMATCH, payloadBytes);
+  if (word === NO_ROOM) {
+    return;
+  }
+  completion.words[word + 1] = connection.handle;
+  completion.words[word + 2] = connection.layout;
+  completion.words[word + 4] = closeTextBytes;
+  completion.words[word + 5] = local ? 1 : 0;
+  connectionRecord(connection, completion, word);
+  const start = word * 4 + RECORD_BYTES + PEER_RECORD_BYTES;
+  completion.bytes.set(closeText.subarray(0, closeTextBytes), start);
+  completion.bytes.set(layout.subarray(offset, offset + bytes), start + closeTextBytes);
+}
+
+function endReport(connection: Connection, shared: Shared, local: boolean): void {
   if (!connection.announced) {
     return;
   }
@@ -82,7 +124,10 @@ export function connectionClose(
   }
   setReason(connection, reason, text, offset, bytes);
   endChannels(connection, shared);
-  report(connection, shared, true);
+  connection.awaiting = connection.layout !== LAYOUT_NONE;
+  if (!connection.awaiting) {
+    report(connection, shared, true);
+  }
   connection.state = connectionNext(connection.state, CONNECTION_EVENT_CLOSE);
   connection.farewells = FAREWELL_PACKETS;
   connection.farewellsWithReason = shared.config.raw ? 0 : FAREWELL_PACKETS - 2;
@@ -129,6 +174,21 @@ export function connectionPeerClosed(
   connection.farewellDueUs = nowUs;
 }
 
+/** Tells of the end that waited for what the peer says of a channel: `bytes` of it, or none (R-72). */
+export function connectionTold(
+  connection: Connection,
+  shared: Shared,
+  layout: Uint8Array,
+  offset: number,
+  bytes: number,
+): void {
+  if (connection.awaiting) {
+    connection.awaiting = false;
+    mismatchReport(connection, shared, true, layout, offset, bytes);
+    endReport(connection, shared, true);
+  }
+}
+
 /** Frees the slot: the peer's disconnect came (then `reason` is reported), or ours are all sent. */
 export function connectionDone(connection: Connection, shared: Shared, reason: number): void {
   if (connection.state !== CONNECTION_CLOSING) {
@@ -137,6 +197,7 @@ export function connectionDone(connection: Connection, shared: Shared, reason: n
     endChannels(connection, shared);
     report(connection, shared, false);
   }
+  connectionTold(connection, shared, NO_TEXT, 0, 0);
   connection.state = connectionNext(connection.state, CONNECTION_EVENT_DONE);
   releaseCarried(connection, shared);
   sealKeyClear(connection.sendKey);

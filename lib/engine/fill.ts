@@ -90,7 +90,7 @@ export function messagesFill(
       channelPlanHead(channels[plan.busy[rank]], plan);
     }
   } else {
-    ranksPlan(connection, shared);
+    ranksPlan(connection, shared, nowUs + oneWayUs);
   }
   planWrite(connection, shared, packet, nowUs);
   return plan.count;
@@ -108,7 +108,7 @@ function newsPlan(connection: Connection, shared: Shared): void {
 }
 
 /** What rides in the room that the newest real-time messages leave. */
-function ranksPlan(connection: Connection, shared: Shared): void {
+function ranksPlan(connection: Connection, shared: Shared, arrivalUs: number): void {
   const plan = shared.plan;
   const channels = connection.channels;
   for (let rank = 0; rank < plan.busyCount; rank++) {
@@ -123,7 +123,7 @@ function ranksPlan(connection: Connection, shared: Shared): void {
   if (connection.flushBegun) {
     for (let rank = 0; rank < plan.busyCount; rank++) {
       if (channelBlocked(channels[plan.busy[rank]])) {
-        channelPlanOldest(channels[plan.busy[rank]], plan);
+        channelPlanOldest(channels[plan.busy[rank]], plan, arrivalUs);
       }
     }
   }

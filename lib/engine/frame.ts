@@ -32,6 +32,7 @@ import {
   FRAGMENTED_BYTES_MAX,
   HELLO_ROOM_BYTES,
   KEY_BYTES,
+  LAYOUT_BYTES_MAX,
   MESSAGE_HEADER_BYTES_MAX,
   MESSAGES_PER_PACKET_MAX,
   NACK_BITS_BYTES_MAX,
@@ -54,7 +55,7 @@ export class AckHeader {
   bitsOffset = 0;
   bitBytes = 0;
   /** For the check of a payload: where each kind of control frame stands. */
-  last = new Uint8Array(FRAME_WINDOW + 1);
+  last = new Uint8Array(FRAME_LAYOUT + 1);
 }
 
 /** Reads the ack header; false when it isn't canonical or ends early. */
@@ -99,6 +100,7 @@ export const FRAME_FRAGMENT = 6;
 export const FRAME_BLOCK = 7;
 export const FRAME_WINDOW = 8;
 export const FRAME_AGE = 9;
+export const FRAME_LAYOUT = 10;
 export const FRAME_MESSAGE = 128;
 export const FRAME_INVALID = 255;
 
@@ -251,6 +253,16 @@ function ageNext(reader: Reader, frame: Frame): number {
   return reader.failed || frame.ageMs === 0 ? FRAME_INVALID : FRAME_AGE;
 }
 
+/** What a peer says of a channel in which it differs, or of all. */
+function layoutNext(reader: Reader, frame: Frame): number {
+  frame.channel = readU8(reader);
+  frame.bytes = readVarint(reader);
+  frame.offset = reader.offset;
+  readSkip(reader, frame.bytes);
+  const lawful = frame.channel <= CHANNELS_MAX && frame.bytes <= LAYOUT_BYTES_MAX;
+  return reader.failed || !lawful ? FRAME_INVALID : FRAME_LAYOUT;
+}
+
 /** Reads the next frame. FRAME_END at the end, FRAME_INVALID for anything that isn't canonical. */
 export function frameNext(reader: Reader, frame: Frame): number {
   if (reader.offset === reader.end) {
@@ -277,6 +289,8 @@ export function frameNext(reader: Reader, frame: Frame): number {
       return nackNext(reader, frame);
     case FRAME_AGE:
       return ageNext(reader, frame);
+    case FRAME_LAYOUT:
+      return layoutNext(reader, frame);
     default:
       return FRAME_INVALID;
   }
@@ -324,11 +338,15 @@ export function payloadCheck(
       }
     }
     const named =
-      kind !== FRAME_HELLO && kind !== FRAME_CLOSE && kind !== FRAME_PING && kind !== FRAME_AGE;
+      kind !== FRAME_HELLO &&
+      kind !== FRAME_CLOSE &&
+      kind !== FRAME_PING &&
+      kind !== FRAME_AGE &&
+      kind !== FRAME_LAYOUT;
     if (named && frame.channel >= channelCount) {
       return false;
     }
-    if (kind < FRAME_FRAGMENT || kind === FRAME_WINDOW) {
+    if (kind < FRAME_FRAGMENT || kind === FRAME_WINDOW || kind === FRAME_LAYOUT) {
       const place = named ? frame.channel + 1 : 1;
       if (place <= last[kind]) {
         return false;
@@ -454,6 +472,20 @@ export function helloWrite(
   writeU32(writer, byteRateMax);
   writeU8(writer, suites);
   writeBytes(writer, publicKey, 0, KEY_BYTES);
+}
+
+/** Writes what this side says of a channel. */
+export function layoutWrite(
+  writer: Writer,
+  channel: number,
+  bytes: Uint8Array,
+  offset: number,
+  count: number,
+): void {
+  writeU8(writer, FRAME_LAYOUT);
+  writeU8(writer, channel);
+  writeVarint(writer, count);
+  writeBytes(writer, bytes, offset, count);
 }
 
 export function closeWrite(

@@ -94,6 +94,12 @@ export const SENT_PACKETS = 512;
 export const SENT_PACKETS_FEW = 32;
 /** Microseconds after its sending for which an ack of a lost packet is still looked at. */
 export const LATE_MAX_US = 10000000;
+/** Packets between two numbers that are left out, at least: acks of them show guesses, and who counts gaps sees loss. */
+export const OMIT_PACKETS_MIN = 64;
+/** … and at most; which, nobody knows before. */
+export const OMIT_PACKETS_MAX = 512;
+/** The first comes so many times sooner, before guesses gained much. */
+export const OMIT_SOONER = 8;
 /** Packets without a verdict: what one ack can reach back to. */
 export const IN_FLIGHT_MAX = 256;
 /** Packets without a verdict, of which none asks for an ack, after which the next asks with a ping. */
@@ -197,6 +203,10 @@ export const HELLO_ROOM_BYTES = 112;
 export const GREETING_MAX_US = 10000000;
 /** Channels of a protocol: six bits of a message frame. */
 export const CHANNELS_MAX = 64;
+/** Bytes of what a side says of a channel that differs: beside a hello of 5 channels and a close it fits a payload. */
+export const LAYOUT_BYTES_MAX = 1024;
+/** Head of a layout frame: kind, channel, length. */
+export const LAYOUT_HEADER_BYTES_MAX = 4;
 /** Bytes of the text that a close carries. */
 export const CLOSE_TEXT_BYTES_MAX = 120;
 /** Bytes of the longest ack header. */

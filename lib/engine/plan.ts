@@ -141,10 +141,14 @@ export function channelPlanHead(channel: Channel, plan: Plan): void {
   }
 }
 
-/** Plans the oldest messages that were sent, whether they are lost or not: what waits behind them can't go. */
-export function channelPlanOldest(channel: Channel, plan: Plan): void {
+/**
+ * Plans the oldest messages that were sent and still arrive in time, whether they are lost or not: what waits
+ * behind them can't go.
+ */
+export function channelPlanOldest(channel: Channel, plan: Plan, arrivalUs: number): void {
   for (let message = channel.first; message?.sent; message = message.next) {
-    if (!message.planned && !planAdd(plan, channel, message)) {
+    const rides = !message.planned && arrivalUs <= message.expiresUs;
+    if (rides && !planAdd(plan, channel, message)) {
       return;
     }
   }

@@ -29,6 +29,7 @@ import {
   connectionClose,
   connectionDone,
   connectionPeerClosed,
+  connectionTold,
 } from "./ending.js";
 import {
   ackHeaderRead,
@@ -36,6 +37,7 @@ import {
   FRAME_CLOSE,
   FRAME_END,
   FRAME_HELLO,
+  FRAME_LAYOUT,
   FRAME_NACK,
   FRAME_PING,
   FRAME_SKIP,
@@ -45,6 +47,7 @@ import {
   payloadCheck,
 } from "./frame.js";
 import { gapUpdate } from "./gap.js";
+import { LAYOUT_CHANNELS } from "./layout.js";
 import {
   HOLD_CHUNKS,
   HOLD_RESERVE_PART,
@@ -52,7 +55,8 @@ import {
   NETRT_VERSION,
   PACING_RATE_MIN,
 } from "./limits.js";
-import { PACKET_DISCONNECT, PACKET_KEEP_ALIVE } from "./packet.js";
+import { omitAcked } from "./omit.js";
+import { PACKET_DISCONNECT, PACKET_KEEP_ALIVE, PACKET_PAYLOAD } from "./packet.js";
 import { channelNacked } from "./repair.js";
 import { NO_ROOM, RECORD_BYTES, RECORD_MESSAGE, ringPush } from "./ring.js";
 import { sequenceExpand16 } from "./sequence.js";
@@ -122,7 +126,9 @@ export function connectionReceive(
     return REJECT_NONE;
   }
   if (connection.state === CONNECTION_CLOSING) {
-    return REJECT_STATE;
+    return connection.awaiting && type === PACKET_PAYLOAD
+      ? layoutReceive(connection, shared, bytes, offset, bodyBytes)
+      : REJECT_STATE;
   }
   connection.confirmed = true;
   if (shared.config.raw) {
@@ -202,7 +208,8 @@ function payloadReceive(
     latest = sequenceExpand16(ackHeader.latest, sent.nextNumber);
     const { bitsOffset, bitBytes } = ackHeader;
     const lowest = acksLowest(latest, bytes, bitsOffset, bitBytes);
-    if (lowest < sent.firstNumber || latest >= sent.nextNumber) {
+    const unsent = lowest < sent.firstNumber || latest >= sent.nextNumber;
+    if (unsent || omitAcked(sent, latest, bytes, bitsOffset, bitBytes)) {
       return violate(connection, shared, TEXT_ACK, REJECT_ACK_UNSENT, nowUs);
     }
   }
@@ -230,6 +237,37 @@ function payloadReceive(
   }
   receivedAdd(connection.received, number, receivedUs, eliciting, sent.nextNumber);
   return REJECT_NONE;
+}
+
+/** After a mismatch nothing counts but what the peer says of the channel that differs (R-72). */
+function layoutReceive(
+  connection: Connection,
+  shared: Shared,
+  bytes: Uint8Array,
+  offset: number,
+  bodyBytes: number,
+): number {
+  const { reader, ackHeader, frame } = shared;
+  const end = offset + bodyBytes;
+  const channelCount = shared.config.channelCount;
+  frame.payloadBytes = connection.payloadBytes;
+  if (!payloadCheck(reader, ackHeader, frame, bytes, offset, end, channelCount)) {
+    return REJECT_PAYLOAD;
+  }
+  readerSet(reader, bytes, offset, end);
+  ackHeaderRead(reader, ackHeader);
+  frame.payloadBytes = connection.payloadBytes;
+  layoutFind(connection, shared, reader, frame);
+  return REJECT_STATE;
+}
+
+/** Looks through the frames that are left. */
+function layoutFind(connection: Connection, shared: Shared, reader: Reader, frame: Frame): void {
+  for (let kind = frameNext(reader, frame); kind !== FRAME_END; kind = frameNext(reader, frame)) {
+    if (kind === FRAME_LAYOUT && frame.channel === connection.layout) {
+      connectionTold(connection, shared, reader.bytes, frame.offset, frame.bytes);
+    }
+  }
 }
 
 /** Whether what comes before its turn may be held: some memory stays for sending, whoever sends gaps. */
@@ -270,10 +308,13 @@ function framesReceive(
         frame.bytes,
         nowUs,
       );
-    } else if (kind !== FRAME_PING && kind !== FRAME_AGE) {
+    } else if (kind !== FRAME_PING && kind !== FRAME_AGE && kind !== FRAME_LAYOUT) {
       held = channelFrame(connection, shared, reader, kind, frame, holds, nowUs) && held;
       frame.ageMs = 0;
     }
+  }
+  if (connection.awaiting) {
+    layoutFind(connection, shared, reader, frame);
   }
   return held;
 }
@@ -356,7 +397,7 @@ function helloReceive(
   if (connection.state !== CONNECTION_GREETING) {
     return;
   }
-  const difference = helloDifference(shared, reader, frame);
+  const difference = helloDifference(connection, shared, reader, frame);
   if (difference === "") {
     limitsReceive(connection, frame, nowUs);
     const problem = sessionDerive(connection, shared, frame.suites, reader.bytes, frame.keyOffset);
@@ -370,6 +411,7 @@ function helloReceive(
     return;
   }
   statsAdd(shared.outlet.page, statsHostWord(HOST_MISMATCHES), 1);
+  connection.payloadBytes = frame.payloadBytes;
   const text = encode(difference);
   connectionClose(connection, shared, REASON_MISMATCH, text, 0, text.length, nowUs);
 }
@@ -384,7 +426,13 @@ function limitsReceive(connection: Connection, frame: Frame, nowUs: number): voi
   connectionRates(connection, nowUs);
 }
 
-function helloDifference(shared: Shared, reader: Reader, frame: Frame): string {
+/** What differs, in the words of a close; `layout` becomes the channel in which it does. */
+function helloDifference(
+  connection: Connection,
+  shared: Shared,
+  reader: Reader,
+  frame: Frame,
+): string {
   const config = shared.config;
   if (frame.code !== NETRT_VERSION) {
     return "version";
@@ -393,6 +441,7 @@ function helloDifference(shared: Shared, reader: Reader, frame: Frame): string {
     return "name";
   }
   if (frame.channelCount !== config.channelCount) {
+    connection.layout = LAYOUT_CHANNELS;
     return "channels";
   }
   const rest = reader.offset;
@@ -401,6 +450,7 @@ function helloDifference(shared: Shared, reader: Reader, frame: Frame): string {
   for (let channel = 0; channel < config.channelCount; channel++) {
     if (readU32(reader) !== config.policies[channel].hash && difference === "") {
       difference = `channel ${channel}`;
+      connection.layout = channel;
     }
   }
   reader.offset = rest;

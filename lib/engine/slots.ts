@@ -103,8 +103,8 @@ export class Host {
       completion: this.completion,
       page,
     };
-    this.shared = new Shared(config, this.outlet);
     this.handshake = new Handshake(config, privateKey, entropy);
+    this.shared = new Shared(config, this.outlet, this.handshake.hashKey);
     this.addressTable = new Table(config.peersMax);
     this.clientTable = new Table(config.peersMax);
     this.timers = new Timers(config.peersMax);

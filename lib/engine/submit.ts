@@ -9,6 +9,7 @@ import { channelBreak, channelEnqueue, channelReport, FATE_DROPPED } from "./cha
 import type { Connection } from "./connection.js";
 import { connectionBroken, connectionClose, connectionDrain } from "./ending.js";
 import { fragmentLength } from "./fragment.js";
+import { layoutSet } from "./layout.js";
 import {
   CHUNK_BYTES,
   COMPLETION_RESERVE_BYTES,
@@ -23,6 +24,7 @@ import {
   RECORD_BROADCAST,
   RECORD_BYTES,
   RECORD_CLOSE,
+  RECORD_LAYOUT,
   RECORD_PAUSE,
   RECORD_SEND,
   RECORD_SEND_BLOCK,
@@ -66,6 +68,8 @@ export function hostSubmit(host: Host, nowUs: number): void {
       submitClose(host, word, nowUs);
     } else if (kind === RECORD_PAUSE || kind === RECORD_WATCH) {
       submitWish(host, word, kind);
+    } else if (kind === RECORD_LAYOUT) {
+      submitLayout(host, word);
     }
     ringNext(ring, word);
   }
@@ -244,6 +248,12 @@ function submitWish(host: Host, word: number, kind: number): void {
     channelPause(channel, words[word + 5] === 1);
     slotWork(host, connection);
   }
+}
+
+function submitLayout(host: Host, word: number): void {
+  const { words, bytes } = host.submission;
+  const { layouts } = host.shared;
+  layoutSet(layouts, words[word + 2], bytes, word * 4 + RECORD_BYTES, words[word + 3]);
 }
 
 function submitClose(host: Host, word: number, nowUs: number): void {

@@ -38,17 +38,20 @@ import {
   ackHeaderWrite,
   closeWrite,
   helloWrite,
+  layoutWrite,
   nackWrite,
   pingWrite,
   skipWrite,
   windowWrite,
 } from "./frame.js";
 import { gapMissing, gapUrgent } from "./gap.js";
+import { LAYOUT_NONE, layoutLength, layoutOffset } from "./layout.js";
 import {
   FAREWELL_INTERVAL_US,
   KEEP_ALIVE_BODY_BYTES,
   KEEP_ALIVE_IDLE_US,
   KEEP_ALIVE_US,
+  LAYOUT_HEADER_BYTES_MAX,
   NACK_BYTES_MAX,
   NACK_REPEAT_MIN_US,
   NETRT_VERSION,
@@ -56,6 +59,7 @@ import {
   STALL_RETRY_US,
   UNASKED_MAX,
 } from "./limits.js";
+import { omitDue } from "./omit.js";
 import { pacingReady, pacingSpend } from "./pacing.js";
 import {
   PACKET_DISCONNECT,
@@ -161,6 +165,7 @@ function keepAliveTransmit(
   offset: number,
 ): number {
   connection.keepAliveUs = Math.max(connection.keepAliveUs, KEEP_ALIVE_US);
+  omitDue(connection, shared, nowUs);
   const number = shared.config.raw
     ? sentUnrecorded(connection.sent)
     : sentAdd(connection.sent, nowUs, 0, false).number;
@@ -194,11 +199,32 @@ function farewellTransmit(
   const headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
   const writer = shared.writer;
   const start = offset + headerBytes;
-  writerSet(writer, out, start, out.length);
+  writerSet(writer, out, start, start + connection.payloadBytes);
   writeU8(writer, 0);
+  if (connection.layout !== LAYOUT_NONE) {
+    layoutAdd(connection, shared);
+  }
   closeWrite(writer, connection.closeReason, connection.closeText, connection.closeTextBytes);
   const bodyBytes = writer.offset - start;
   return seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
+}
+
+/**
+ * What the refused channel is here, as much of it as fits (R-72), behind a hello: the peer finds the
+ * mismatch as well, and answers likewise.
+ */
+function layoutAdd(connection: Connection, shared: Shared): void {
+  const { layouts, writer } = shared;
+  if (!connection.helloAcked) {
+    helloPut(connection, shared);
+  }
+  const close = 3 + connection.closeTextBytes;
+  const room = writer.end - writer.offset - LAYOUT_HEADER_BYTES_MAX - close;
+  const count = Math.min(layoutLength(layouts, connection.layout), room);
+  if (count > 0) {
+    const offset = layoutOffset(layouts, connection.layout);
+    layoutWrite(writer, connection.layout, layouts.bytes, offset, count);
+  }
 }
 
 /** Bare NETCODE: the oldest waiting payload as it is, or a keep-alive. */
@@ -231,6 +257,7 @@ function payloadTransmit(
   out: Uint8Array,
   offset: number,
 ): number {
+  omitDue(connection, shared, nowUs);
   const number = connection.sent.nextNumber;
   const headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
   const start = offset + headerBytes;
@@ -288,6 +315,12 @@ function helloAdd(connection: Connection, shared: Shared, packet: SentPacket): v
   if (connection.helloAcked) {
     return;
   }
+  helloPut(connection, shared);
+  packet.hello = true;
+  connection.helloInFlight += 1;
+}
+
+function helloPut(connection: Connection, shared: Shared): void {
   const config = shared.config;
   helloWrite(
     shared.writer,
@@ -303,8 +336,6 @@ function helloAdd(connection: Connection, shared: Shared, packet: SentPacket): v
   for (let channel = 0; channel < config.channelCount; channel++) {
     writeU32(shared.writer, config.policies[channel].hash);
   }
-  packet.hello = true;
-  connection.helloInFlight += 1;
 }
 
 /** Skips, then what our user has consumed; whether one of them was due. */

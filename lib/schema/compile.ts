@@ -9,7 +9,7 @@
 import { writerSet } from "../engine/bytes.js";
 import { DeltaCode } from "./delta.js";
 import { BitSink, locate, MISFIT, type Node, type Rejected, Source } from "./node.js";
-import { ReadCode, tail } from "./reading.js";
+import { REFUSAL, ReadCode, tail } from "./reading.js";
 import { WriteCode } from "./writing.js";
 
 /** Where a reader leaves what it refused. */
@@ -57,14 +57,16 @@ export function rejectedOf(source: Source): Rejected {
   return { reason, field: reason === "truncated" ? "" : field };
 }
 
-function fail(verdict: Verdict, source: Source, path: string): typeof REFUSED {
+function fail(verdict: Verdict, source: Source, path: string): void {
   if (path !== "") locate(source, path);
   verdict.rejected = rejectedOf(source);
-  return REFUSED;
 }
 
-/** Each schema has these of its own, so that calls of them can be inlined; positions that are known are folded. */
-const shell = (write: string, room: number): string => `
+/**
+ * Each schema has these of its own, with the code of the writer and the reader in them: a call more
+ * and a look at its answer cost a sixth of a small message's time (bench/schema.ts).
+ */
+const shell = (write: string, room: number, read: string): string => `
 function encodeInto(v, b, offset = 0) {
   if (offset !== 0 || !(b instanceof Uint8Array) || b.length < ${room}) {
     return home.encodeFar(v, b, offset);
@@ -78,10 +80,10 @@ function encodeInto(v, b, offset = 0) {
 }
 function decodeInto(b, target) {
   if (!(b instanceof Uint8Array)) throw home.noBytes(b);
-  const v = read(b, target);
-  if (v === target) return true;
-  if (v === REFUSED) return false;
-  throw home.noTarget(target);
+  let t = target;
+  ${read.replaceAll(REFUSAL, "false")}
+  if (t !== target) throw home.noTarget(target);
+  return true;
 }
 return { write, read, writeDelta, readDelta, blank, encodeInto, decodeInto };`;
 
@@ -122,10 +124,10 @@ export function compile(root: Node<unknown>, home: Home): Compiled | undefined {
     ...constants.map((_, index) => `const k${index} = K[${index}];`),
     ...reading.declarations,
     `function write(v, b, o) {\n${write}\nreturn ${end};\n}`,
-    `function read(b, t) {\n${read}\n}`,
+    `function read(b, t) {\n${read.replaceAll(REFUSAL, "REFUSED")}\nreturn t;\n}`,
     `function blank() { return ${blank}; }`,
     ...deltas,
-    shell(`${write}\nreturn ${writing.moving ? `((${end}) + 7) >>> 3` : bytes};`, bytes),
+    shell(`${write}\nreturn ${writing.moving ? `((${end}) + 7) >>> 3` : bytes};`, bytes, read),
   ].join("\n");
   const names = ["home", "K", "W", "R", "MISFIT", "writerSet", "tail", "fail", "REFUSED"];
   const sink = new BitSink();

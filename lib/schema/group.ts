@@ -172,7 +172,10 @@ export class ObjectNode extends Container<Group> {
 
   override emitRead(code: ReadCode, place: string, path: string): void {
     const target = code.name(place);
-    code.line(`if (typeof ${target} !== "object" || ${target} === null) {`);
+    // No more than "it is no object"; but who looks at the constructor first has looked at the shape for
+    // all the fields that follow (V8), which is a thirtieth of a small message's time.
+    const other = `${target}.constructor !== Object && typeof ${target} !== "object"`;
+    code.line(`if (${target} === undefined || ${target} === null || ${other}) {`);
     code.line(`${place} = ${target} = ${this.blankCode(code)};`);
     code.line("}");
     for (const [key, node] of this.#fields) {

@@ -10,6 +10,11 @@
  */
 import { member, type Node, type Reason } from "./node.js";
 
+/**
+ * What a reader gives for what it refuses: `compile` puts an expression in its place. No name and no
+ * quoted text has this character.
+ */
+export const REFUSAL = "\u0001";
 /** Bits of a word that are there at any position in its first byte. */
 const WORD_BITS = 25;
 
@@ -73,7 +78,7 @@ export class ReadCode {
   /** Emits that the bytes are refused when the condition holds. */
   refuse(condition: string, reason: Reason, path: string): void {
     const rejected = this.constant(Object.freeze({ reason, field: path }));
-    this.line(`if (${condition}) { S.rejected = ${rejected}; return REFUSED; }`);
+    this.line(`if (${condition}) { S.rejected = ${rejected}; return ${REFUSAL}; }`);
   }
 
   /** Takes 0 to 53 bits; `sink` gets an expression, to be used once, when they are there. */
@@ -117,11 +122,11 @@ export class ReadCode {
     this.flush();
     this.line("R.offset = p >>> 3; R.bitOffset = p & 7;");
     this.line(`${place} = ${this.constant(node)}.read(R, ${place});`);
-    this.line(`if (R.failed) return fail(S, R, ${JSON.stringify(path)});`);
+    this.line(`if (R.failed) { fail(S, R, ${JSON.stringify(path)}); return ${REFUSAL}; }`);
     this.line("p = R.offset * 8 + R.bitOffset;");
   }
 
-  /** The body of `(b, t)`, which reads into `t` and returns it. */
+  /** The body of a function that has bytes `b` and reads into `t`; its end is for the caller to write. */
   finish(): string {
     const fixed = !this.moving;
     this.#run();
@@ -136,7 +141,7 @@ export class ReadCode {
       this.refuse("(p + 7) >>> 3 < L", "trailing", "");
       this.refuse("(p & 7) > 0 && b[p >>> 3] >>> (p & 7) !== 0", "padding", "");
     }
-    return [...head, ...this.#lines, "S.rejected = undefined;", "return t;"].join("\n");
+    return [...head, ...this.#lines, "S.rejected = undefined;"].join("\n");
   }
 
   #run(): void {

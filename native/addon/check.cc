@@ -65,7 +65,7 @@ bool recordFits(const uint32_t* record, uint32_t left) {
   if (size < 8 || size % 8 != 0 || size > left) return false;
   if (kind == RECORD_PAD) return true;
   if (kind == RECORD_SEND_BLOCK && record[3] < FRAGMENT_RECORD_BYTES) return false;
-  return within(kind, RECORD_SEND, RECORD_WATCH) && size >= RECORD_BYTES &&
+  return within(kind, RECORD_SEND, RECORD_LAYOUT) && size >= RECORD_BYTES &&
          record[3] <= size - RECORD_BYTES;
 }
 

@@ -161,6 +161,12 @@ void probeFrameInit(Napi::Object exports) {
     return writerOut(info, writer);
   });
   probeExport(exports, "helloWrite", helloOut);
+  probeExport(exports, "layoutWrite", [](const Info& info) -> Value {
+    Writer writer = writerIn(info);
+    layoutWrite(writer, probeU32(info, 2), probeBytes(info, 3), 0,
+                static_cast<uint32_t>(probeLength(info, 3)));
+    return writerOut(info, writer);
+  });
   probeExport(exports, "closeWrite", [](const Info& info) -> Value {
     Writer writer = writerIn(info);
     closeWrite(writer, static_cast<uint8_t>(probeU32(info, 2)), probeBytes(info, 3),

@@ -105,6 +105,15 @@ void memory(const Info& info) {
   words[4] = host.freeCount;
 }
 
+// (host, slot, count): leaves so many packet numbers of a connection out, as if they had been lost
+// and decided; nothing that asks for an ack may be in flight.
+void skip(const Info& info) {
+  Sent& sent = hostIn(info).host.connections[probeU32(info, 1)].sent;
+  NETRT_ASSERT(sent.eliciting == 0);
+  sent.nextNumber += probeU32(info, 2);
+  sent.verdictNext = sent.nextNumber;
+}
+
 }  // namespace
 
 void probeHostInit(Napi::Object exports) {
@@ -128,6 +137,7 @@ void probeHostInit(Napi::Object exports) {
   });
   probeExport(exports, "hostPublish", [](const Info& info) { hostPublish(hostIn(info).host); });
   probeExport(exports, "hostMemory", memory);
+  probeExport(exports, "hostSkip", skip);
 }
 
 }  // namespace netrt

@@ -254,6 +254,11 @@ int64_t sentUnrecorded(Sent& sent) {
   return number;
 }
 
+bool sentOmitted(const Sent& sent, int64_t number) {
+  const SentPacket* packet = recordOf(sent, number);
+  return packet->number == number && packet->state == SENT_OMITTED;
+}
+
 Carried* sentTakeCarried(Sent& sent, int64_t number) {
   SentPacket* packet = recordOf(sent, number);
   Carried* carried = packet->number == number ? packet->carried : nullptr;
@@ -285,6 +290,7 @@ bool acksReceive(Sent& sent, Received& received, Rtt& rtt, int64_t latest, uint3
 }
 
 SentPacket* acksVerdict(Sent& sent, const Rtt& rtt, uint64_t nowUs) {
+  for (; sentOmitted(sent, sent.verdictNext); sent.verdictNext++) sent.omitted -= 1;
   if (sent.verdictNext == sent.nextNumber) return nullptr;
   SentPacket* packet = recordOf(sent, sent.verdictNext);
   if (packet->state == SENT_UNDECIDED) {

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/gap.h"
+#include "core/omit.h"
 #include "core/stats.h"
 
 namespace netrt {
@@ -36,6 +37,8 @@ void connectionAssign(Connection& connection, Shared& shared, const uint8_t* sen
   replayReset(connection.replay);
   receivedReset(connection.received);
   sentReset(connection.sent, firstNumber);
+  connection.omits = 0;
+  omitNext(connection, shared);
   rttReset(connection.rtt);
   congestionReset(connection.congestion, shared.config->congestion, nowUs);
   connection.payloadBytes = shared.config->payloadBytesMax;
@@ -65,6 +68,8 @@ void connectionAssign(Connection& connection, Shared& shared, const uint8_t* sen
   connection.streamIntervalUs = NO_DEADLINE;
   connection.copyDueUs = NO_DEADLINE;
   connection.stalledUntilUs = 0;
+  connection.layout = LAYOUT_NONE;
+  connection.awaiting = false;
   connection.farewells = 0;
   connection.heldUp = false;
   uint32_t* row = shared.outlet->page + statsPeerWord(connection.slot);
@@ -79,14 +84,18 @@ void connectionOpen(Connection& connection, Shared& shared) {
   connection.announced = true;
   connectionStats(connection, shared.outlet->page);
   Ring& completion = shared.outlet->completion;
-  const int32_t word = ringPush(completion, RECORD_CONNECT, 32 + USER_DATA_BYTES);
+  const int32_t word = ringPush(completion, RECORD_CONNECT, PEER_RECORD_BYTES);
   if (word == NO_ROOM) return;
   uint32_t* words = completion.words + word;
   words[1] = connection.handle;
   words[2] = 0;
   words[4] = connection.slot;
   words[5] = 0;
-  uint32_t* payload = words + RECORD_WORDS;
+  connectionRecord(connection, completion, word);
+}
+
+void connectionRecord(const Connection& connection, Ring& completion, int32_t word) {
+  uint32_t* payload = completion.words + word + RECORD_WORDS;
   payload[0] = static_cast<uint32_t>(connection.clientId);
   payload[1] = static_cast<uint32_t>(connection.clientId >> 32);
   payload[2] = connection.address.type;
@@ -219,7 +228,7 @@ void connectionStats(const Connection& connection, uint32_t* page) {
   row[PEER_PACKETS_LOST] = connection.sent.lost;
   row[PEER_ACKS_LATE] = connection.sent.late;
   row[PEER_GAPS] = static_cast<uint32_t>(connection.received.gaps);
-  row[PEER_IN_FLIGHT] = sentInFlight(connection.sent);
+  row[PEER_IN_FLIGHT] = sentInFlight(connection.sent) - connection.sent.omitted;
   row[PEER_RATE] = connection.pacing.rate;
   row[PEER_WINDOW_BYTES] = connection.congestion.windowBytes;
   row[PEER_FLIGHT_BYTES] = connection.sent.flightBytes;

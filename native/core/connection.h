@@ -17,6 +17,7 @@
 #include "core/config.h"
 #include "core/congestion.h"
 #include "core/frame.h"
+#include "core/layout.h"
 #include "core/limits.h"
 #include "core/pacing.h"
 #include "core/plan.h"
@@ -33,6 +34,8 @@ namespace netrt {
 struct Shared {
   const HostConfig* config = nullptr;
   Outlet* outlet = nullptr;
+  // What nobody else knows, of SIP_KEY_WORDS.
+  const uint32_t* hashKey = nullptr;
   Plan plan;
   Reader reader;
   Writer writer;
@@ -42,6 +45,7 @@ struct Shared {
   uint8_t nackBits[NACK_BITS_BYTES_MAX] = {};
   // What the next connection's key pair is drawn from.
   uint8_t keysSeed[DIGEST_BYTES] = {};
+  Layouts layouts;
 };
 
 struct Connection {
@@ -98,6 +102,10 @@ struct Connection {
   // What wants to ride found no place in the last packet, and is tried again then (µs).
   uint64_t stalledUntilUs = 0;
 
+  // The number to be left out next, and how many were drawn.
+  int64_t omitNumber = 0;
+  uint32_t omits = 0;
+
   Address address;
   uint64_t clientId = 0;
   Pacing pacing;
@@ -109,6 +117,11 @@ struct Connection {
   SealKey sendKey;
   SealKey receiveKey;
   Session session;
+
+  // Of which channel (LAYOUT_CHANNELS: of all) the goodbyes say what it is here.
+  uint32_t layout = LAYOUT_NONE;
+  // The end is not told yet: what the peer says of that channel is waited for.
+  bool awaiting = false;
 
   uint32_t closeReason = 0;
   uint32_t closeTextBytes = 0;
@@ -146,6 +159,9 @@ void connectionAssign(Connection& connection, Shared& shared, const uint8_t* sen
 
 // The peer speaks our protocol: tells the user that it is there.
 void connectionOpen(Connection& connection, Shared& shared);
+
+// Writes who the peer is into a record's payload, PEER_RECORD_BYTES long.
+void connectionRecord(const Connection& connection, Ring& completion, int32_t word);
 
 // Whether the user's ring has room for what one step of a connection can bring forth.
 bool connectionRoom(const Shared& shared);

@@ -16,7 +16,26 @@ constexpr uint8_t NO_TEXT[1] = {};
 
 void releaseCarried(Connection& connection, Shared& shared);
 
-void report(Connection& connection, Shared& shared, bool local) {
+// Who was refused, and why; also of peers that the user never heard of.
+void mismatchReport(const Connection& connection, Shared& shared, bool local, const uint8_t* layout,
+                    size_t offset, uint32_t bytes) {
+  Ring& completion = shared.outlet->completion;
+  const uint32_t textBytes = connection.closeTextBytes;
+  const uint32_t payloadBytes = PEER_RECORD_BYTES + textBytes + bytes;
+  const int32_t word = ringPush(completion, RECORD_MISMATCH, payloadBytes);
+  if (word == NO_ROOM) return;
+  uint32_t* words = completion.words + word;
+  words[1] = connection.handle;
+  words[2] = connection.layout;
+  words[4] = textBytes;
+  words[5] = local ? 1 : 0;
+  connectionRecord(connection, completion, word);
+  uint8_t* start = reinterpret_cast<uint8_t*>(words) + RECORD_BYTES + PEER_RECORD_BYTES;
+  std::memcpy(start, connection.closeText, textBytes);
+  if (bytes > 0) std::memcpy(start + textBytes, layout + offset, bytes);
+}
+
+void endReport(Connection& connection, Shared& shared, bool local) {
   if (!connection.announced) return;
   connection.announced = false;
   Ring& completion = shared.outlet->completion;
@@ -28,6 +47,13 @@ void report(Connection& connection, Shared& shared, bool local) {
   words[4] = connection.closeReason;
   words[5] = local ? 1 : 0;
   std::memcpy(words + RECORD_WORDS, connection.closeText, connection.closeTextBytes);
+}
+
+void report(Connection& connection, Shared& shared, bool local) {
+  if (connection.closeReason == REASON_MISMATCH) {
+    mismatchReport(connection, shared, local, NO_TEXT, 0, 0);
+  }
+  endReport(connection, shared, local);
 }
 
 // Fates first, then the end; nothing after it.
@@ -53,7 +79,8 @@ void connectionClose(Connection& connection, Shared& shared, uint32_t reason, co
   if (connection.state == CONNECTION_FREE || connection.state == CONNECTION_CLOSING) return;
   setReason(connection, reason, text, offset, bytes);
   endChannels(connection, shared);
-  report(connection, shared, true);
+  connection.awaiting = connection.layout != LAYOUT_NONE;
+  if (!connection.awaiting) report(connection, shared, true);
   connection.state = connectionNext(connection.state, CONNECTION_EVENT_CLOSE);
   connection.farewells = FAREWELL_PACKETS;
   connection.farewellsWithReason = shared.config->raw ? 0 : FAREWELL_PACKETS - 2;
@@ -84,6 +111,14 @@ void connectionPeerClosed(Connection& connection, Shared& shared, uint32_t reaso
   connection.farewellDueUs = nowUs;
 }
 
+void connectionTold(Connection& connection, Shared& shared, const uint8_t* layout, size_t offset,
+                    uint32_t bytes) {
+  if (!connection.awaiting) return;
+  connection.awaiting = false;
+  mismatchReport(connection, shared, true, layout, offset, bytes);
+  endReport(connection, shared, true);
+}
+
 void connectionDone(Connection& connection, Shared& shared, uint32_t reason) {
   if (connection.state != CONNECTION_CLOSING) {
     connection.closeReason = reason;
@@ -91,6 +126,7 @@ void connectionDone(Connection& connection, Shared& shared, uint32_t reason) {
     endChannels(connection, shared);
     report(connection, shared, false);
   }
+  connectionTold(connection, shared, NO_TEXT, 0, 0);
   connection.state = connectionNext(connection.state, CONNECTION_EVENT_DONE);
   releaseCarried(connection, shared);
   sealKeyClear(connection.sendKey);

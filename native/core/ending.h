@@ -25,6 +25,10 @@ void connectionDrain(Connection& connection, Shared& shared, uint32_t reason, co
 void connectionPeerClosed(Connection& connection, Shared& shared, uint32_t reason,
                           const uint8_t* text, size_t offset, uint32_t bytes, uint64_t nowUs);
 
+// Tells of the end that waited for what the peer says of a channel: `bytes` of it, or none.
+void connectionTold(Connection& connection, Shared& shared, const uint8_t* layout, size_t offset,
+                    uint32_t bytes);
+
 // Frees the slot: the peer's disconnect came (then `reason` is reported), or ours are all sent.
 void connectionDone(Connection& connection, Shared& shared, uint32_t reason);
 

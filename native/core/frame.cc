@@ -120,6 +120,16 @@ uint8_t ageNext(Reader& reader, Frame& frame) {
   return reader.failed || frame.ageMs == 0 ? FRAME_INVALID : FRAME_AGE;
 }
 
+// What a peer says of a channel in which it differs, or of all.
+uint8_t layoutNext(Reader& reader, Frame& frame) {
+  frame.channel = readU8(reader);
+  frame.bytes = readVarint(reader);
+  frame.offset = reader.offset;
+  readSkip(reader, frame.bytes);
+  const bool lawful = frame.channel <= CHANNELS_MAX && frame.bytes <= LAYOUT_BYTES_MAX;
+  return reader.failed || !lawful ? FRAME_INVALID : FRAME_LAYOUT;
+}
+
 }  // namespace
 
 bool ackHeaderRead(Reader& reader, AckHeader& header) {
@@ -167,6 +177,8 @@ uint8_t frameNext(Reader& reader, Frame& frame) {
       return nackNext(reader, frame);
     case FRAME_AGE:
       return ageNext(reader, frame);
+    case FRAME_LAYOUT:
+      return layoutNext(reader, frame);
     default:
       return FRAME_INVALID;
   }
@@ -178,7 +190,7 @@ bool payloadCheck(Reader& reader, AckHeader& header, Frame& frame, const uint8_t
   if (!ackHeaderRead(reader, header)) return false;
   uint32_t messages = 0;
   // Of the kinds below FRAME_MESSAGE: 1 + the last channel, or 1 for those of the whole connection.
-  uint8_t last[FRAME_WINDOW + 1] = {};
+  uint8_t last[FRAME_LAYOUT + 1] = {};
   bool aged = false;
   for (;;) {
     const uint8_t kind = frameNext(reader, frame);
@@ -192,9 +204,10 @@ bool payloadCheck(Reader& reader, AckHeader& header, Frame& frame, const uint8_t
       if (messages > MESSAGES_PER_PACKET_MAX) return false;
     }
     const bool named =
-        kind != FRAME_HELLO && kind != FRAME_CLOSE && kind != FRAME_PING && kind != FRAME_AGE;
+        kind != FRAME_HELLO && kind != FRAME_CLOSE && kind != FRAME_PING && kind != FRAME_AGE &&
+        kind != FRAME_LAYOUT;
     if (named && frame.channel >= channelCount) return false;
-    if (kind < FRAME_FRAGMENT || kind == FRAME_WINDOW) {
+    if (kind < FRAME_FRAGMENT || kind == FRAME_WINDOW || kind == FRAME_LAYOUT) {
       const uint8_t place = static_cast<uint8_t>(named ? frame.channel + 1 : 1);
       if (place <= last[kind]) return false;
       last[kind] = place;
@@ -282,6 +295,14 @@ void helloWrite(Writer& writer, uint8_t version, uint32_t nameHash, uint32_t cha
   writeU32(writer, byteRateMax);
   writeU8(writer, suites);
   writeBytes(writer, publicKey, 0, KEY_BYTES);
+}
+
+void layoutWrite(Writer& writer, uint32_t channel, const uint8_t* bytes, size_t offset,
+                 uint32_t count) {
+  writeU8(writer, FRAME_LAYOUT);
+  writeU8(writer, static_cast<uint8_t>(channel));
+  writeVarint(writer, count);
+  writeBytes(writer, bytes, offset, count);
 }
 
 void closeWrite(Writer& writer, uint8_t reason, const uint8_t* text, size_t textBytes) {

@@ -45,6 +45,7 @@ constexpr uint8_t FRAME_FRAGMENT = 6;
 constexpr uint8_t FRAME_BLOCK = 7;
 constexpr uint8_t FRAME_WINDOW = 8;
 constexpr uint8_t FRAME_AGE = 9;
+constexpr uint8_t FRAME_LAYOUT = 10;
 constexpr uint8_t FRAME_MESSAGE = 128;
 constexpr uint8_t FRAME_INVALID = 255;
 
@@ -132,6 +133,10 @@ void pingWrite(Writer& writer);
 void helloWrite(Writer& writer, uint8_t version, uint32_t nameHash, uint32_t channelCount,
                 uint32_t payloadBytesMax, uint32_t packetRateMax, uint32_t byteRateMax,
                 uint8_t suites, const uint8_t* publicKey);
+
+// Writes what this side says of a channel.
+void layoutWrite(Writer& writer, uint32_t channel, const uint8_t* bytes, size_t offset,
+                 uint32_t count);
 
 void closeWrite(Writer& writer, uint8_t reason, const uint8_t* text, size_t textBytes);
 

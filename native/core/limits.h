@@ -128,6 +128,13 @@ constexpr uint32_t SENT_PACKETS = 512;
 constexpr uint32_t SENT_PACKETS_FEW = 32;
 // Microseconds after its sending for which an ack of a lost packet is still looked at.
 constexpr uint64_t LATE_MAX_US = 10000000;
+// Packets between two numbers that are left out, at least: acks of them show guesses, and who
+// counts gaps sees loss.
+constexpr uint32_t OMIT_PACKETS_MIN = 64;
+// … and at most; which, nobody knows before.
+constexpr uint32_t OMIT_PACKETS_MAX = 512;
+// The first comes so many times sooner, before guesses gained much.
+constexpr uint32_t OMIT_SOONER = 8;
 // Packets without a verdict: what one ack can reach back to.
 constexpr uint32_t IN_FLIGHT_MAX = 256;
 // Packets without a verdict, of which none asks for an ack, after which the next asks with a ping.
@@ -238,6 +245,11 @@ constexpr uint32_t HELLO_ROOM_BYTES = 112;
 constexpr uint64_t GREETING_MAX_US = 10000000;
 // Channels of a protocol: six bits of a message frame.
 constexpr uint32_t CHANNELS_MAX = 64;
+// Bytes of what a side says of a channel that differs: beside a hello of 5 channels and a close it
+// fits a payload.
+constexpr uint32_t LAYOUT_BYTES_MAX = 1024;
+// Head of a layout frame: kind, channel, length.
+constexpr size_t LAYOUT_HEADER_BYTES_MAX = 4;
 // Bytes of the text that a close carries.
 constexpr size_t CLOSE_TEXT_BYTES_MAX = 120;
 // Bytes of the longest ack header.
@@ -341,6 +353,8 @@ static_assert((SENT_PACKETS & (SENT_PACKETS - 1)) == 0 &&
               "indexed by a mask");
 static_assert(SENT_PACKETS >= IN_FLIGHT_MAX + ACK_BITS_MAX, "a late ack finds its record");
 static_assert(IN_FLIGHT_MAX <= ACK_BITS_MAX, "one ack reaches every packet without a verdict");
+static_assert(OMIT_PACKETS_MIN < OMIT_PACKETS_MAX && OMIT_PACKETS_MIN >= 2 * OMIT_SOONER,
+              "never two numbers in a row");
 static_assert(REORDER_PACKETS < IN_FLIGHT_MAX, "losses show while packets may still go out");
 static_assert(RTO_MIN_US < RTT_INITIAL_US && RTT_INITIAL_US < RTO_MAX_US, "a sane first time-out");
 static_assert(RTO_MAX_US + ACK_HOLD_US < RTT_SAMPLE_MAX_US, "samples aren't cut before a time-out");

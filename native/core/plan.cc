@@ -111,10 +111,11 @@ void channelPlanHead(Channel& channel, Plan& plan) {
   if (first != nullptr && first->resend && !first->planned) planAdd(plan, channel, *first);
 }
 
-void channelPlanOldest(Channel& channel, Plan& plan) {
+void channelPlanOldest(Channel& channel, Plan& plan, uint64_t arrivalUs) {
   for (Message* message = channel.first; message != nullptr && message->sent;
        message = message->next) {
-    if (!message->planned && !planAdd(plan, channel, *message)) return;
+    const bool rides = !message->planned && arrivalUs <= message->expiresUs;
+    if (rides && !planAdd(plan, channel, *message)) return;
   }
 }
 

@@ -50,9 +50,9 @@ bool channelStuck(const Channel& channel);
 // Plans the oldest message, if its packets are all lost: it is the one that need not be held.
 void channelPlanHead(Channel& channel, Plan& plan);
 
-// Plans the oldest messages that were sent, whether they are lost or not: what waits behind them
-// can't go.
-void channelPlanOldest(Channel& channel, Plan& plan);
+// Plans the oldest messages that were sent and still arrive in time, whether they are lost or not:
+// what waits behind them can't go.
+void channelPlanOldest(Channel& channel, Plan& plan, uint64_t arrivalUs);
 
 // Plans copies of sent messages, newest first, so that what is left out is the oldest.
 void channelPlanCopies(Channel& channel, Plan& plan);

@@ -8,6 +8,7 @@
 #include "core/delivery.h"
 #include "core/ending.h"
 #include "core/gap.h"
+#include "core/omit.h"
 #include "core/packet.h"
 #include "core/repair.h"
 #include "core/sequence.h"
@@ -34,6 +35,9 @@ int rawReceive(Connection& connection, Shared& shared, const uint8_t* bytes, siz
                size_t bodyBytes);
 int payloadReceive(Connection& connection, Shared& shared, int64_t number, const uint8_t* bytes,
                    size_t offset, size_t bodyBytes, uint64_t receivedUs, uint64_t nowUs);
+int layoutReceive(Connection& connection, Shared& shared, const uint8_t* bytes, size_t offset,
+                  size_t bodyBytes);
+void layoutFind(Connection& connection, Shared& shared, Reader& reader, Frame& frame);
 bool framesReceive(Connection& connection, Shared& shared, Reader& reader, Frame& frame,
                    uint64_t nowUs);
 bool channelFrame(Connection& connection, Shared& shared, const Reader& reader, uint8_t kind,
@@ -42,7 +46,8 @@ uint32_t nackReceive(Connection& connection, Shared& shared, Channel& channel, c
                      const Frame& frame, uint64_t nowUs);
 void helloReceive(Connection& connection, Shared& shared, Reader& reader, const Frame& frame,
                   uint64_t nowUs);
-size_t helloDifference(const Shared& shared, Reader& reader, const Frame& frame, char* text);
+size_t helloDifference(Connection& connection, const Shared& shared, Reader& reader,
+                       const Frame& frame, char* text);
 
 }  // namespace
 
@@ -60,7 +65,11 @@ int connectionReceive(Connection& connection, Shared& shared, uint8_t type, uint
     connectionDone(connection, shared, REASON_DISCONNECTED);
     return REJECT_NONE;
   }
-  if (connection.state == CONNECTION_CLOSING) return REJECT_STATE;
+  if (connection.state == CONNECTION_CLOSING) {
+    return connection.awaiting && type == PACKET_PAYLOAD
+               ? layoutReceive(connection, shared, bytes, offset, bodyBytes)
+               : REJECT_STATE;
+  }
   connection.confirmed = true;
   if (shared.config->raw) {
     return type == PACKET_KEEP_ALIVE ? REJECT_NONE
@@ -123,7 +132,8 @@ int payloadReceive(Connection& connection, Shared& shared, int64_t number, const
   if (ackHeader.present) {
     latest = sequenceExpand16(ackHeader.latest, static_cast<uint64_t>(sent.nextNumber));
     const int64_t lowest = acksLowest(latest, bytes, ackHeader.bitsOffset, ackHeader.bitBytes);
-    if (lowest < sent.firstNumber || latest >= sent.nextNumber) {
+    const bool unsent = lowest < sent.firstNumber || latest >= sent.nextNumber;
+    if (unsent || omitAcked(sent, latest, bytes, ackHeader.bitsOffset, ackHeader.bitBytes)) {
       return violate(connection, shared, TEXT_ACK, REJECT_ACK_UNSENT, nowUs);
     }
   }
@@ -141,6 +151,34 @@ int payloadReceive(Connection& connection, Shared& shared, int64_t number, const
   if (!framesReceive(connection, shared, reader, frame, nowUs)) return REJECT_MEMORY;
   receivedAdd(connection.received, number, receivedUs, eliciting, sent.nextNumber);
   return REJECT_NONE;
+}
+
+// After a mismatch nothing counts but what the peer says of the channel that differs.
+int layoutReceive(Connection& connection, Shared& shared, const uint8_t* bytes, size_t offset,
+                  size_t bodyBytes) {
+  Reader& reader = shared.reader;
+  AckHeader& ackHeader = shared.ackHeader;
+  Frame& frame = shared.frame;
+  const size_t end = offset + bodyBytes;
+  frame.payloadBytes = connection.payloadBytes;
+  if (!payloadCheck(reader, ackHeader, frame, bytes, offset, end, shared.config->channelCount)) {
+    return REJECT_PAYLOAD;
+  }
+  readerSet(reader, bytes, offset, end);
+  ackHeaderRead(reader, ackHeader);
+  frame.payloadBytes = connection.payloadBytes;
+  layoutFind(connection, shared, reader, frame);
+  return REJECT_STATE;
+}
+
+// Looks through the frames that are left.
+void layoutFind(Connection& connection, Shared& shared, Reader& reader, Frame& frame) {
+  for (uint8_t kind = frameNext(reader, frame); kind != FRAME_END;
+       kind = frameNext(reader, frame)) {
+    if (kind == FRAME_LAYOUT && frame.channel == connection.layout) {
+      connectionTold(connection, shared, reader.bytes, frame.offset, frame.bytes);
+    }
+  }
 }
 
 // Whether what comes before its turn may be held: some memory stays for sending, whoever sends
@@ -166,11 +204,12 @@ bool framesReceive(Connection& connection, Shared& shared, Reader& reader, Frame
     } else if (kind == FRAME_CLOSE) {
       connectionPeerClosed(connection, shared, frame.code, reader.bytes, frame.offset, frame.bytes,
                            nowUs);
-    } else if (kind != FRAME_PING && kind != FRAME_AGE) {
+    } else if (kind != FRAME_PING && kind != FRAME_AGE && kind != FRAME_LAYOUT) {
       held = channelFrame(connection, shared, reader, kind, frame, holds, nowUs) && held;
       frame.ageMs = 0;
     }
   }
+  if (connection.awaiting) layoutFind(connection, shared, reader, frame);
   return held;
 }
 
@@ -226,7 +265,7 @@ void helloReceive(Connection& connection, Shared& shared, Reader& reader, const 
                   uint64_t nowUs) {
   if (connection.state != CONNECTION_GREETING) return;
   char text[DIFFERENCE_BYTES_MAX];
-  const size_t textBytes = helloDifference(shared, reader, frame, text);
+  const size_t textBytes = helloDifference(connection, shared, reader, frame, text);
   if (textBytes == 0) {
     limitsReceive(connection, frame, nowUs);
     const uint32_t problem =
@@ -241,6 +280,7 @@ void helloReceive(Connection& connection, Shared& shared, Reader& reader, const 
     return;
   }
   statsAdd(shared.outlet->page, statsHostWord(HOST_MISMATCHES), 1);
+  connection.payloadBytes = frame.payloadBytes;
   connectionClose(connection, shared, REASON_MISMATCH, reinterpret_cast<const uint8_t*>(text), 0,
                   static_cast<uint32_t>(textBytes), nowUs);
 }
@@ -257,18 +297,24 @@ size_t putNumber(char* text, size_t length, uint32_t number) {
   return length + 1;
 }
 
-// Writes what differs into `text`; its bytes, or 0 where nothing does.
-size_t helloDifference(const Shared& shared, Reader& reader, const Frame& frame, char* text) {
+// Writes what differs, in the words of a close; its bytes, or 0 where nothing does. `layout`
+// becomes the channel in which it does.
+size_t helloDifference(Connection& connection, const Shared& shared, Reader& reader,
+                       const Frame& frame, char* text) {
   const HostConfig& config = *shared.config;
   if (frame.code != NETRT_VERSION) return put(text, 0, "version");
   if (frame.nameHash != config.nameHash) return put(text, 0, "name");
-  if (frame.channelCount != config.channelCount) return put(text, 0, "channels");
+  if (frame.channelCount != config.channelCount) {
+    connection.layout = LAYOUT_CHANNELS;
+    return put(text, 0, "channels");
+  }
   const size_t rest = reader.offset;
   reader.offset = frame.offset;
   size_t length = 0;
   for (uint32_t channel = 0; channel < config.channelCount; channel++) {
     if (readU32(reader) != config.policies[channel].hash && length == 0) {
       length = putNumber(text, put(text, 0, "channel "), channel);
+      connection.layout = channel;
     }
   }
   reader.offset = rest;

@@ -49,6 +49,10 @@ constexpr uint32_t RECORD_BLOCK = 7;
 // Completion: a packet's verdict (word 4 its number modulo 2^32, word 5 1 for acked; payload: bytes
 // 4 B, its number's high word 4 B).
 constexpr uint32_t RECORD_PACKET = 8;
+// Completion: a peer's protocol is another one (word 2 the channel that its layout is of, word 4
+// bytes of the text, word 5 1 if we found it; payload: as RECORD_CONNECT, the text, the layout);
+// its RECORD_DISCONNECT follows where there was a RECORD_CONNECT.
+constexpr uint32_t RECORD_MISMATCH = 9;
 // Submission: a message to one peer (word 4 time to live in ms or TTL_DEFAULT, word 5 tag).
 constexpr uint32_t RECORD_SEND = 16;
 // Submission: the same message to every connected peer (fields as RECORD_SEND).
@@ -63,6 +67,11 @@ constexpr uint32_t RECORD_SEND_BLOCK = 19;
 constexpr uint32_t RECORD_PAUSE = 20;
 // Submission: the user wants every packet's verdict (word 5 1), or no more (0).
 constexpr uint32_t RECORD_WATCH = 21;
+// Submission: what is said of a channel to peers that define it differently (payload: R-73).
+constexpr uint32_t RECORD_LAYOUT = 22;
+
+// Bytes of a peer's id, address and user data in the payload of a record.
+constexpr uint32_t PEER_RECORD_BYTES = 288;
 
 // Bytes before the body in the payload of a fragment's record.
 constexpr uint32_t FRAGMENT_RECORD_BYTES = 8;

@@ -50,6 +50,7 @@ bool slotsOpen(Host& host, const uint32_t* words, uint32_t* page, const uint8_t*
   host.outlet.page = page;
   host.shared.config = &config;
   host.shared.outlet = &host.outlet;
+  host.shared.hashKey = host.handshake.hashKey;
   const size_t peers = config.peersMax;
   const bool opened =
       poolOpen(host.outlet.pool, config.chunkCount, config.messageCount, config.carriedCount) &&
@@ -60,7 +61,7 @@ bool slotsOpen(Host& host, const uint32_t* words, uint32_t* page, const uint8_t*
       take(host.packetsFew, peers * SENT_PACKETS_FEW) && take(host.packets, peers * SENT_PACKETS) &&
       take(host.free, peers) && take(host.open, peers) && take(host.work, peers) &&
       take(host.dirty, peers) && take(host.replies, REPLIES_MAX) && sealKeyOpen(host.clientKey) &&
-      sealKeyOpen(host.scratchKey);
+      sealKeyOpen(host.scratchKey) && layoutsOpen(host.shared.layouts, config.channelCount);
   if (!opened) return false;
   std::memcpy(host.shared.keysSeed, entropy + ENTROPY_KEYS, DIGEST_BYTES);
   host.firstNumber = firstNumberOf(entropy);
@@ -87,6 +88,7 @@ void slotsClose(Host& host) {
   sealWipe(host.client.token.clientToServerKey, KEY_BYTES);
   sealWipe(host.client.token.serverToClientKey, KEY_BYTES);
   handshakeClose(host.handshake);
+  layoutsClose(host.shared.layouts);
   poolClose(host.outlet.pool);
   tableClose(host.addressTable);
   tableClose(host.clientTable);

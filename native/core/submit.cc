@@ -21,6 +21,7 @@ void enqueue(Host& host, Connection& connection, int32_t word, uint32_t body, ui
              uint64_t nowUs);
 void submitBlock(Host& host, int32_t word);
 void submitWish(Host& host, int32_t word, uint32_t kind);
+void submitLayout(Host& host, int32_t word);
 void submitClose(Host& host, int32_t word, uint64_t nowUs);
 
 size_t payloadOf(int32_t word) { return static_cast<size_t>(word) * 4 + RECORD_BYTES; }
@@ -43,6 +44,8 @@ void hostSubmit(Host& host, uint64_t nowUs) {
       submitClose(host, word, nowUs);
     } else if (kind == RECORD_PAUSE || kind == RECORD_WATCH) {
       submitWish(host, word, kind);
+    } else if (kind == RECORD_LAYOUT) {
+      submitLayout(host, word);
     }
     ringNext(ring, word);
   }
@@ -194,6 +197,11 @@ void submitWish(Host& host, int32_t word, uint32_t kind) {
     connectionBusy(*connection, index);
     slotWork(host, *connection);
   }
+}
+
+void submitLayout(Host& host, int32_t word) {
+  const uint32_t* words = host.submission.words + word;
+  layoutSet(host.shared.layouts, words[2], host.submission.bytes, payloadOf(word), words[3]);
 }
 
 void submitClose(Host& host, int32_t word, uint64_t nowUs) {

@@ -5,6 +5,7 @@
 
 #include "core/fill.h"
 #include "core/gap.h"
+#include "core/omit.h"
 #include "core/packet.h"
 #include "core/ride.h"
 #include "core/stats.h"
@@ -22,7 +23,9 @@ size_t rawTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8
 size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8_t* out,
                        size_t offset);
 void ackWrite(Connection& connection, Shared& shared, uint64_t nowUs);
+void layoutAdd(const Connection& connection, Shared& shared);
 void helloAdd(Connection& connection, Shared& shared, SentPacket& packet);
+void helloPut(const Connection& connection, Shared& shared);
 bool marksAdd(Connection& connection, Shared& shared, SentPacket& packet);
 void nacksAdd(Connection& connection, Shared& shared, uint64_t nowUs);
 void keepAliveAdd(Connection& connection, Shared& shared, uint64_t nowUs, size_t acksEnd,
@@ -83,6 +86,7 @@ size_t seal(Connection& connection, Shared& shared, int64_t number, uint64_t now
 size_t keepAliveTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8_t* out,
                          size_t offset) {
   connection.keepAliveUs = std::max(connection.keepAliveUs, KEEP_ALIVE_US);
+  omitDue(connection, shared, nowUs);
   const int64_t number = shared.config->raw ? sentUnrecorded(connection.sent)
                                             : sentAdd(connection.sent, nowUs, 0, false)->number;
   const size_t headerBytes = headerWrite(connection, PACKET_KEEP_ALIVE, number, out, offset);
@@ -108,12 +112,30 @@ size_t farewellTransmit(Connection& connection, Shared& shared, uint64_t nowUs, 
   const size_t headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
   Writer& writer = shared.writer;
   const size_t start = offset + headerBytes;
-  writerSet(writer, out, start, offset + PACKET_BYTES_MAX);
+  writerSet(writer, out, start, start + connection.payloadBytes);
   writeU8(writer, 0);
+  if (connection.layout != LAYOUT_NONE) layoutAdd(connection, shared);
   closeWrite(writer, static_cast<uint8_t>(connection.closeReason), connection.closeText,
              connection.closeTextBytes);
   const size_t bodyBytes = writer.offset - start;
   return seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
+}
+
+// What the refused channel is here, as much of it as fits, behind a hello: the peer finds
+// the mismatch as well, and answers likewise.
+void layoutAdd(const Connection& connection, Shared& shared) {
+  const Layouts& layouts = shared.layouts;
+  Writer& writer = shared.writer;
+  if (!connection.helloAcked) helloPut(connection, shared);
+  const size_t others = LAYOUT_HEADER_BYTES_MAX + 3 + connection.closeTextBytes;
+  const size_t left = writer.end - writer.offset;
+  const size_t room = left > others ? left - others : 0;
+  const size_t length = layoutLength(layouts, connection.layout);
+  const uint32_t count = static_cast<uint32_t>(std::min(length, room));
+  if (count > 0) {
+    const size_t offset = layoutOffset(layouts, connection.layout);
+    layoutWrite(writer, connection.layout, layouts.bytes, offset, count);
+  }
 }
 
 // Bare NETCODE: the oldest waiting payload as it is, or a keep-alive.
@@ -134,6 +156,7 @@ size_t rawTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8
 
 size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8_t* out,
                        size_t offset) {
+  omitDue(connection, shared, nowUs);
   const int64_t number = connection.sent.nextNumber;
   const size_t headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
   const size_t start = offset + headerBytes;
@@ -188,6 +211,12 @@ void ackWrite(Connection& connection, Shared& shared, uint64_t nowUs) {
 // Until the peer acked one, every payload starts with a hello.
 void helloAdd(Connection& connection, Shared& shared, SentPacket& packet) {
   if (connection.helloAcked) return;
+  helloPut(connection, shared);
+  packet.hello = true;
+  connection.helloInFlight += 1;
+}
+
+void helloPut(const Connection& connection, Shared& shared) {
   const HostConfig& config = *shared.config;
   helloWrite(shared.writer, NETRT_VERSION, config.nameHash, config.channelCount,
              config.payloadBytesMax, config.packetRateMax, config.byteRateMax,
@@ -195,8 +224,6 @@ void helloAdd(Connection& connection, Shared& shared, SentPacket& packet) {
   for (uint32_t channel = 0; channel < config.channelCount; channel++) {
     writeU32(shared.writer, config.policies[channel].hash);
   }
-  packet.hello = true;
-  connection.helloInFlight += 1;
 }
 
 // Notes that the packet carries a channel's id; false when there is no room or no record for it.

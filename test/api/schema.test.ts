@@ -9,6 +9,8 @@ import {
   critical,
   defineProtocol,
   type MessageOf,
+  type MismatchedClient,
+  type NetrtError,
   type Peer,
   type RejectedMessage,
   realTime,
@@ -21,7 +23,6 @@ import {
   bits,
   bool,
   bytes,
-  firstDifference,
   type Infer,
   object,
   quantized,
@@ -155,20 +156,28 @@ describe.each(pairings)("server on $server, client on $client", (pairing) => {
     expect(honest.hostStats.channels.chat.rejected).toBe(1);
   });
 
-  test("peers of another schema do not meet; the error shows this side's", async () => {
+  test("peers of another schema do not meet; both sides' errors name the field (R-72, R-73)", async () => {
     const server = await openServer(typed, pairing.server);
     const Other = schema({ from: u8, text: string(121) });
-    const other = defineProtocol("typed/1", {
-      ...typed.channels,
-      chat: reliable({ message: Other, messageBytesMax: typed.channels.chat.messageBytesMax }),
-    });
-    const target = { insecure: true, address: server.address } as const;
-    const error = await refusal(() => connect(other, target, { engine: pairing.client }));
-    expect(error.code).toBe("ERR_NETRT_PROTOCOL_MISMATCH");
-    expect(error.message).toContain('channel "chat" has another name or policy there');
-    expect(error.message).toContain(Other.layout);
-    const shown = /they are (\{.*\}),/.exec(error.message)?.[1] ?? "";
-    expect(firstDifference(Line, shown)?.field).toBe("text");
+    const { messageBytesMax } = typed.channels.chat;
+    const cases = [
+      [reliable({ message: Other, messageBytesMax }), "text: string(121)", "string(120)"],
+      [reliable({ message: Line, messageBytesMax, expiry: 400 }), "expiry 400 ms", "10000 ms"],
+      [reliable({ messageBytesMax }), "messages: bytes", Line.layout],
+    ] as const;
+    for (const [chat, here, there] of cases) {
+      const other = defineProtocol("typed/1", { ...typed.channels, chat });
+      const refused = next<[MismatchedClient, NetrtError]>(server, "mismatch");
+      const target = { insecure: true, address: server.address } as const;
+      const error = await refusal(() => connect(other, target, { engine: pairing.client }));
+      expect(error.code).toBe("ERR_NETRT_PROTOCOL_MISMATCH");
+      expect(error.message).toContain(`: channel "chat": ${here} here, ${there} there`);
+      const [, ours] = /^(\S+) /.exec(here) as RegExpExecArray;
+      const seen = (await refused)[1].message;
+      expect(seen).toContain(
+        `: channel "chat": ${ours} ${there} here, ${here.slice(ours.length + 1)} there`,
+      );
+    }
     expect(server.peerCount).toBe(0);
   });
 });

@@ -72,19 +72,21 @@ function checkReport(report: Report, clients: number): void {
   expect(report.cpuUsPerClientTick).toBeGreaterThan(0);
   expect(report.datagramsPerSyscall.in).toBeGreaterThanOrEqual(1);
   expect(report.datagramsPerSyscall.out).toBeGreaterThanOrEqual(1);
-  expect(Object.keys(report.channels)).toEqual(["input", "state", "chat"]);
+  expect(Object.keys(report.channels)).toEqual(["input", "state", "shots", "score", "chat"]);
   for (const channel of Object.values(report.channels)) {
     expect(channel).toMatchObject({ duplicates: 0, outOfOrder: 0 });
     expect(channel.sent).toBeGreaterThan(0);
     expect(channel.delivered).toBe(channel.sent - channel.lost);
   }
-  const { input, state, chat } = report.channels;
-  expect([input.strategy, state.strategy, chat.strategy]).toEqual([
+  const { state, score, chat } = report.channels;
+  expect(Object.values(report.channels).map(({ strategy }) => strategy)).toEqual([
     "RealTime",
     "RealTime",
+    "TimeSensitive",
+    "Critical",
     "Reliable",
   ]);
-  expect(chat.lost).toBe(0);
+  expect([score.lost, chat.lost]).toEqual([0, 0]);
   expect(state.sent).toBe(report.ticks * clients);
 }
 
@@ -128,7 +130,7 @@ test("without loss nothing is lost at all", async () => {
   expect(code).toBe(0);
   const { channels, tickRate } = JSON.parse(stdout) as Report;
   expect(tickRate).toBe(60);
-  expect(Object.values(channels).map(({ lost }) => lost)).toEqual([0, 0, 0]);
+  expect(Object.values(channels).map(({ lost }) => lost)).toEqual([0, 0, 0, 0, 0]);
 });
 
 test("NETRT_ENGINE=js serves 32 clients", async () => {

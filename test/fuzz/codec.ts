@@ -174,6 +174,7 @@ const KIND = {
   BLOCK: 7,
   WINDOW: 8,
   AGE: 9,
+  LAYOUT: 10,
   MESSAGE: 128,
 } as const;
 
@@ -231,6 +232,8 @@ function frameWrite(
     }
     case KIND.SKIP:
       return engine.skipWrite(out, at, channel, id);
+    case KIND.LAYOUT:
+      return engine.layoutWrite(out, at, channel, body);
     case KIND.CLOSE:
       return engine.closeWrite(out, at, code, body);
     case KIND.FRAGMENT:

@@ -33,6 +33,9 @@ void frameWrite(Writer& writer, uint8_t kind, const Frame& frame, const uint8_t*
     case FRAME_SKIP:
       skipWrite(writer, frame.channel, frame.id);
       break;
+    case FRAME_LAYOUT:
+      layoutWrite(writer, frame.channel, payload, frame.offset, frame.bytes);
+      break;
     case FRAME_CLOSE:
       closeWrite(writer, frame.code, payload + frame.offset, frame.bytes);
       break;

@@ -281,7 +281,7 @@ void record(Machine& machine, const uint32_t* words) {
   if (kind == RECORD_FATE || kind >= RECORD_FRAGMENT) emit32(words[5]);
   switch (kind) {
     case RECORD_CONNECT:
-      FUZZ_CHECK(words[3] == 32 + USER_DATA_BYTES);
+      FUZZ_CHECK(words[3] == PEER_RECORD_BYTES);
       return connected(machine, handle);
     case RECORD_DISCONNECT:
       FUZZ_CHECK(words[3] <= CLOSE_TEXT_BYTES_MAX);
@@ -293,6 +293,10 @@ void record(Machine& machine, const uint32_t* words) {
       return;
     case RECORD_PACKET:
       FUZZ_CHECK(words[3] == 8 && words[5] <= 1);
+      return;
+    case RECORD_MISMATCH:
+      FUZZ_CHECK(words[3] >= PEER_RECORD_BYTES + words[4]);
+      FUZZ_CHECK(words[3] - PEER_RECORD_BYTES - words[4] <= LAYOUT_BYTES_MAX);
       return;
     case RECORD_FATE:
       return fate(machine, words[4], words[5]);

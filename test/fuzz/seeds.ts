@@ -16,6 +16,7 @@ import {
   closeWrite,
   fragmentHeadWrite,
   helloWrite,
+  layoutWrite,
   messageHeadWrite,
   messageShorten,
   nackWrite,
@@ -105,6 +106,10 @@ const mark =
   (writer) =>
     windowWrite(writer, channel, id);
 
+function layout(channel: number, bytes: number): Part {
+  return (writer) => layoutWrite(writer, channel, bodyOf(bytes), 0, bytes);
+}
+
 function close(reason: number, bytes: number): Part {
   return (writer) => closeWrite(writer, reason, bodyOf(bytes), bytes);
 }
@@ -146,6 +151,8 @@ const FRAMES: readonly (readonly Part[])[] = [
   [close(1, 3)],
   [close(7, 120)],
   [close(2, 0)],
+  [hello(6), layout(3, 5), close(4, 9)],
+  [layout(64, 200), close(4, 8)],
   Array.from({ length: 30 }, (_, id) => message(5, id, 1, id === 29)),
 ];
 

@@ -190,6 +190,9 @@ const ACKS: readonly Case[] = [
   ["an empty payload but for its ack", () => [NO_ACK], taken(0)],
 ];
 
+/** What stands in a hello between its channel count and its hashes: name, limits, suites, key. */
+const HELLO = [0, 0, 0, 0, 0xb0, 4, 0, 0, 0, 0, 0, 0, 1, ...new Array<number>(32).fill(0)];
+
 const FRAMES: readonly Case[] = [
   ...[0, 1, 119, 120].map(
     (bytes): Case => [
@@ -213,21 +216,25 @@ const FRAMES: readonly Case[] = [
     ],
   ),
   ["a close without its text", () => [NO_ACK, raw(3, 1, 5, 65)], "refused"],
-  ["a hello of 0 channels", () => [NO_ACK, raw(1, 1, 0, 0, 0, 0, 0)], "refused"],
+  ["a hello of 0 channels", () => [NO_ACK, raw(1, 1, 0, ...HELLO)], "refused"],
   [
     "a hello of 65 channels",
-    () => [NO_ACK, raw(1, 1, 65, ...new Array(4 + 260).fill(0))],
+    () => [NO_ACK, raw(1, 1, 65, ...HELLO, ...new Array(260).fill(0))],
     "refused",
   ],
   [
     "a hello of 255 channels",
-    () => [NO_ACK, raw(1, 1, 255, ...new Array(1024).fill(0))],
+    () => [NO_ACK, raw(1, 1, 255, ...HELLO, ...new Array(1020).fill(0))],
     "refused",
   ],
-  ["a hello that is cut", () => [NO_ACK, raw(1, 1, 64, ...new Array(100).fill(0))], "refused"],
+  [
+    "a hello that is cut",
+    () => [NO_ACK, raw(1, 1, 64, ...HELLO, ...new Array(255).fill(0))],
+    "refused",
+  ],
   [
     "a second hello that differs",
-    () => [NO_ACK, raw(1, 9, 1, 0, 0, 0, 0, 0xb0, 4, ...new Array(6 + 4).fill(0)), PING],
+    () => [NO_ACK, raw(1, 9, 1, ...HELLO, 0, 0, 0, 0), PING],
     taken(0),
   ],
   ["1,199 pings", () => [NO_ACK, new Uint8Array(1199).fill(4)], "refused"],
@@ -260,9 +267,9 @@ function greeted(world: World): number {
     const insider = new Insider(world, `10.3.0.${index}:1`).admitted();
     const right = hello(world.protocol);
     const hashes = new Uint8Array(4 * count);
-    // Behind the head: name and limits.
-    hashes.set(right.subarray(15, 15 + hashes.length));
-    insider.say(NO_ACK, raw(1, right[1], count, ...right.subarray(3, 15), ...hashes));
+    // Behind the head: name, limits, suites and key.
+    hashes.set(right.subarray(48, 48 + hashes.length));
+    insider.say(NO_ACK, raw(1, right[1], count, ...right.subarray(3, 48), ...hashes));
     world.step();
     const announced = world.server.peers.length > 0 && world.server.of(world.server.peer);
     const alive = announced !== false && announced.end === undefined;

@@ -88,10 +88,12 @@ const varintBytes = (value: number): number => (value < 128 ? 1 : 1 + varintByte
 function frameBytes(frame: FrameValue, isLast: boolean): number {
   switch (frame.kind) {
     case "hello":
-      return 15 + 4 * frame.hashes.length;
+      return 48 + 4 * frame.hashes.length;
     case "skip":
     case "window":
       return 4;
+    case "layout":
+      return 2 + varintBytes(frame.body.length) + frame.body.length;
     case "close":
       return 3 + frame.text.length;
     case "ping":

@@ -3,7 +3,7 @@
  * seal opens, else the honest packets behind it were too old. An insider may jump ahead on its own connection, and harms
  * nobody but itself.
  */
-import { PEER_GAPS, PEER_PACKETS_RECEIVED, REJECT_SEAL } from "../../lib/engine/stats.js";
+import { PEER_GAPS, PEER_PACKETS_RECEIVED, REJECT_KEY } from "../../lib/engine/stats.js";
 import type { EngineName } from "../engines.js";
 import { PACKET_TYPES, sealPacket } from "../peers/netcode.js";
 import { check, checkEqual, type Figures } from "./attack.js";
@@ -42,7 +42,7 @@ const NUMBERS = [
 function forged(world: World, scale: number): number {
   const client = world.honestConnected("10.0.0.2:5000");
   const { peer } = world.server;
-  const refused = world.rejected(REJECT_SEAL);
+  const refused = world.rejected(REJECT_KEY);
   let count = 0;
   let messages = 0;
   for (let round = 0; round < 4 * scale; round++) {
@@ -60,7 +60,7 @@ function forged(world: World, scale: number): number {
     }
   }
   world.run(SECOND);
-  checkEqual(world.rejected(REJECT_SEAL) - refused, count, "forgeries refused by their seal");
+  checkEqual(world.rejected(REJECT_KEY) - refused, count, "forgeries refused for their keys");
   checkEqual(world.server.of(peer).messages.length, messages, "honest messages between them");
   checkEqual(world.peerWord(peer, PEER_GAPS), 0, "gaps in the honest numbers");
   checkEqual(world.server.of(peer).end, undefined, "the end of the honest connection");

@@ -1,19 +1,20 @@
 /*
  * Owns an attacker with a token: it has the keys of its own connection, so what it seals opens. It speaks through the
  * independent NETCODE of test/peers, packet by packet: nothing goes out that the attack did not say.
+ * It reads what goes under session keys, and itself stays under the token's, as a peer may.
  * Never keeps a rule by itself: no acks, no keep-alives, no numbers but those that it is told or counts up.
  */
 import {
   decodePublicToken,
   encodeRequest,
   type OpenedPacket,
-  openPacket,
   PACKET_TYPES,
   type PublicToken,
   sealPacket,
 } from "../peers/netcode.js";
+import { KeyPairs, Tap } from "../tap.js";
 import { check } from "./attack.js";
-import { ack, hello, NO_ACK, payload } from "./wire.js";
+import { ack, hello, NO_ACK, payload, SECRET } from "./wire.js";
 import { MS, type Recipient, type World, wordsOf } from "./world.js";
 
 const ACK_BYTES = 32;
@@ -34,6 +35,7 @@ export class Insider implements Recipient {
   keep = true;
   readonly #from: Uint32Array;
   readonly #world: World;
+  readonly #tap: Tap;
   /** Numbers of the server's packets that have a slot's numbers, as far as acks reach. */
   #seen = new Set<number>();
   #latest = -1;
@@ -46,12 +48,15 @@ export class Insider implements Recipient {
     const open = decodePublicToken(token);
     check(open !== undefined, "a token can be read");
     this.open = open;
+    const pairs = new KeyPairs();
+    pairs.own(SECRET);
+    this.#tap = new Tap(open, pairs);
     world.join(this);
   }
 
   take(bytes: Uint8Array): void {
     this.datagrams += 1;
-    const packet = openPacket(bytes, this.open.serverToClientKey, this.open.protocolId);
+    const packet = this.#tap.see(bytes, false);
     if (packet === undefined) {
       this.unopened += 1;
       return;
@@ -96,7 +101,9 @@ export class Insider implements Recipient {
 
   /** A payload of these parts, under the next number. */
   say(...parts: readonly Uint8Array[]): void {
-    this.post(this.seal(PACKET_TYPES.payload, payload(...parts)));
+    const bytes = this.seal(PACKET_TYPES.payload, payload(...parts));
+    this.#tap.follow(bytes, true);
+    this.post(bytes);
   }
 
   /** The same as a datagram, for a host by hand. */

@@ -4,13 +4,16 @@
  * Invariants, checked at every record: a handle is used once, nothing is told of a connection before its beginning or
  * after its end (R-47).
  */
+import type { Fragment } from "../../lib/assembly.js";
 import {
+  FRAGMENT_RECORD_BYTES,
   NO_ROOM,
   RECORD_BYTES,
   RECORD_CLOSE,
   RECORD_CONNECT,
   RECORD_DISCONNECT,
   RECORD_FATE,
+  RECORD_FRAGMENT,
   RECORD_MESSAGE,
   RECORD_SEND,
   ringNext,
@@ -56,6 +59,8 @@ export class User {
   readonly peers: number[] = [];
   /** Called for each message instead of keeping it. */
   onMessage: ((peer: number, message: Message) => void) | undefined;
+  /** Called for each piece of a long message. */
+  onFragment: ((peer: number, channel: number, fragment: Fragment) => void) | undefined;
 
   constructor(host: SimHost) {
     this.host = host;
@@ -112,6 +117,11 @@ export class User {
       const told = this.#live(peer);
       if (this.onMessage === undefined) told.messages.push(message);
       else this.onMessage(peer, message);
+    } else if (kind === RECORD_FRAGMENT) {
+      this.#live(peer);
+      const [total] = new Uint32Array(body.buffer, 0, 1);
+      const rest = body.subarray(FRAGMENT_RECORD_BYTES);
+      this.onFragment?.(peer, channel, { key: word4, index: word5, total, body: rest });
     } else if (kind === RECORD_FATE) {
       this.#live(peer).fates.push({ channel, tag: word4, fate: word5 });
     }

@@ -4,6 +4,7 @@
  */
 import { NETRT_VERSION, PAYLOAD_BYTES_MAX } from "../../lib/engine/limits.js";
 import type { Protocol } from "../../lib/index.js";
+import { publicOf } from "../tap.js";
 
 /** Reasons of a close. */
 export const REASONS = {
@@ -15,6 +16,9 @@ export const REASONS = {
   disconnected: 6,
   undelivered: 7,
 } as const;
+
+/** The private key of the pair that every attacker's hello tells. */
+export const SECRET = new Uint8Array(32).fill(0x66);
 
 export const NO_ACK = Uint8Array.of(0);
 export const PING = Uint8Array.of(4);
@@ -50,6 +54,8 @@ export function hello(protocol: Protocol, version = NETRT_VERSION): Uint8Array {
     ...u16(PAYLOAD_BYTES_MAX),
     ...u16(0),
     ...u32(0),
+    1,
+    ...publicOf(SECRET),
     ...hashes.flatMap(u32),
   ]);
 }
@@ -75,6 +81,29 @@ export function sized(channel: number, id: number, body: Uint8Array): Uint8Array
 /** A message that runs to the end of the payload. */
 export function last(channel: number, id: number, body: Uint8Array): Uint8Array {
   return Uint8Array.from([0x80 + channel, ...u16(id & 0xffff), ...body]);
+}
+
+/** A piece of a long message. */
+export function fragment(
+  channel: number,
+  id: number,
+  index: number,
+  total: number,
+  body: Uint8Array,
+): Uint8Array {
+  return Uint8Array.from([
+    6,
+    channel,
+    ...u16(id & 0xffff),
+    ...varint(index),
+    ...varint(total),
+    ...body,
+  ]);
+}
+
+/** What the user of a channel has consumed. */
+export function window(channel: number, id: number): Uint8Array {
+  return Uint8Array.from([8, channel, ...u16(id & 0xffff)]);
 }
 
 export function payload(...parts: readonly Uint8Array[]): Uint8Array {

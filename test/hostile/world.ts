@@ -7,9 +7,19 @@
  */
 import { parseAddress } from "../../lib/address.js";
 import { configureAddresses, configureProtocol } from "../../lib/configure.js";
-import { ENTROPY_BYTES, ROLE_CLIENT, ROLE_SERVER } from "../../lib/engine/config.js";
+import {
+  ENTROPY_BYTES,
+  ENTROPY_KEYS,
+  ENTROPY_NUMBER,
+  ROLE_CLIENT,
+  ROLE_SERVER,
+} from "../../lib/engine/config.js";
 import { BATCH_STRIDE } from "../../lib/engine/host.js";
-import { DATAGRAMS_PER_TURN_MAX, KEY_BYTES } from "../../lib/engine/limits.js";
+import {
+  DATAGRAMS_PER_TURN_MAX,
+  FRAGMENTED_BYTES_MAX,
+  KEY_BYTES,
+} from "../../lib/engine/limits.js";
 import {
   statsChannelWord,
   statsHostWord,
@@ -46,6 +56,14 @@ export const arena = defineProtocol("hostile/1", {
   chat: reliable(),
   trade: critical(),
 });
+const messageBytesMax = FRAGMENTED_BYTES_MAX;
+/** The same with messages as long as they get. */
+export const longArena = defineProtocol("hostile-long/1", {
+  state: realTime({ messageBytesMax }),
+  shots: timeSensitive({ expiry: "short", messageBytesMax }),
+  chat: reliable({ messageBytesMax }),
+  trade: critical({ messageBytesMax }),
+});
 export const STATE = 0;
 export const SHOTS = 1;
 export const CHAT = 2;
@@ -55,6 +73,11 @@ export const TRADE = 3;
 export function wordsOf(address: string): Uint32Array {
   const { type, port, a, b, c, d } = parseAddress(address);
   return Uint32Array.of(type, port, a, b, c, d);
+}
+
+/** What a host is made of here; its packets are numbered from 0 on, so that attacks can say numbers. */
+function entropyOf(byte: number): Uint8Array {
+  return new Uint8Array(ENTROPY_BYTES).fill(byte).fill(0, ENTROPY_NUMBER, ENTROPY_KEYS);
 }
 
 /** What was said to an address and by it. */
@@ -95,7 +118,7 @@ export class Honest implements Recipient {
       openSimHost(world.engine, {
         config,
         privateKey: new Uint8Array(KEY_BYTES),
-        entropy: new Uint8Array(ENTROPY_BYTES).fill(3),
+        entropy: entropyOf(3),
         submissionCapacity: 1_048_576,
         completionCapacity: 1_048_576,
       }),
@@ -204,7 +227,7 @@ export class World {
       openSimHost(engine, {
         config: sizes.config,
         privateKey: this.key,
-        entropy: new Uint8Array(ENTROPY_BYTES).fill(options.entropy ?? 5),
+        entropy: entropyOf(options.entropy ?? 5),
         submissionCapacity: sizes.submissionBytes,
         completionCapacity: sizes.completionBytes,
       }),

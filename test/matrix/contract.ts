@@ -52,8 +52,8 @@ export function contractBroken(
 
 /**
  * The age at which a message may be delivered at most. Where a way takes no longer than the expiry, a
- * time-sensitive one comes within it, or as much later as its datagram was held (R-50, R-51); else it waits RTT/8
- * for what it overtook. A real-time message and its copies leave within the next seven packets, which are ticks
+ * time-sensitive one comes within it, or as much later as its datagram was held (R-50, R-51); else it goes once,
+ * within its expiry, and waits RTT/8 for what it overtook. A real-time message and its copies leave within the next seven packets, which are ticks
  * here, and never wait.
  */
 function latencyBoundMs(policy: ChannelPolicy, weather: Weather): number {
@@ -65,7 +65,7 @@ function latencyBoundMs(policy: ChannelPolicy, weather: Weather): number {
   if (policy.strategy === "timeSensitive") {
     const expiryMs = expiryUs(policy) / 1000;
     const inTime = weather.rttMs / 2 < expiryMs;
-    return Math.ceil(inTime ? expiryMs + reorderMs : onceMs + weather.rttMs / 8);
+    return Math.ceil(inTime ? expiryMs + reorderMs : onceMs + expiryMs + weather.rttMs / 8);
   }
   return Number.POSITIVE_INFINITY;
 }

@@ -80,13 +80,28 @@ export const trust: readonly Mutant[] = [
     gate: unit("session"),
     js: swap(
       "lib/engine/receive.ts",
-      "if (lowest < 0 || latest >= sent.nextNumber) {",
-      "if (lowest < 0) {",
+      "const unsent = lowest < 0 || latest >= sent.nextNumber;",
+      "const unsent = lowest < 0;",
     ),
     native: swap(
       "native/core/receive.cc",
-      "if (lowest < 0 || latest >= sent.nextNumber) {",
-      "if (lowest < 0) {",
+      "const bool unsent = lowest < 0 || latest >= sent.nextNumber;",
+      "const bool unsent = lowest < 0;",
+    ),
+  },
+  {
+    name: "omitted-acked",
+    bug: "an ack of a number that was left out is taken (optimistic acks)",
+    gate: unit("omit"),
+    js: swap(
+      "lib/engine/omit.ts",
+      "if (sent.omittedLatest < latest - bitBytes * 8) {",
+      "if (latest >= 0) {",
+    ),
+    native: swap(
+      "native/core/omit.cc",
+      "if (sent.omittedLatest < latest - int64_t{bitBytes} * 8) return false;",
+      "if (latest >= 0) return false;",
     ),
   },
   {

@@ -30,11 +30,18 @@ struct Bare {
   // The client's, as its user was last told.
   int32_t state = CLIENT_DISCONNECTED;
 
-  bool open(uint32_t role) {
+  // Pieces of blocks that came, messages that had their fate, and how it all ended.
+  uint32_t blocks = 0;
+  uint32_t fates = 0;
+  uint32_t dropped = 0;
+  uint32_t reason = 0;
+
+  bool open(uint32_t role, void (*change)(uint32_t* config) = nullptr) {
     uint32_t config[CONFIG_WORDS] = {};
     const uint8_t entropy[ENTROPY_BYTES] = {static_cast<uint8_t>(role + 1)};
     sidesConfig(config, role);
     if (role == ROLE_SERVER) config[CONFIG_ADDRESSES + 2] = SERVER_PORT;
+    if (change != nullptr) change(config);
     uint8_t* in = Side::bytesOf(submissionMemory);
     uint8_t* out = Side::bytesOf(completionMemory);
     ringSet(submission, in, submissionMemory.size() * 8);
@@ -60,6 +67,10 @@ struct Bare {
       const uint32_t kind = completion.words[word] >> 24;
       if (kind == RECORD_CONNECT) peer = completion.words[word + 1];
       if (kind == RECORD_MESSAGE) received++;
+      if (kind == RECORD_BLOCK) blocks++;
+      if (kind == RECORD_FATE) fates++;
+      if (kind == RECORD_FATE && completion.words[word + 5] == FATE_DROPPED) dropped++;
+      if (kind == RECORD_DISCONNECT) reason = completion.words[word + 4];
       if (kind == RECORD_STATE) state = static_cast<int32_t>(completion.words[word + 4]);
       ringNext(completion, word);
     }

@@ -105,7 +105,7 @@ struct Crowd {
       Inline& client = *clients.back();
       const uint16_t port = server.engine->socket.address.port;
       if (!client.open(ROLE_CLIENT, 1, static_cast<uint8_t>(index + 1))) return false;
-      if (!sidesToken(port, token, index + 1)) return false;
+      if (!sidesToken(port, token, 5, index + 1)) return false;
       engineConnect(*client.engine, token);
     }
     for (uint32_t round = 0; server.peerCount < PEERS && round < CONNECT_TICKS_MAX; round++) {

@@ -51,12 +51,14 @@ inline void sidesConfig(uint32_t* words, uint32_t role) {
   std::memcpy(words + CONFIG_POLICIES, SIDES_POLICY, sizeof(SIDES_POLICY));
 }
 
-// A token for the server at this port.
-inline bool sidesToken(uint16_t port, uint8_t* out, uint32_t client = 5) {
+// A token for the server at this port, good for a minute; what times out does so after so many
+// seconds.
+inline bool sidesToken(uint16_t port, uint8_t* out, int32_t timeoutSeconds = 5,
+                       uint32_t client = 5) {
   const Address server = loopbackV4(port);
   PrivateToken inner;
   inner.clientId = client;
-  inner.timeoutSeconds = 5;
+  inner.timeoutSeconds = timeoutSeconds;
   inner.serverCount = 1;
   inner.servers[0] = server;
   inner.clientToServerKey[0] = 9;

@@ -127,6 +127,16 @@ const FRAME: { [Kind in FrameDescription["kind"]]: fc.Arbitrary<FrameDescription
     .map(([each, number]) => ({ kind: "block", number, ...each })),
   window: fc.record({ kind: fc.constant("window" as const), channel, id: u16 }),
   skip: fc.record({ kind: fc.constant("skip" as const), channel, id: u16 }),
+  layout: fc.record({
+    kind: fc.constant("layout" as const),
+    channel: fc.integer({ min: 0, max: LIMITS.channels }),
+    body: fc.oneof(
+      fc.uint8Array({ maxLength: 5 }),
+      fc
+        .constantFrom(127, 128, LIMITS["layout of a channel"])
+        .map((size) => new Uint8Array(size).fill(size)),
+    ),
+  }),
   close: fc.record({
     kind: fc.constant("close" as const),
     reason: u8,
@@ -163,7 +173,7 @@ function lawful(frames: readonly FrameDescription[]): FrameDescription[] {
     const { kind } = frame;
     if (kind === "message" || kind === "age") return true;
     if (kind === "fragment" || kind === "block") return limit === LIMITS.payload;
-    const place = "channel" in frame ? frame.channel : 0;
+    const place = "channel" in frame && kind !== "layout" ? frame.channel : 0;
     if (place <= (last.get(kind) ?? -1)) return false;
     last.set(kind, place);
     if (kind === "hello") limit = frame.limits[0];
@@ -330,6 +340,8 @@ describe("datagrams of the simulator", () => {
     const all = new Set(FRAMES.map(({ kind }) => kind));
     // No world's user sends a block.
     all.delete("block");
+    // Nor do ends of a world differ in a channel.
+    all.delete("layout");
     expect([...kinds.keys()]).toEqual(expect.arrayContaining([...all]));
   });
 });

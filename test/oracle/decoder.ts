@@ -15,6 +15,7 @@ export const LIMITS = {
   channels: 64,
   "ack bitfield": 256,
   "close text": 120,
+  "layout of a channel": 1024,
 } as const;
 /** The table of frames: the least that a hello may tell as its longest payload. */
 const PAYLOAD_BYTES_MIN = 200;
@@ -60,6 +61,7 @@ export type FrameDescription =
   | (Omit<FragmentDescription, "kind"> & { readonly kind: "block"; number: number })
   | { readonly kind: "window"; channel: number; id: number }
   | { readonly kind: "skip"; channel: number; id: number }
+  | { readonly kind: "layout"; channel: number; body: Uint8Array }
   | { readonly kind: "close"; reason: number; text: Uint8Array }
   | { readonly kind: "ping" }
   | { readonly kind: "nack"; channel: number; id: number; bits: Uint8Array }
@@ -357,6 +359,24 @@ export const FRAMES: readonly Row[] = [
     },
   }),
   row({
+    kind: "layout",
+    row: ["0x0a", "layout"],
+    first: 0x0a,
+    more: 0,
+    read(reader) {
+      const channel = reader.integer(1);
+      if (channel > LIMITS.channels) refuse(`R-72: a layout of channel ${channel}`);
+      const length = reader.varint();
+      if (length > LIMITS["layout of a channel"]) refuse(`R-72: a layout of ${length} bytes`);
+      return { kind: "layout", channel, body: reader.take(length) };
+    },
+    write(writer, { channel, body }) {
+      writer.integer(channel, 1);
+      writer.varint(body.length);
+      writer.raw(body);
+    },
+  }),
+  row({
     kind: "message",
     row: ["0x80 + channel", "message, last"],
     first: 0x80,
@@ -411,11 +431,11 @@ function readFrame(reader: Reader): FrameDescription {
   return frame;
 }
 
-/** R-20: one hello, ping and close; skips, windows and nacks each in the order of channels. */
+/** R-20: one hello, ping, layout and close; skips, windows and nacks each in the order of channels. */
 function checkPlaces(frames: readonly FrameDescription[]): void {
   const last = new Map<Kind, number>();
   for (const frame of frames) {
-    const place = "channel" in frame ? frame.channel : 0;
+    const place = "channel" in frame && frame.kind !== "layout" ? frame.channel : 0;
     if (place <= (last.get(frame.kind) ?? -1)) refuse(`R-20: another ${frame.kind}`);
     last.set(frame.kind, place);
   }

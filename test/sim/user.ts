@@ -12,6 +12,7 @@ import {
   RECORD_FATE,
   RECORD_FRAGMENT,
   RECORD_MESSAGE,
+  RECORD_MISMATCH,
   RECORD_PAUSE,
   RECORD_SEND,
   RECORD_STATE,
@@ -192,6 +193,9 @@ function reads(world: World, node: Node, ring: Ring, word: number): void {
       if (words[word + 4] !== 0 && world.bird.sings("fate")) {
         ledger.fate(endOf(node, handle), channel, words[word + 4], words[word + 5]);
       }
+      break;
+    case RECORD_MISMATCH:
+      // Who was refused; where a peer was announced its end is told as well.
       break;
     case RECORD_STATE:
       node.watch.moved(words[word + 4] | 0);

@@ -196,7 +196,8 @@ export class World {
     });
     if (random.chance(1)) token.bytes.fill(0, 0, 4);
     session.keys = token;
-    session.tap = new Tap({ protocolId: this.protocolId, ...token }, this.pairs);
+    const pairs = profile.raw ? null : this.pairs;
+    session.tap = new Tap({ protocolId: this.protocolId, ...token }, pairs);
     node.session = session;
     node.state = 1;
     node.watch.started();

@@ -4,11 +4,13 @@
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { LAYOUT_CHANNELS } from "../../lib/engine/layout.js";
 import {
   ACK_BITS_MAX,
   CHANNELS_MAX,
   CLOSE_TEXT_BYTES_MAX,
   FRAGMENT_BYTES_MAX,
+  LAYOUT_BYTES_MAX,
   MESSAGE_BYTES_MAX,
   MESSAGES_PER_PACKET_MAX,
   NACK_BITS_BYTES_MAX,
@@ -110,6 +112,13 @@ const MEANINGS: Record<string, Payload> = {
     ack: null,
     frames: [{ kind: "close", reason: 1, text: text("bye") }],
   },
+  'what channel 1 is, "ab", and close, reason 4, "channel 1"': {
+    ack: null,
+    frames: [
+      { kind: "layout", channel: 1, body: text("ab") },
+      { kind: "close", reason: 4, text: text("channel 1") },
+    ],
+  },
   "nack of ids 9, 10 and 12 of channel 1": {
     ack: null,
     frames: [{ kind: "nack", channel: 1, id: 9, bits: Uint8Array.of(0b101) }],
@@ -163,6 +172,11 @@ const frame: fc.Arbitrary<FrameValue> = fc.oneof(
     key: fc.uint8Array({ minLength: 32, maxLength: 32 }),
   }),
   fc.record({ kind: fc.constant("window" as const), channel, id: u16 }),
+  fc.record({
+    kind: fc.constant("layout" as const),
+    channel: fc.nat(LAYOUT_CHANNELS),
+    body: fc.uint8Array({ maxLength: LAYOUT_BYTES_MAX }),
+  }),
   fc
     .record({ channel, id: u16, total: fc.integer({ min: MESSAGE_BYTES_MAX + 1, max: 65_536 }) })
     .chain(({ channel, id, total }) =>
@@ -197,7 +211,7 @@ function lawful(frames: readonly FrameValue[]): FrameValue[] {
   const last = new Map<string, number>();
   const kept = frames.filter((each) => {
     if (["message", "fragment", "block", "age"].includes(each.kind)) return true;
-    const place = "channel" in each ? each.channel : 0;
+    const place = "channel" in each && each.kind !== "layout" ? each.channel : 0;
     if (place <= (last.get(each.kind) ?? -1)) return false;
     last.set(each.kind, place);
     return true;
@@ -516,6 +530,56 @@ describe.each(twins)("$name takes", ({ engine }) => {
       expect(sized.length - 2).toBe(engine.messageFrameBytes(size));
       expect(readPayload(engine, last)?.frames).toEqual(frames);
     }
+  });
+
+  /** The example's hello, with another limit. */
+  function helloTo(payloadBytes: number): string {
+    const example = Object.values(MEANINGS).find(({ frames }) => frames[0]?.kind === "hello");
+    const bytes = writePayload(engine, example as Payload).slice(1);
+    new DataView(bytes.buffer).setUint16(7, payloadBytes, true);
+    return hexOf(bytes);
+  }
+
+  test("every reason byte and any text bytes are taken; 121 are not (R-34)", () => {
+    const close = (reason: number, bytes: number) =>
+      bytesOf(`00 03 ${byte(reason)} ${byte(bytes)} ${"ff".repeat(bytes)}`);
+    for (let reason = 0; reason < 256; reason++) expect(check(engine, close(reason, 3))).toBe(true);
+    expect(check(engine, close(1, CLOSE_TEXT_BYTES_MAX))).toBe(true);
+    expect(check(engine, close(1, CLOSE_TEXT_BYTES_MAX + 1))).toBe(false);
+  });
+
+  test("with another frame behind it the last message has a length, at the end it has none (R-31)", () => {
+    expect(check(engine, bytesOf("00 c0 0000 01 61 04"))).toBe(true);
+    expect(check(engine, bytesOf("00 c0 0000 01 61"))).toBe(false);
+    expect(check(engine, bytesOf("00 80 0000 61"))).toBe(true);
+  });
+
+  test("frames stand in any order; marks of a kind by channel (R-2, R-20)", () => {
+    for (const hex of ["00 04 02 00 0100", "00 c0 0000 01 61 04 08 00 0100 02 00 0100"]) {
+      expect(check(engine, bytesOf(hex))).toBe(true);
+    }
+    expect(check(engine, bytesOf("00 02 00 0100 02 01 0100"))).toBe(true);
+    expect(check(engine, bytesOf("00 02 01 0100 02 00 0100"))).toBe(false);
+  });
+
+  test("a hello may stand behind a message, as far as the form goes (R-32)", () => {
+    const hello = helloTo(PAYLOAD_BYTES_MAX);
+    expect(check(engine, bytesOf(`00 c0 0000 01 61 ${hello}`))).toBe(true);
+    expect(check(engine, bytesOf(`00 ${hello} ${hello}`))).toBe(false);
+  });
+
+  test("a block has a byte at least (R-56)", () => {
+    expect(check(engine, bytesOf("00 07 00 0000 0000 00 01 61"))).toBe(true);
+    expect(check(engine, bytesOf("00 07 00 0000 0000 00 00"))).toBe(false);
+  });
+
+  test("fragments behind a hello are cut by its limit (R-54, R-60)", () => {
+    const total = "cd08";
+    // 1,101 bytes: by 1,200 B the second of two fragments has 77; by 200 B it has 128.
+    const piece = (bytes: number) => `06 00 0100 01 ${total} ${zeros(bytes)}`;
+    expect(check(engine, bytesOf(`00 ${helloTo(1200)} ${piece(77)}`))).toBe(true);
+    expect(check(engine, bytesOf(`00 ${helloTo(200)} ${piece(77)}`))).toBe(false);
+    expect(check(engine, bytesOf(`00 ${helloTo(200)} ${piece(128)}`))).toBe(true);
   });
 
   test("each reason of a close (R-34)", () => {

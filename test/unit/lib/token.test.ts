@@ -293,6 +293,7 @@ describe("the module", () => {
       "engine/limits.ts",
       "engine/packet.ts",
       "engine/seal.ts",
+      "engine/sip.ts",
       "engine/token.ts",
       "errors.ts",
       "token.ts",
