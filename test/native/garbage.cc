@@ -1,68 +1,13 @@
 // No allocation: a server with 64 peers and its clients run a thousand ticks over loopback, and
-// none of them asks for memory once it stands. Counted in this program's own malloc, in a
-// sanitizer's build by that sanitizer. test/garbage is the same for JavaScript's heap.
-#include <cstdlib>
+// none of them asks for memory once it stands. test/garbage is the same for JavaScript's heap.
 #include <vector>
 
 #include "check.h"
 #include "core/seal.h"
+#include "memory.h"
 #include "sides.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define NETRT_SANITIZED 1
-extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*onMalloc)(const volatile void*,
-                                                                          size_t),
-                                                         void (*onFree)(const volatile void*));
-#endif
-
-namespace {
-
-// This thread's allocations, while it counts.
-thread_local bool counting = false;
-thread_local uint64_t allocations = 0;
-
-void allocated() {
-  if (counting) allocations++;
-}
-
-}  // namespace
-
-#if defined(NETRT_SANITIZED)
-
-#define NETRT_COUNTS 1
-static bool countersOpen() {
-  return __sanitizer_install_malloc_and_free_hooks(
-             [](const volatile void*, size_t) { allocated(); }, [](const volatile void*) {}) > 0;
-}
-
-#elif defined(__GLIBC__)
-
-#define NETRT_COUNTS 1
-extern "C" {
-void* __libc_malloc(size_t bytes) noexcept;
-void* __libc_calloc(size_t count, size_t bytes) noexcept;
-void* __libc_realloc(void* memory, size_t bytes) noexcept;
-
-void* malloc(size_t bytes) noexcept {
-  allocated();
-  return __libc_malloc(bytes);
-}
-
-void* calloc(size_t count, size_t bytes) noexcept {
-  allocated();
-  return __libc_calloc(count, bytes);
-}
-
-void* realloc(void* memory, size_t bytes) noexcept {
-  allocated();
-  return __libc_realloc(memory, bytes);
-}
-}
-static bool countersOpen() { return true; }
-
-#endif
-
-#ifdef NETRT_COUNTS
+#ifdef NETRT_WRAP
 
 namespace {
 
@@ -184,30 +129,15 @@ struct Crowd {
 
 }  // namespace
 
-TEST(allocationsAreCounted) {
-  NEED(countersOpen());
-  counting = true;
-  void* volatile memory = std::malloc(40);
-  int* volatile number = new int(7);
-  counting = false;
-  std::free(memory);
-  delete number;
-  CHECK_EQUAL(allocations, 2u);
-  allocations = 0;
-}
-
 TEST(aThousandTicksTakeNoMemory) {
   if (sealInit() == nullptr) return;
-  NEED(countersOpen());
   Crowd crowd;
   NEED(crowd.open());
   for (uint32_t tick = 0; tick < WARM_TICKS; tick++) crowd.tick();
   const uint64_t before = crowd.server.received;
-  allocations = 0;
-  counting = true;
+  memoryWatch();
   for (uint32_t tick = 0; tick < TICKS; tick++) crowd.tick();
-  counting = false;
-  CHECK_EQUAL(allocations, 0u);
+  CHECK_EQUAL(memoryTaken(), 0u);
   // It is traffic that took none.
   CHECK(crowd.server.received - before > uint64_t{PEERS} * TICKS * 9 / 10);
 }

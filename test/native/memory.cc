@@ -3,6 +3,8 @@
 //
 // Where the linker can put itself before the allocator (NETRT_WRAP, see CMakeLists.txt), every call
 // of it from the core is counted here, and fails when it is told to.
+#include "memory.h"
+
 #include <cstdlib>
 
 #include "bare.h"
@@ -65,6 +67,20 @@ void __wrap_free(void* block) {
   __real_free(block);
 }
 }
+
+namespace netrt::test {
+
+void memoryWatch() {
+  taken = 0;
+  watching = true;
+}
+
+uint32_t memoryTaken() {
+  watching = false;
+  return taken;
+}
+
+}  // namespace netrt::test
 
 namespace {
 
