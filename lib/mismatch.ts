@@ -1,5 +1,5 @@
 /**
- * Why two peers do not come together: where their definitions of the protocol differ (R-72, R-73).
+ * Why two peers do not come together: where their definitions of the protocol differ (R-66, R-67).
  *
  * Owns: what this side says of its channels to a peer that refuses it, and the words for the user.
  * Never does: refuse anybody; the engine compares the hashes.

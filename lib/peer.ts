@@ -61,7 +61,7 @@ export interface PeerEvents<P extends Protocol> {
   drain: [];
   /**
    * A packet to this peer has its verdict: exactly one each, in the order of numbers, of which some
-   * are left out (R-69). The engine reports them only while somebody listens.
+   * are left out (R-65). The engine reports them only while somebody listens.
    */
   packet: [verdict: PacketVerdict];
   /** How far a block of the peer is, after each turn in which more of it came. */

@@ -192,7 +192,7 @@ export interface PeerStats {
   readonly packetsAckedLate: number;
   /**
    * Packets of the peer that didn't arrive, as far as gaps in their numbers show. A number in 289 is left out on
-   * purpose (R-69), which can't be told from a loss: 0.35 % of `lossIn` is none.
+   * purpose (R-65), which can't be told from a loss: 0.35 % of `lossIn` is none.
    */
   readonly packetsMissed: number;
   /** Sent packets that have no verdict yet. */

@@ -159,7 +159,7 @@ export const SENT_ACKED = 1;
 export const SENT_LOST = 2;
 /** Lost by verdict, then acked after all (R-27). */
 export const SENT_LATE = 3;
-/** Left out: no packet has the number (R-69). */
+/** Left out: no packet has the number (R-65). */
 export const SENT_OMITTED = 4;
 
 export class SentPacket {
@@ -187,7 +187,7 @@ export class Sent {
   verdictNext = 0;
   /** The highest number acked, or NO_NUMBER. */
   ackedLatest = NO_NUMBER;
-  /** The highest number left out, or NO_NUMBER, and how many are among those without a verdict (R-69). */
+  /** The highest number left out, or NO_NUMBER, and how many are among those without a verdict (R-65). */
   omittedLatest = NO_NUMBER;
   omitted = 0;
   /** Time-outs declare packets lost that were sent until then (µs). */
@@ -311,7 +311,7 @@ export function sentUnrecorded(sent: Sent): number {
   return number;
 }
 
-/** Whether a number was left out, as far as records reach (R-69). */
+/** Whether a number was left out, as far as records reach (R-65). */
 export function sentOmitted(sent: Sent, number: number): boolean {
   const packet = recordOf(sent, number);
   return packet.number === number && packet.state === SENT_OMITTED;
@@ -372,7 +372,7 @@ export function acksLowest(
 
 /**
  * Takes the acks of one packet: `latest` and, for bit i of `bits`, latest - 1 - i (R-21).
- * The caller has made sure that all of it was sent (R-22, R-69). An RTT sample is taken when the latest is
+ * The caller has made sure that all of it was sent (R-22, R-65). An RTT sample is taken when the latest is
  * newly acked, asked for an ack, and the peer told how long it held it (R-28): then true.
  */
 export function acksReceive(

@@ -182,10 +182,10 @@ export class Connection {
   /** What wants to ride found no place in the last packet, and is tried again then (µs). */
   stalledUntilUs = 0;
 
-  /** The number to be left out next, and how many were drawn. */
+  /** The number to be left out next, and how many were drawn. */
   omitNumber = 0;
   omits = 0;
-  /** Of which channel (LAYOUT_CHANNELS: of all) the goodbyes say what it is here. */
+  /** Of which channel (LAYOUT_CHANNELS: of all) the goodbyes say what it is here. */
   layout = LAYOUT_NONE;
   /** The end is not told yet: what the peer says of that channel is waited for. */
   awaiting = false;

@@ -174,7 +174,7 @@ export function connectionPeerClosed(
   connection.farewellDueUs = nowUs;
 }
 
-/** Tells of the end that waited for what the peer says of a channel: `bytes` of it, or none (R-72). */
+/** Tells of the end that waited for what the peer says of a channel: `bytes` of it, or none (R-66). */
 export function connectionTold(
   connection: Connection,
   shared: Shared,

@@ -88,8 +88,6 @@ export function ackHeaderWrite(writer: Writer, header: AckHeader): void {
   writeU16(writer, header.delay);
 }
 
-// --- frames ---
-
 export const FRAME_END = 0;
 export const FRAME_HELLO = 1;
 export const FRAME_SKIP = 2;
@@ -253,7 +251,7 @@ function ageNext(reader: Reader, frame: Frame): number {
   return reader.failed || frame.ageMs === 0 ? FRAME_INVALID : FRAME_AGE;
 }
 
-/** What a peer says of a channel in which it differs, or of all. */
+/** What a peer says of a channel in which it differs, or of all. */
 function layoutNext(reader: Reader, frame: Frame): number {
   frame.channel = readU8(reader);
   frame.bytes = readVarint(reader);

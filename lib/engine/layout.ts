@@ -1,6 +1,6 @@
-// layout: what this side says of its channels to a peer that defines them differently.
+// layout: what this side says of its channels to a peer that defines them differently.
 //
-// Owns the memory of it. Never looks into it: the user's side writes and reads it.
+// Owns the memory of it. Never looks into it: the user's side writes and reads it.
 
 import { CHANNELS_MAX, LAYOUT_BYTES_MAX } from "./limits.js";
 

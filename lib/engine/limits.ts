@@ -94,7 +94,7 @@ export const SENT_PACKETS = 512;
 export const SENT_PACKETS_FEW = 32;
 /** Microseconds after its sending for which an ack of a lost packet is still looked at. */
 export const LATE_MAX_US = 10000000;
-/** Packets between two numbers that are left out, at least: acks of them show guesses, and who counts gaps sees loss. */
+/** Packets between two numbers that are left out, at least: acks of them show guesses, and who counts gaps sees loss. */
 export const OMIT_PACKETS_MIN = 64;
 /** … and at most; which, nobody knows before. */
 export const OMIT_PACKETS_MAX = 512;

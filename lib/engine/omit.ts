@@ -1,4 +1,4 @@
-// omit: packet numbers that are left out, so that acks of packets that never came show (R-69; Savage et al.,
+// omit: packet numbers that are left out, so that acks of packets that never came show (R-65; Savage et al.,
 // "TCP Congestion Control with a Misbehaving Receiver", 1999; RFC 9000 section 21.4).
 //
 // Owns when a number is left out, and the look for it in acks. Never sends, never gives a verdict: acks steps over

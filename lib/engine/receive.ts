@@ -239,7 +239,7 @@ function payloadReceive(
   return REJECT_NONE;
 }
 
-/** After a mismatch nothing counts but what the peer says of the channel that differs. */
+/** After a mismatch nothing counts but what the peer says of the channel that differs. */
 function layoutReceive(
   connection: Connection,
   shared: Shared,

@@ -51,7 +51,7 @@ export const RECORD_SEND_BLOCK = 19;
 export const RECORD_PAUSE = 20;
 /** Submission: the user wants every packet's verdict (word 5 1), or no more (0). */
 export const RECORD_WATCH = 21;
-/** Submission: what is said of a channel to peers that define it differently (payload: R-73). */
+/** Submission: what is said of a channel to peers that define it differently (payload: R-67). */
 export const RECORD_LAYOUT = 22;
 
 /** Bytes of a peer's id, address and user data in the payload of a record. */

@@ -210,7 +210,7 @@ function farewellTransmit(
 }
 
 /**
- * What the refused channel is here, as much of it as fits (R-72), behind a hello: the peer finds the
+ * What the refused channel is here, as much of it as fits (R-66), behind a hello: the peer finds the
  * mismatch as well, and answers likewise.
  */
 function layoutAdd(connection: Connection, shared: Shared): void {

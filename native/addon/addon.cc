@@ -107,7 +107,7 @@ bool optionsRead(const Arguments& arguments, EngineOptions& options) {
                       CONFIG_WORDS, CONFIG_WORDS, config) ||
       !argumentMemory(arguments, 1, "privateKey: a Uint8Array of 32 bytes", napi_uint8_array,
                       KEY_BYTES, KEY_BYTES, key) ||
-      !argumentMemory(arguments, 2, "entropy: a Uint8Array of 48 bytes", napi_uint8_array,
+      !argumentMemory(arguments, 2, "entropy: a Uint8Array of 88 bytes", napi_uint8_array,
                       ENTROPY_BYTES, ENTROPY_BYTES, entropy)) {
     return false;
   }

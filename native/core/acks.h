@@ -67,7 +67,7 @@ constexpr uint32_t SENT_ACKED = 1;
 constexpr uint32_t SENT_LOST = 2;
 // Lost by verdict, then acked after all.
 constexpr uint32_t SENT_LATE = 3;
-// Left out: no packet has the number.
+// Left out: no packet has the number.
 constexpr uint32_t SENT_OMITTED = 4;
 
 // There are SENT_PACKETS of them for each connection, so fields share words: our own numbers and
@@ -103,7 +103,7 @@ struct Sent {
   int64_t ackedLatest = NO_NUMBER;
   // The highest number left out, or NO_NUMBER.
   int64_t omittedLatest = NO_NUMBER;
-  // How many were left out among those without a verdict.
+  // How many were left out among those without a verdict.
   uint32_t omitted = 0;
   // Time-outs declare packets lost that were sent until then (µs).
   int64_t timedOutUs = -1;
@@ -140,7 +140,7 @@ void sentEliciting(Sent& sent, SentPacket& packet);
 // Takes a number for a packet that is never acked: a goodbye, a bare NETCODE packet.
 int64_t sentUnrecorded(Sent& sent);
 
-// Whether a number was left out, as far as records reach.
+// Whether a number was left out, as far as records reach.
 bool sentOmitted(const Sent& sent, int64_t number);
 
 // Takes what an undecided packet carried.
@@ -151,7 +151,7 @@ Carried* sentTakeCarried(Sent& sent, int64_t number);
 int64_t acksLowest(int64_t latest, const uint8_t* bits, size_t bitsOffset, uint32_t bitBytes);
 
 // Takes the acks of one packet: `latest` and, for bit i of `bits`, latest - 1 - i.
-// The caller has made sure that all of it was sent. An RTT sample is taken when the
+// The caller has made sure that all of it was sent. An RTT sample is taken when the
 // latest is newly acked, asked for an ack, and the peer told how long it held it: then true.
 bool acksReceive(Sent& sent, Received& received, Rtt& rtt, int64_t latest, uint32_t delay,
                  const uint8_t* bits, size_t bitsOffset, uint32_t bitBytes, uint64_t receivedUs);

@@ -102,7 +102,7 @@ struct Connection {
   // What wants to ride found no place in the last packet, and is tried again then (µs).
   uint64_t stalledUntilUs = 0;
 
-  // The number to be left out next, and how many were drawn.
+  // The number to be left out next, and how many were drawn.
   int64_t omitNumber = 0;
   uint32_t omits = 0;
 
@@ -118,7 +118,7 @@ struct Connection {
   SealKey receiveKey;
   Session session;
 
-  // Of which channel (LAYOUT_CHANNELS: of all) the goodbyes say what it is here.
+  // Of which channel (LAYOUT_CHANNELS: of all) the goodbyes say what it is here.
   uint32_t layout = LAYOUT_NONE;
   // The end is not told yet: what the peer says of that channel is waited for.
   bool awaiting = false;

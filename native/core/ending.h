@@ -25,7 +25,7 @@ void connectionDrain(Connection& connection, Shared& shared, uint32_t reason, co
 void connectionPeerClosed(Connection& connection, Shared& shared, uint32_t reason,
                           const uint8_t* text, size_t offset, uint32_t bytes, uint64_t nowUs);
 
-// Tells of the end that waited for what the peer says of a channel: `bytes` of it, or none.
+// Tells of the end that waited for what the peer says of a channel: `bytes` of it, or none.
 void connectionTold(Connection& connection, Shared& shared, const uint8_t* layout, size_t offset,
                     uint32_t bytes);
 

@@ -120,7 +120,7 @@ uint8_t ageNext(Reader& reader, Frame& frame) {
   return reader.failed || frame.ageMs == 0 ? FRAME_INVALID : FRAME_AGE;
 }
 
-// What a peer says of a channel in which it differs, or of all.
+// What a peer says of a channel in which it differs, or of all.
 uint8_t layoutNext(Reader& reader, Frame& frame) {
   frame.channel = readU8(reader);
   frame.bytes = readVarint(reader);

@@ -1,6 +1,6 @@
-// Owns what this side says of its channels to a peer that defines them differently: the
+// Owns what this side says of its channels to a peer that defines them differently: the
 // memory of it.
-// Never looks into it: the user's side writes and reads it.
+// Never looks into it: the user's side writes and reads it.
 #ifndef NETRT_CORE_LAYOUT_H_
 #define NETRT_CORE_LAYOUT_H_
 

@@ -129,7 +129,7 @@ constexpr uint32_t SENT_PACKETS_FEW = 32;
 // Microseconds after its sending for which an ack of a lost packet is still looked at.
 constexpr uint64_t LATE_MAX_US = 10000000;
 // Packets between two numbers that are left out, at least: acks of them show guesses, and who
-// counts gaps sees loss.
+// counts gaps sees loss.
 constexpr uint32_t OMIT_PACKETS_MIN = 64;
 // … and at most; which, nobody knows before.
 constexpr uint32_t OMIT_PACKETS_MAX = 512;

@@ -153,7 +153,7 @@ int payloadReceive(Connection& connection, Shared& shared, int64_t number, const
   return REJECT_NONE;
 }
 
-// After a mismatch nothing counts but what the peer says of the channel that differs.
+// After a mismatch nothing counts but what the peer says of the channel that differs.
 int layoutReceive(Connection& connection, Shared& shared, const uint8_t* bytes, size_t offset,
                   size_t bodyBytes) {
   Reader& reader = shared.reader;

@@ -67,7 +67,7 @@ constexpr uint32_t RECORD_SEND_BLOCK = 19;
 constexpr uint32_t RECORD_PAUSE = 20;
 // Submission: the user wants every packet's verdict (word 5 1), or no more (0).
 constexpr uint32_t RECORD_WATCH = 21;
-// Submission: what is said of a channel to peers that define it differently (payload: R-73).
+// Submission: what is said of a channel to peers that define it differently (payload: R-67).
 constexpr uint32_t RECORD_LAYOUT = 22;
 
 // Bytes of a peer's id, address and user data in the payload of a record.

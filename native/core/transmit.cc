@@ -121,7 +121,7 @@ size_t farewellTransmit(Connection& connection, Shared& shared, uint64_t nowUs, 
   return seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
 }
 
-// What the refused channel is here, as much of it as fits, behind a hello: the peer finds
+// What the refused channel is here, as much of it as fits, behind a hello: the peer finds
 // the mismatch as well, and answers likewise.
 void layoutAdd(const Connection& connection, Shared& shared) {
   const Layouts& layouts = shared.layouts;

@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { ENTROPY_BYTES } from "../../lib/engine/config.js";
 import {
   CONFIG_ADDRESSES,
   CONFIG_CHANNELS,
@@ -204,7 +205,7 @@ describe("open", () => {
   it("takes keys and entropy of any alignment, and rings over shared memory", () => {
     const given = openArguments();
     given[1] = new Uint8Array(new ArrayBuffer(40), 3, 32);
-    given[2] = new Uint8Array(new ArrayBuffer(60), 5, 48);
+    given[2] = new Uint8Array(new ArrayBuffer(ENTROPY_BYTES + 12), 5, ENTROPY_BYTES);
     given[4] = new Uint8Array(new SharedArrayBuffer(given[4].length));
     const id = binding.open(...given);
     ids.push(id);

@@ -1,6 +1,6 @@
 /*
  * The way in, and every way in which it fails: the client gets a typed error that says which. Tokens
- * that serve once (R-8), servers in turn (R-14), protocols that differ (R-32, R-72).
+ * that serve once (R-8), servers in turn (R-14), protocols that differ (R-32, R-66).
  */
 import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";

@@ -242,7 +242,7 @@ testEach("a client dictates the size and number of packets (R-60)", pairings, as
   expect(performance.now() - start).toBeGreaterThan(23 * 20 - 40);
   await until(peer, "packet", "their verdicts", () => verdicts.length >= 24);
   for (const { bytes } of verdicts) expect(bytes).toBeLessThanOrEqual(200 + 25);
-  // One verdict a packet, in the order of numbers, of which so many have one left out at most.
+  // One verdict a packet, in the order of numbers, of which so many have one left out at most.
   const steps = verdicts.slice(1).map(({ number }, index) => number - verdicts[index].number);
   expect(steps.filter((step) => step !== 1)).toEqual(steps.includes(2) ? [2] : []);
   // Nothing was lost: what a busy machine let time out was acked late, each.

@@ -156,7 +156,7 @@ describe.each(pairings)("server on $server, client on $client", (pairing) => {
     expect(honest.hostStats.channels.chat.rejected).toBe(1);
   });
 
-  test("peers of another schema do not meet; both sides' errors name the field (R-72, R-73)", async () => {
+  test("peers of another schema do not meet; both sides' errors name the field (R-66, R-67)", async () => {
     const server = await openServer(typed, pairing.server);
     const Other = schema({ from: u8, text: string(121) });
     const { messageBytesMax } = typed.channels.chat;

@@ -1,7 +1,7 @@
 /*
  * Attack 13 as Savage, Cardwell, Wetherall and Anderson had it ("TCP Congestion Control with a Misbehaving Receiver", 1999):
  * an insider acks every number below the latest, came it or not, so that no loss ever slows the server down. The numbers
- * that the server left out are among them (R-69). It does so from the beginning, or after a while of good manners.
+ * that the server left out are among them (R-65). It does so from the beginning, or after a while of good manners.
  */
 import {
   IN_FLIGHT_MAX,

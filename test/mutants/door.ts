@@ -11,15 +11,15 @@ export const trust: readonly Mutant[] = [
     gate: unit("handshake"),
     js: swap(
       "lib/engine/demux.ts",
-      "  const bodyBytes = openWith(host, connection.receiveKey, bytes, offset, length);",
+      "  const bodyBytes = openWith(host, key, bytes, offset, length);",
       `  replayAdvance(connection.replay, header.sequenceLo, header.sequenceHi);
-  const bodyBytes = openWith(host, connection.receiveKey, bytes, offset, length);`,
+  const bodyBytes = openWith(host, key, bytes, offset, length);`,
     ),
     native: swap(
       "native/core/demux.cc",
-      "  const int bodyBytes = openWith(host, connection->receiveKey, bytes, offset, length);",
+      "  const int bodyBytes = openWith(host, *key, bytes, offset, length);",
       `  replayAdvance(connection->replay, header.sequence);
-  const int bodyBytes = openWith(host, connection->receiveKey, bytes, offset, length);`,
+  const int bodyBytes = openWith(host, *key, bytes, offset, length);`,
     ),
   },
   {
@@ -59,8 +59,8 @@ export const trust: readonly Mutant[] = [
     js: [
       {
         file: "lib/engine/seal.ts",
-        find: "const decipher = createDecipheriv(AEAD, key.bytes, nonce, AEAD_OPTIONS);",
-        put: "const decipher = createDecipheriv(AEAD, key.bytes, nonce, { authTagLength: 4 });",
+        find: "const decipher = createDecipheriv(aeadOf(key), key.bytes, nonce, AEAD_OPTIONS);",
+        put: "const decipher = createDecipheriv(aeadOf(key), key.bytes, nonce, { authTagLength: 4 });",
       },
       {
         file: "lib/engine/seal.ts",
@@ -80,13 +80,13 @@ export const trust: readonly Mutant[] = [
     gate: unit("session"),
     js: swap(
       "lib/engine/receive.ts",
-      "const unsent = lowest < 0 || latest >= sent.nextNumber;",
-      "const unsent = lowest < 0;",
+      "const unsent = lowest < sent.firstNumber || latest >= sent.nextNumber;",
+      "const unsent = lowest < sent.firstNumber;",
     ),
     native: swap(
       "native/core/receive.cc",
-      "const bool unsent = lowest < 0 || latest >= sent.nextNumber;",
-      "const bool unsent = lowest < 0;",
+      "const bool unsent = lowest < sent.firstNumber || latest >= sent.nextNumber;",
+      "const bool unsent = lowest < sent.firstNumber;",
     ),
   },
   {
@@ -155,13 +155,13 @@ export const trust: readonly Mutant[] = [
     gate: unit("handshake"),
     js: swap(
       "lib/engine/demux.ts",
-      "  const bodyBytes = openWith(host, connection.receiveKey, bytes, offset, length);",
-      "  connection.heardUs = nowUs;\n  const bodyBytes = openWith(host, connection.receiveKey, bytes, offset, length);",
+      "  const bodyBytes = openWith(host, key, bytes, offset, length);",
+      "  connection.heardUs = nowUs;\n  const bodyBytes = openWith(host, key, bytes, offset, length);",
     ),
     native: swap(
       "native/core/demux.cc",
-      "  const int bodyBytes = openWith(host, connection->receiveKey, bytes, offset, length);",
-      "  connection->heardUs = nowUs;\n  const int bodyBytes = openWith(host, connection->receiveKey, bytes, offset, length);",
+      "  const int bodyBytes = openWith(host, *key, bytes, offset, length);",
+      "  connection->heardUs = nowUs;\n  const int bodyBytes = openWith(host, *key, bytes, offset, length);",
     ),
   },
   {

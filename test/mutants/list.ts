@@ -133,8 +133,8 @@ const delivery: readonly Mutant[] = [
     name: "window-ignored",
     bug: "more ids are on the wire than the receiver can tell apart",
     gate: unit("channel"),
-    js: swap("lib/engine/channel.ts", " + CHANNEL_WINDOW;", " + CHANNEL_WINDOW + 1;"),
-    native: swap("native/core/channel.cc", " + CHANNEL_WINDOW;", " + CHANNEL_WINDOW + 1;"),
+    js: swap("lib/engine/channel.ts", "channel.consumedId) + CHANNEL_WINDOW;", "channel.consumedId) + CHANNEL_WINDOW + 1;"),
+    native: swap("native/core/channel.cc", "channel.consumedId) + CHANNEL_WINDOW;", "channel.consumedId) + CHANNEL_WINDOW + 1;"),
   },
   {
     name: "expired-in-flight",
@@ -175,13 +175,13 @@ const time: readonly Mutant[] = [
     gate: unit("acks"),
     js: swap(
       "lib/engine/acks.ts",
-      "  if (ackNumber(sent, received, latest)) {",
-      "  ackNumber(sent, received, latest);\n  if (recordOf(sent, latest).number === latest) {",
+      "  if (ackNumber(sent, received, latest, receivedUs)) {",
+      "  ackNumber(sent, received, latest, receivedUs);\n  if (recordOf(sent, latest).number === latest) {",
     ),
     native: swap(
       "native/core/acks.cc",
-      "const bool sampled = ackNumber(sent, received, latest) &&\n",
-      "ackNumber(sent, received, latest);\n  const bool sampled = recordOf(sent, latest)->number == latest &&\n",
+      "const bool sampled = ackNumber(sent, received, latest, receivedUs) &&\n",
+      "ackNumber(sent, received, latest, receivedUs);\n  const bool sampled = recordOf(sent, latest)->number == latest &&\n",
     ),
   },
   {

@@ -365,9 +365,9 @@ export const FRAMES: readonly Row[] = [
     more: 0,
     read(reader) {
       const channel = reader.integer(1);
-      if (channel > LIMITS.channels) refuse(`R-72: a layout of channel ${channel}`);
+      if (channel > LIMITS.channels) refuse(`R-66: a layout of channel ${channel}`);
       const length = reader.varint();
-      if (length > LIMITS["layout of a channel"]) refuse(`R-72: a layout of ${length} bytes`);
+      if (length > LIMITS["layout of a channel"]) refuse(`R-66: a layout of ${length} bytes`);
       return { kind: "layout", channel, body: reader.take(length) };
     },
     write(writer, { channel, body }) {

@@ -1,6 +1,6 @@
 /*
  * Two ends whose definitions of a channel differ, packet by packet: both refuse, both say what the channel is at theirs, and
- * each is told of its end with what the other said, once (R-72).
+ * each is told of its end with what the other said, once (R-66).
  */
 import { describe, expect, onTestFinished, test } from "vitest";
 import { CONFIG_PAYLOAD_BYTES_MAX } from "../../lib/engine/config.js";

@@ -1,5 +1,5 @@
 /*
- * Packet numbers that are left out (R-69): when, that nobody is harmed, and that whoever acks one is closed.
+ * Packet numbers that are left out (R-65): when, that nobody is harmed, and that whoever acks one is closed.
  */
 import { describe, expect, onTestFinished, test } from "vitest";
 import {
@@ -77,7 +77,7 @@ describe.each(engines)("numbers left out by the %s engine", (engine) => {
     return Uint8Array.of(0x80 + bits.length, low & 255, low >> 8, 255, 255, ...bits);
   }
 
-  test("R-69: one comes early, then one after 64 to 512 packets, not foreseeable", () => {
+  test("R-65: one comes early, then one after 64 to 512 packets, not foreseeable", () => {
     const sent = numbers(open(), 6000);
     const out = leftOut(sent);
     expect(out[0] - sent[0]).toBeGreaterThanOrEqual(Math.floor(OMIT_PACKETS_MIN / OMIT_SOONER));
@@ -88,7 +88,7 @@ describe.each(engines)("numbers left out by the %s engine", (engine) => {
     expect(new Set(steps).size).toBeGreaterThan(steps.length / 2);
   });
 
-  test("R-69: who keeps the rules is not harmed: a verdict for each packet, none for a number without one", () => {
+  test("R-65: who keeps the rules is not harmed: a verdict for each packet, none for a number without one", () => {
     const duo = open();
     const out = leftOut(numbers(duo, 2000));
     duo.rounds(20);
@@ -103,7 +103,7 @@ describe.each(engines)("numbers left out by the %s engine", (engine) => {
     expect(duo.client.peerWord(PEER_GAPS)).toBe(out.length);
   });
 
-  test("R-69: an ack of one ends the connection, as the latest number and as a bit", () => {
+  test("R-65: an ack of one ends the connection, as the latest number and as a bit", () => {
     for (const acks of [
       (number: number) => ack(number),
       (number: number) => ack(number + 1, [1]),
@@ -116,7 +116,7 @@ describe.each(engines)("numbers left out by the %s engine", (engine) => {
     }
   });
 
-  test("R-69: acks of its neighbours don't", () => {
+  test("R-65: acks of its neighbours don't", () => {
     const duo = open();
     const number = omitted(duo);
     duo.server.receive(duo.client.forge(said + 100, ack(number + 1, [0b110])));

@@ -1,6 +1,6 @@
 /*
  * What a user reads of a mismatch, from what the peer says of it: every setting, every kind of name; and what a hostile peer
- * says, which is bounded, never thrown at, and as if it had not come (R-73).
+ * says, which is bounded, never thrown at, and as if it had not come (R-67).
  */
 import { constants, deflateRawSync } from "node:zlib";
 import fc from "fast-check";
