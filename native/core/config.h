@@ -57,8 +57,8 @@ static_assert(CONFIG_ADDRESSES + 1 + CONFIG_ADDRESSES_MAX * CONFIG_ADDRESS_WORDS
                   CONFIG_CONGESTION,
               "the addresses fit before what follows");
 
-// Injected randomness: challenge key 32 B, first pre-slot sequence 8 B, key of the tables 8 B, first
-// packet number 8 B, what key pairs are drawn from 32 B.
+// Injected randomness: challenge key 32 B, first pre-slot sequence 8 B, key of the tables 8 B,
+// first packet number 8 B, what key pairs are drawn from 32 B.
 constexpr uint32_t ENTROPY_BYTES = 88;
 constexpr uint32_t ENTROPY_SEQUENCE = 32;
 constexpr uint32_t ENTROPY_HASH_KEY = 40;

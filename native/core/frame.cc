@@ -203,9 +203,8 @@ bool payloadCheck(Reader& reader, AckHeader& header, Frame& frame, const uint8_t
       messages += 1;
       if (messages > MESSAGES_PER_PACKET_MAX) return false;
     }
-    const bool named =
-        kind != FRAME_HELLO && kind != FRAME_CLOSE && kind != FRAME_PING && kind != FRAME_AGE &&
-        kind != FRAME_LAYOUT;
+    const bool named = kind != FRAME_HELLO && kind != FRAME_CLOSE && kind != FRAME_PING &&
+                       kind != FRAME_AGE && kind != FRAME_LAYOUT;
     if (named && frame.channel >= channelCount) return false;
     if (kind < FRAME_FRAGMENT || kind == FRAME_WINDOW || kind == FRAME_LAYOUT) {
       const uint8_t place = static_cast<uint8_t>(named ? frame.channel + 1 : 1);

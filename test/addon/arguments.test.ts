@@ -5,7 +5,6 @@ import { createRequire } from "node:module";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { ENTROPY_BYTES } from "../../lib/engine/config.js";
 import {
   CONFIG_ADDRESSES,
   CONFIG_CHANNELS,
@@ -17,6 +16,7 @@ import {
   CONFIG_RAW,
   CONFIG_ROLE,
   CONFIG_TOKENS_MAX,
+  ENTROPY_BYTES,
   ROLE_CLIENT,
   ROLE_SERVER,
 } from "../../lib/engine/config.js";

@@ -133,8 +133,16 @@ const delivery: readonly Mutant[] = [
     name: "window-ignored",
     bug: "more ids are on the wire than the receiver can tell apart",
     gate: unit("channel"),
-    js: swap("lib/engine/channel.ts", "channel.consumedId) + CHANNEL_WINDOW;", "channel.consumedId) + CHANNEL_WINDOW + 1;"),
-    native: swap("native/core/channel.cc", "channel.consumedId) + CHANNEL_WINDOW;", "channel.consumedId) + CHANNEL_WINDOW + 1;"),
+    js: swap(
+      "lib/engine/channel.ts",
+      "channel.consumedId) + CHANNEL_WINDOW;",
+      "channel.consumedId) + CHANNEL_WINDOW + 1;",
+    ),
+    native: swap(
+      "native/core/channel.cc",
+      "channel.consumedId) + CHANNEL_WINDOW;",
+      "channel.consumedId) + CHANNEL_WINDOW + 1;",
+    ),
   },
   {
     name: "expired-in-flight",

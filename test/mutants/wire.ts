@@ -49,8 +49,8 @@ export const numbers: readonly Mutant[] = [
     ),
     native: swap(
       "native/core/pacing.cc",
-      "pacing.credit + elapsedUs * pacing.rate : pacing.burst;",
-      "pacing.credit + int32_t(uint32_t(elapsedUs) * uint32_t(pacing.rate)) : pacing.burst;",
+      "std::min(elapsedUs, ELAPSED_MAX_US) * pacing.rate;",
+      "int32_t(uint32_t(elapsedUs) * uint32_t(pacing.rate));",
     ),
   },
   {

@@ -317,8 +317,10 @@ describe.each(engines)("epochs of the %s engine (R-64)", (engine) => {
       duo.nowUs += MS;
       return saying(client, value);
     });
-    const over = packets.findIndex(({ number }) => number % EPOCH === 0);
-    expect(over).toBe(3);
+    const epoch = Math.floor(packets[0].number / EPOCH) + 1;
+    const over = packets.findIndex(({ number }) => number >= epoch * EPOCH);
+    // One number may be left out.
+    expect([2, 3]).toContain(over);
     const before = server.received(CHAT).length;
     server.receive(packets[0]);
     const state = stateOf(server);
