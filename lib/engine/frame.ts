@@ -335,12 +335,8 @@ export function payloadCheck(
         return false;
       }
     }
-    const named =
-      kind !== FRAME_HELLO &&
-      kind !== FRAME_CLOSE &&
-      kind !== FRAME_PING &&
-      kind !== FRAME_AGE &&
-      kind !== FRAME_LAYOUT;
+    const ofAll = kind === FRAME_HELLO || kind === FRAME_CLOSE || kind === FRAME_PING;
+    const named = !ofAll && kind !== FRAME_AGE && kind !== FRAME_LAYOUT;
     if (named && frame.channel >= channelCount) {
       return false;
     }
