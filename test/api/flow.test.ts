@@ -4,6 +4,7 @@
  * beyond the rate superseded (R-41).
  */
 import { describe, expect, test } from "vitest";
+import { CHANNEL_WINDOW } from "../../lib/engine/limits.js";
 import type { Undelivered } from "../../lib/index.js";
 import { engines, pairings } from "../engines.js";
 import {
@@ -98,13 +99,13 @@ testEach(
     // It stands still: what was sent before it heard of it came, a window of messages, and nothing is on its way.
     await within(
       (async () => {
-        while (received < 64 + 256 || peer.stats.flightBytes > 0) {
+        while (received < 64 + CHANNEL_WINDOW || peer.stats.flightBytes > 0) {
           await new Promise(setImmediate);
         }
       })(),
       "a standstill",
     );
-    expect(received).toBeLessThanOrEqual(64 + 256 + 64);
+    expect(received).toBeLessThanOrEqual(64 + CHANNEL_WINDOW + 64);
     expect(refusals).toBeGreaterThan(0);
     for (let index = 0; index < count; index++) {
       const { value } = await lines.next();

@@ -2,6 +2,7 @@
  * Attack 9, bounds: every length, count, number and offset at 0, 1, one below its limit, at it, one above it, and where it
  * wraps. Each case says what must come of it; a third outcome (a crash, a hang, a wrong message) is none.
  */
+import { CHANNEL_ACCEPT } from "../../lib/engine/limits.js";
 import { REJECT_NONE, REJECT_REASONS } from "../../lib/engine/stats.js";
 import type { EngineName } from "../engines.js";
 import { PACKET_TYPES } from "../peers/netcode.js";
@@ -103,17 +104,17 @@ const CHANNELS: readonly Case[] = [
   ]),
 ];
 
-/** The window of a receiver that has nothing yet: 0 up to 511 (R-43). */
+/** The window of a receiver that has nothing yet: 0 up to CHANNEL_ACCEPT - 1 (R-43). */
 const IDS: readonly Case[] = [CHAT, SHOTS, TRADE].flatMap((channel): Case[] => [
   [`id 0 of channel ${channel}`, () => [NO_ACK, last(channel, 0, body(1))], taken(1)],
-  ...[1, 255, 256, 510, 511].map(
+  ...[1, 255, 256, CHANNEL_ACCEPT - 2, CHANNEL_ACCEPT - 1].map(
     (id): Case => [
       `id ${id} of channel ${channel}`,
       () => [NO_ACK, last(channel, id, body(1))],
       taken(0),
     ],
   ),
-  ...[512, 513, 32_766, 32_767].map(
+  ...[CHANNEL_ACCEPT, CHANNEL_ACCEPT + 1, 32_766, 32_767].map(
     (id): Case => [
       `id ${id} of channel ${channel}`,
       () => [NO_ACK, last(channel, id, body(1))],
@@ -128,14 +129,14 @@ const IDS: readonly Case[] = [CHAT, SHOTS, TRADE].flatMap((channel): Case[] => [
       taken(0),
     ],
   ),
-  ...[0, 1, 511, 512].map(
+  ...[0, 1, CHANNEL_ACCEPT - 1, CHANNEL_ACCEPT].map(
     (id): Case => [
       `a skip to ${id} of channel ${channel}`,
       () => [NO_ACK, skip(channel, id)],
       taken(0),
     ],
   ),
-  ...[513, 32_767].map(
+  ...[CHANNEL_ACCEPT + 1, 32_767].map(
     (id): Case => [
       `a skip to ${id} of channel ${channel}`,
       () => [NO_ACK, skip(channel, id)],

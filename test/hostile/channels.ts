@@ -3,7 +3,7 @@
  * before them, so that everything it sends is held. It gets no more memory than is set apart for that, and an honest
  * neighbour on a bad link still gets everything, in order.
  */
-import { MESSAGES_PER_PACKET_MAX } from "../../lib/engine/limits.js";
+import { CHANNEL_ACCEPT, MESSAGES_PER_PACKET_MAX } from "../../lib/engine/limits.js";
 import { REJECT_MEMORY } from "../../lib/engine/stats.js";
 import { defineProtocol, reliable } from "../../lib/index.js";
 import type { EngineName } from "../engines.js";
@@ -18,8 +18,6 @@ export const promise =
   "who fills all channels with messages before their turn leaves a quarter of the memory, and harms no neighbour";
 
 const CHANNELS = 64;
-/** Ids ahead of the first missing one that a receiver takes. */
-const ACCEPT = 512;
 
 const wide = defineProtocol(
   "hostile-wide/1",
@@ -38,7 +36,7 @@ export function run(engine: EngineName): Figures {
     let least = [...free];
     let sent = 0;
     // From the highest id down: each is held in front of all before it.
-    for (let id = ACCEPT - 1; id > 0; id -= 8) {
+    for (let id = CHANNEL_ACCEPT - 1; id > 0; id -= 8) {
       for (const insider of insiders) {
         for (let channel = 0; channel < CHANNELS; channel++) {
           const messages = Array.from({ length: 8 }, (_, index) =>

@@ -3,7 +3,7 @@
  * pieces, 64 a packet, of ids far before their turn: each costs a piece of memory of 256 bytes, which is counted. Any other
  * piece of a byte has the wrong length and ends the connection.
  */
-import { MESSAGES_PER_PACKET_MAX } from "../../lib/engine/limits.js";
+import { CHANNEL_ACCEPT, MESSAGES_PER_PACKET_MAX } from "../../lib/engine/limits.js";
 import { REJECT_MEMORY } from "../../lib/engine/stats.js";
 import type { EngineName } from "../engines.js";
 import { check, checkEqual, type Figures } from "./attack.js";
@@ -14,11 +14,10 @@ import { CHAT, longArena, SECOND, TRADE, type World, withWorld } from "./world.j
 export const number = 8;
 export const name = "crumbs";
 export const promise =
-  "a piece of one byte is counted like a whole one: 512 a channel at most, a quarter of the memory stays, and no honest peer waits";
+  "a piece of one byte is counted like a whole one: 1,024 a channel at most, a quarter of the memory stays, and no honest peer waits";
 
 const TOTAL = 2049;
 const LAST = 2;
-const ACCEPT = 512;
 /** Of a packet's room: a crumb takes 8 bytes. */
 const CROWD = 12;
 
@@ -59,7 +58,7 @@ export function run(engine: EngineName): Figures {
     let crumbs = 0;
     let sent = 0;
     // Ids that are not the first in their turn: 0 is never sent, so nothing is delivered.
-    for (let id = ACCEPT - 1; id > LAST; id -= MESSAGES_PER_PACKET_MAX) {
+    for (let id = CHANNEL_ACCEPT - 1; id > LAST; id -= MESSAGES_PER_PACKET_MAX) {
       for (const one of crowd) {
         for (const channel of [CHAT, TRADE]) {
           const all = Array.from(
@@ -79,7 +78,7 @@ export function run(engine: EngineName): Figures {
     for (const one of crowd) checkEqual(one.end, undefined, "the end of who sends crumbs");
     const held = free[1] - least[1];
     check(held > free[1] / 2, "crumbs were held", held);
-    check(held <= CROWD * 2 * ACCEPT, "no more than 512 a channel are held", held);
+    check(held <= CROWD * 2 * CHANNEL_ACCEPT, "no more than 1,024 a channel are held", held);
     check(least[0] >= free[0] / 8 && least[1] >= free[1] / 8, "memory is left", { least, free });
     world.run(2 * SECOND);
     const expected = Array.from({ length: sent }, (_, index) => index & 255);

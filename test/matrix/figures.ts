@@ -182,7 +182,7 @@ const bottleneckFigures: Measure = (engine, seed, quick) => {
 /** One that sends all it can through 20 Mbit/s with 1 % loss; and what that does to states beside it. */
 const transferFigures: Measure = (engine, seed, quick) => {
   const link = { clients: 1, rateBytes: 2_500_000, lossPercent: 1 };
-  const seconds = quick ? 14 : 60;
+  const seconds = quick ? 30 : 60;
   const idle = bottleneckRun(engine, seed, { ...link, bulk: false }, seconds);
   const { use, queueP99 } = bottleneckRun(engine, seed, link, seconds);
   const name = "Bulk through 20 Mbit/s, 50 ms RTT, 1 % loss";

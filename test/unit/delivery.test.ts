@@ -129,7 +129,7 @@ describe.each(twins)("an ordered channel of $name (R-42)", ({ engine }) => {
     expect(line.counter(CHANNEL_BYTES_RECEIVED)).toBe(bytes);
   });
 
-  test("accepts 511 above its next id, and not 512 (R-43)", () => {
+  test("accepts 1023 above its next id, and not 1024 (R-43)", () => {
     for (const [step, result] of [
       [CHANNEL_ACCEPT - 2, RECEIVE_OK],
       [CHANNEL_ACCEPT - 1, RECEIVE_OK],
@@ -243,7 +243,7 @@ describe.each(twins)("skips in $name (R-33)", ({ engine }) => {
     expect(line.counter(CHANNEL_DUPLICATES)).toBe(1);
   });
 
-  test("up to 512 above the next id, and no further (R-43)", () => {
+  test("up to 1024 above the next id, and no further (R-43)", () => {
     for (const [id, result] of [
       [CHANNEL_ACCEPT - 1, RECEIVE_OK],
       [CHANNEL_ACCEPT, RECEIVE_OK],
@@ -313,7 +313,7 @@ describe.each(twins)("an unordered channel of $name (R-53)", ({ engine }) => {
     expect(line.channel().expectedId).toBe(5);
     for (const id of [0, 1, 2, 3]) line.receive(id, 1);
     expect(line.delivered()).toEqual([1, 4, 6]);
-    // The numbers come again, 512 later.
+    // The places come again, 1024 later.
     expect(line.receive(5 + CHANNEL_ACCEPT - 1, 1)).toBe(RECEIVE_OK);
     expect(line.receive(5, 1)).toBe(RECEIVE_OK);
     expect(line.delivered()).toEqual([5 + CHANNEL_ACCEPT - 1, 5]);
