@@ -43,7 +43,7 @@ function complaints(who: string, report: Report): string[] {
 interface Both {
   readonly wrong: string[];
   /** Sums of both ends. */
-  readonly missed: number;
+  readonly lost: number;
   readonly rejectedSizes: number;
   readonly faults: SystemFaults;
   readonly warnings: readonly string[];
@@ -54,7 +54,7 @@ async function reports(pair: Pair): Promise<Both> {
   const sum = (kind: keyof SystemFaults): number => server.faults[kind] + client.faults[kind];
   return {
     wrong: [...complaints("server", server), ...complaints("client", client)],
-    missed: server.packetsMissed + client.packetsMissed,
+    lost: server.packetsLost + client.packetsLost,
     rejectedSizes: server.rejectedSizes + client.rejectedSizes,
     faults: {
       blocked: sum("blocked"),
@@ -143,7 +143,7 @@ function runningCell(pair: Pair, engines: Engines, fault: Fault, mode: Mode): Pr
     for (let more = 0; more < MORE_MAX && !made(); more++) await traffic(pair, MESSAGES);
     const after = await reports(pair);
     const wrong = [...after.wrong, ...uncounted(engines.server, fault, before, after)];
-    const lost = after.missed - before.missed;
+    const lost = after.lost - before.lost;
     if (mode === "third" && lost > 0 && isLossless(engines.server, fault)) {
       wrong.push(`${lost} packets were lost, which could have gone out`);
     }

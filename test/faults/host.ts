@@ -23,8 +23,8 @@ export interface Report {
   readonly warnings: readonly string[];
   readonly uncaught: readonly { readonly code: string; readonly message: string }[];
   readonly received: number;
-  /** Packets that never came, as far as later ones tell. */
-  readonly packetsMissed: number;
+  /** Sent, and never acked. */
+  readonly packetsLost: number;
   readonly faults: SystemFaults;
   /** Datagrams refused for their size. */
   readonly rejectedSizes: number;
@@ -295,7 +295,7 @@ function report(): Report {
     losses: losses.splice(0),
     uncaught: uncaught.splice(0),
     received,
-    packetsMissed: peer?.stats.packetsMissed ?? 0,
+    packetsLost: (peer?.stats.packetsLost ?? 0) - (peer?.stats.packetsAckedLate ?? 0),
     faults: stats?.faults ?? NO_FAULTS,
     rejectedSizes: stats?.rejected.size ?? 0,
     warnings: warnings.splice(0),
