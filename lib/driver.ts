@@ -59,7 +59,7 @@ const TICK_PACED_HZ = 30;
 /** How long a blocked send buffer or a full ring is given (µs). */
 const BLOCKED_RETRY_US = 1000;
 /**
- * How long handlers run before the engine gets a turn (ms): 64 KiB of small messages, a handler of 1 ms
+ * How long handlers run before the engine gets a turn (µs): 64 KiB of small messages, a handler of 1 ms
  * each, once kept a server silent for longer than a time-out (test/faults, slow handlers).
  */
 const HANDLERS_US_MAX = 20_000;

@@ -3,7 +3,7 @@
  *
  * Owns: the memory of the completion ring with room for one message behind it, and a view of that room for
  * each length that a message had. A view's length is fixed, and a new one for every message would be all
- * the garbage that a steady server makes (test/api/garbage.test.ts).
+ * the garbage that a steady server makes (test/garbage).
  * Never does: know what a message is.
  * Invariant: what `lend` gave out holds its message until `lend` is called again.
  */

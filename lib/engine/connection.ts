@@ -368,19 +368,24 @@ export function connectionDueUs(connection: Connection): number {
   const keepAliveDueUs = connection.spokenUs + connection.keepAliveUs;
   let dueUs = Math.min(ackUs, keepAliveDueUs);
   const wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
-  const openUs = connectionOpenUs(connection);
-  dueUs = Math.min(dueUs, Math.max(Math.min(wantsUs, connection.copyDueUs), openUs));
-  dueUs = Math.min(dueUs, connectionNewsUs(connection));
+  const askUs = Math.min(wantsUs, connection.copyDueUs);
+  dueUs = Math.min(dueUs, Math.max(askUs, connectionOpenUs(connection)));
+  if (!windowOpen(connection)) {
+    dueUs = Math.min(dueUs, connectionNewsUs(connection));
+  }
   for (const channel of connection.channels) {
     dueUs = Math.min(dueUs, channel.nackDueUs);
   }
   return dueUs;
 }
 
+function windowOpen(connection: Connection): boolean {
+  return congestionOpen(connection.congestion, connection.sent.flightBytes);
+}
+
 /** When what asks for an ack may go out (µs): once the window has room, and now and then without. */
 export function connectionOpenUs(connection: Connection): number {
-  const { congestion, sent, askedUs } = connection;
-  return congestionOpen(congestion, sent.flightBytes) ? 0 : askedUs + CONGESTION_FLOOR_US;
+  return windowOpen(connection) ? 0 : connection.askedUs + CONGESTION_FLOOR_US;
 }
 
 /** When the newest states or their copies may go out though the window has no room (µs): once a flush. */

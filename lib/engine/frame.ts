@@ -88,6 +88,8 @@ export function ackHeaderWrite(writer: Writer, header: AckHeader): void {
   writeU16(writer, header.delay);
 }
 
+// --- frames ---
+
 export const FRAME_END = 0;
 export const FRAME_HELLO = 1;
 export const FRAME_SKIP = 2;

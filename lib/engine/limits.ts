@@ -268,6 +268,8 @@ export const CHUNK_BYTES = 256;
 export const NACK_DELAY_MAX_US = 5000;
 /** A hole that stays is named again after a round trip, and after this long (µs) at least. */
 export const NACK_REPEAT_MIN_US = 10000;
+/** … and after this part of the time for which the peer was silent: 4 for a quarter. */
+export const NACK_SILENCE_PART = 4;
 /** Bytes of a nack's bitmap: 256 ids. */
 export const NACK_BITS_BYTES_MAX = 32;
 /** Bytes of the longest nack frame: type, channel, id, length, bitmap. */

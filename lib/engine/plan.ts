@@ -51,16 +51,16 @@ function frameBytes(channel: Channel, message: Message): number {
   return channelTimely(channel) ? bytes + AGE_BYTES_MAX : bytes;
 }
 
-function planFits(plan: Plan, channel: Channel, message: Message): boolean {
-  return frameBytes(channel, message) <= plan.room && plan.count < MESSAGES_PER_PACKET_MAX;
+function planFits(plan: Plan, bytes: number): boolean {
+  return bytes <= plan.room && plan.count < MESSAGES_PER_PACKET_MAX;
 }
 
 /** Takes a message into the plan if it fits, at the place that its channel and id give it. */
 function planAdd(plan: Plan, channel: Channel, message: Message): boolean {
-  if (!planFits(plan, channel, message)) {
+  const bytes = frameBytes(channel, message);
+  if (!planFits(plan, bytes)) {
     return false;
   }
-  const bytes = frameBytes(channel, message);
   plan.room -= bytes;
   channel.served += Math.trunc((bytes * SHARE_UNIT) / channel.policy.priority);
   message.planned = true;
@@ -103,7 +103,7 @@ export function channelPlanBlocks(channel: Channel, plan: Plan): void {
   while (
     channel.blockFirst !== null &&
     channelInWindow(channel, id) &&
-    planFits(plan, channel, channel.blockFirst)
+    planFits(plan, frameBytes(channel, channel.blockFirst))
   ) {
     planAdd(plan, channel, blockMove(channel));
     id += 1;

@@ -181,6 +181,27 @@ function rawReceive(
   return REJECT_NONE;
 }
 
+/** Checks a payload as a whole, then reads its ack header; false where it is malformed. */
+function payloadBegin(
+  connection: Connection,
+  shared: Shared,
+  bytes: Uint8Array,
+  offset: number,
+  end: number,
+): boolean {
+  const { reader, ackHeader, frame } = shared;
+  const channelCount = shared.config.channelCount;
+  frame.payloadBytes = connection.payloadBytes;
+  if (!payloadCheck(reader, ackHeader, frame, bytes, offset, end, channelCount)) {
+    return false;
+  }
+  readerSet(reader, bytes, offset, end);
+  ackHeaderRead(reader, ackHeader);
+  frame.payloadBytes = connection.payloadBytes;
+  frame.ageMs = 0;
+  return true;
+}
+
 function payloadReceive(
   connection: Connection,
   shared: Shared,
@@ -193,15 +214,9 @@ function payloadReceive(
 ): number {
   const { reader, ackHeader, frame } = shared;
   const end = offset + bodyBytes;
-  const channelCount = shared.config.channelCount;
-  frame.payloadBytes = connection.payloadBytes;
-  if (!payloadCheck(reader, ackHeader, frame, bytes, offset, end, channelCount)) {
+  if (!payloadBegin(connection, shared, bytes, offset, end)) {
     return violate(connection, shared, TEXT_PAYLOAD, REJECT_PAYLOAD, nowUs);
   }
-  readerSet(reader, bytes, offset, end);
-  ackHeaderRead(reader, ackHeader);
-  frame.payloadBytes = connection.payloadBytes;
-  frame.ageMs = 0;
   const sent = connection.sent;
   let latest = 0;
   if (ackHeader.present) {
@@ -247,17 +262,10 @@ function layoutReceive(
   offset: number,
   bodyBytes: number,
 ): number {
-  const { reader, ackHeader, frame } = shared;
-  const end = offset + bodyBytes;
-  const channelCount = shared.config.channelCount;
-  frame.payloadBytes = connection.payloadBytes;
-  if (!payloadCheck(reader, ackHeader, frame, bytes, offset, end, channelCount)) {
+  if (!payloadBegin(connection, shared, bytes, offset, offset + bodyBytes)) {
     return REJECT_PAYLOAD;
   }
-  readerSet(reader, bytes, offset, end);
-  ackHeaderRead(reader, ackHeader);
-  frame.payloadBytes = connection.payloadBytes;
-  layoutFind(connection, shared, reader, frame);
+  layoutFind(connection, shared, shared.reader, shared.frame);
   return REJECT_STATE;
 }
 

@@ -54,6 +54,7 @@ import {
   LAYOUT_HEADER_BYTES_MAX,
   NACK_BYTES_MAX,
   NACK_REPEAT_MIN_US,
+  NACK_SILENCE_PART,
   NETRT_VERSION,
   SKIP_BYTES,
   STALL_RETRY_US,
@@ -271,9 +272,8 @@ function payloadTransmit(
   helloAdd(connection, shared, packet);
   const told = marksAdd(connection, shared, packet);
   nacksAdd(connection, shared, nowUs);
-  const open =
-    nowUs >= Math.min(connectionOpenUs(connection), connectionNewsUs(connection)) &&
-    pacingReady(connection.pacing, nowUs);
+  const wanted = nowUs >= connectionOpenUs(connection) || nowUs >= connectionNewsUs(connection);
+  const open = wanted && pacingReady(connection.pacing, nowUs);
   const messages = open ? messagesFill(connection, shared, packet, nowUs) : 0;
   if (open && !told && messages === 0 && connectionWants(connection)) {
     // A message that does not fit beside a hello, or a pool that is empty: packets without it would
@@ -377,6 +377,13 @@ function markCarry(shared: Shared, packet: SentPacket, channel: Channel, kind: n
   return true;
 }
 
+/** The longer a peer is silent, the less often it is asked: one that was gone once got 90 nacks a second (test/sim). */
+function nackRepeatUs(connection: Connection, nowUs: number): number {
+  const silenceUs = nowUs - connection.heardUs;
+  const repeatUs = Math.max(rttReorderUs(connection.rtt), NACK_REPEAT_MIN_US);
+  return Math.max(repeatUs, Math.trunc(silenceUs / NACK_SILENCE_PART));
+}
+
 /** Names what is missing. A nack that is lost is followed by the next. */
 function nacksAdd(connection: Connection, shared: Shared, nowUs: number): void {
   const writer = shared.writer;
@@ -388,8 +395,7 @@ function nacksAdd(connection: Connection, shared: Shared, nowUs: number): void {
     const bytes = gapMissing(channel, shared.nackBits, 0);
     nackWrite(writer, channel.index, channel.expectedId, bytes);
     writeBytes(writer, shared.nackBits, 0, bytes);
-    const repeatUs = Math.max(rttReorderUs(connection.rtt), NACK_REPEAT_MIN_US);
-    channel.nackDueUs = nowUs + repeatUs;
+    channel.nackDueUs = nowUs + nackRepeatUs(connection, nowUs);
   }
 }
 

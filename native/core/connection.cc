@@ -139,6 +139,14 @@ uint64_t connectionDeadlineUs(const Connection& connection, uint64_t dueUs, uint
   return std::min({deadlineUs, pacedUs, ackDueUs(connection)});
 }
 
+namespace {
+
+bool windowOpen(const Connection& connection) {
+  return congestionOpen(connection.congestion, connection.sent.flightBytes);
+}
+
+}  // namespace
+
 uint64_t connectionDueUs(const Connection& connection) {
   if (connection.state == CONNECTION_CLOSING) {
     return connection.farewells > 0 ? connection.farewellDueUs : NO_DEADLINE;
@@ -148,9 +156,9 @@ uint64_t connectionDueUs(const Connection& connection) {
   const uint64_t keepAliveDueUs = connection.spokenUs + connection.keepAliveUs;
   uint64_t dueUs = std::min(ackUs, keepAliveDueUs);
   const uint64_t wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
-  const uint64_t openUs = connectionOpenUs(connection);
-  dueUs = std::min(dueUs, std::max(std::min(wantsUs, connection.copyDueUs), openUs));
-  dueUs = std::min(dueUs, connectionNewsUs(connection));
+  const uint64_t askUs = std::min(wantsUs, connection.copyDueUs);
+  dueUs = std::min(dueUs, std::max(askUs, connectionOpenUs(connection)));
+  if (!windowOpen(connection)) dueUs = std::min(dueUs, connectionNewsUs(connection));
   for (uint64_t left = connection.busy; left != 0;) {
     dueUs = std::min(dueUs, connectionNextBusy(connection, left).nackDueUs);
   }
@@ -158,8 +166,7 @@ uint64_t connectionDueUs(const Connection& connection) {
 }
 
 uint64_t connectionOpenUs(const Connection& connection) {
-  const bool open = congestionOpen(connection.congestion, connection.sent.flightBytes);
-  return open ? 0 : connection.askedUs + CONGESTION_FLOOR_US;
+  return windowOpen(connection) ? 0 : connection.askedUs + CONGESTION_FLOOR_US;
 }
 
 uint64_t connectionNewsUs(const Connection& connection) {

@@ -315,6 +315,8 @@ constexpr size_t CHUNK_BYTES = 256;
 constexpr uint64_t NACK_DELAY_MAX_US = 5000;
 // A hole that stays is named again after a round trip, and after this long (µs) at least.
 constexpr uint64_t NACK_REPEAT_MIN_US = 10000;
+// … and after this part of the time for which the peer was silent: 4 for a quarter.
+constexpr uint32_t NACK_SILENCE_PART = 4;
 // Bytes of a nack's bitmap: 256 ids.
 constexpr uint32_t NACK_BITS_BYTES_MAX = 32;
 // Bytes of the longest nack frame: type, channel, id, length, bitmap.

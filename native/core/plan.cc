@@ -42,14 +42,14 @@ size_t frameBytes(const Channel& channel, const Message& message) {
   return channelTimely(channel) ? bytes + AGE_BYTES_MAX : bytes;
 }
 
-bool planFits(const Plan& plan, const Channel& channel, const Message& message) {
-  return frameBytes(channel, message) <= plan.room && plan.count < MESSAGES_PER_PACKET_MAX;
+bool planFits(const Plan& plan, size_t bytes) {
+  return bytes <= plan.room && plan.count < MESSAGES_PER_PACKET_MAX;
 }
 
 // Takes a message into the plan if it fits, at the place that its channel and id give it.
 bool planAdd(Plan& plan, Channel& channel, Message& message) {
-  if (!planFits(plan, channel, message)) return false;
   const size_t bytes = frameBytes(channel, message);
+  if (!planFits(plan, bytes)) return false;
   plan.room -= bytes;
   channel.served += static_cast<uint32_t>(bytes) * SHARE_UNIT / channel.policy->priority;
   message.planned = true;
@@ -85,7 +85,7 @@ void channelPlanBlocks(Channel& channel, Plan& plan) {
     id += 1;
   }
   while (channel.blockFirst != nullptr && channelInWindow(channel, id) &&
-         planFits(plan, channel, *channel.blockFirst)) {
+         planFits(plan, frameBytes(channel, *channel.blockFirst))) {
     planAdd(plan, channel, *blockMove(channel));
     id += 1;
   }

@@ -113,20 +113,32 @@ int rawReceive(Connection& connection, Shared& shared, const uint8_t* bytes, siz
   return REJECT_NONE;
 }
 
+// Checks a payload as a whole, then reads its ack header; false where it is malformed.
+bool payloadBegin(const Connection& connection, Shared& shared, const uint8_t* bytes, size_t offset,
+                  size_t end) {
+  Reader& reader = shared.reader;
+  Frame& frame = shared.frame;
+  frame.payloadBytes = connection.payloadBytes;
+  if (!payloadCheck(reader, shared.ackHeader, frame, bytes, offset, end,
+                    shared.config->channelCount)) {
+    return false;
+  }
+  readerSet(reader, bytes, offset, end);
+  ackHeaderRead(reader, shared.ackHeader);
+  frame.payloadBytes = connection.payloadBytes;
+  frame.ageMs = 0;
+  return true;
+}
+
 int payloadReceive(Connection& connection, Shared& shared, int64_t number, const uint8_t* bytes,
                    size_t offset, size_t bodyBytes, uint64_t receivedUs, uint64_t nowUs) {
   Reader& reader = shared.reader;
   AckHeader& ackHeader = shared.ackHeader;
   Frame& frame = shared.frame;
   const size_t end = offset + bodyBytes;
-  frame.payloadBytes = connection.payloadBytes;
-  if (!payloadCheck(reader, ackHeader, frame, bytes, offset, end, shared.config->channelCount)) {
+  if (!payloadBegin(connection, shared, bytes, offset, end)) {
     return violate(connection, shared, TEXT_PAYLOAD, REJECT_PAYLOAD, nowUs);
   }
-  readerSet(reader, bytes, offset, end);
-  ackHeaderRead(reader, ackHeader);
-  frame.payloadBytes = connection.payloadBytes;
-  frame.ageMs = 0;
   Sent& sent = connection.sent;
   int64_t latest = 0;
   if (ackHeader.present) {
@@ -156,18 +168,8 @@ int payloadReceive(Connection& connection, Shared& shared, int64_t number, const
 // After a mismatch nothing counts but what the peer says of the channel that differs.
 int layoutReceive(Connection& connection, Shared& shared, const uint8_t* bytes, size_t offset,
                   size_t bodyBytes) {
-  Reader& reader = shared.reader;
-  AckHeader& ackHeader = shared.ackHeader;
-  Frame& frame = shared.frame;
-  const size_t end = offset + bodyBytes;
-  frame.payloadBytes = connection.payloadBytes;
-  if (!payloadCheck(reader, ackHeader, frame, bytes, offset, end, shared.config->channelCount)) {
-    return REJECT_PAYLOAD;
-  }
-  readerSet(reader, bytes, offset, end);
-  ackHeaderRead(reader, ackHeader);
-  frame.payloadBytes = connection.payloadBytes;
-  layoutFind(connection, shared, reader, frame);
+  if (!payloadBegin(connection, shared, bytes, offset, offset + bodyBytes)) return REJECT_PAYLOAD;
+  layoutFind(connection, shared, shared.reader, shared.frame);
   return REJECT_STATE;
 }
 

@@ -170,9 +170,9 @@ size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, u
   helloAdd(connection, shared, packet);
   const bool told = marksAdd(connection, shared, packet);
   nacksAdd(connection, shared, nowUs);
-  const bool open =
-      (nowUs >= connectionOpenUs(connection) || nowUs >= connectionNewsUs(connection)) &&
-      pacingReady(connection.pacing, nowUs);
+  const bool wanted =
+      nowUs >= connectionOpenUs(connection) || nowUs >= connectionNewsUs(connection);
+  const bool open = wanted && pacingReady(connection.pacing, nowUs);
   const uint32_t messages = open ? messagesFill(connection, shared, packet, nowUs) : 0;
   if (open && !told && messages == 0 && connectionWants(connection)) {
     // A message that does not fit beside a hello, or a pool that is empty: packets without it would
@@ -265,6 +265,14 @@ bool marksAdd(Connection& connection, Shared& shared, SentPacket& packet) {
   return told;
 }
 
+// The longer a peer is silent, the less often it is asked: one that was gone once got 90 nacks a
+// second (test/sim).
+uint64_t nackRepeatUs(const Connection& connection, uint64_t nowUs) {
+  const uint64_t silenceUs = nowUs - connection.heardUs;
+  const uint64_t repeatUs = std::max(rttReorderUs(connection.rtt), NACK_REPEAT_MIN_US);
+  return std::max(repeatUs, silenceUs / NACK_SILENCE_PART);
+}
+
 // Names what is missing. A nack that is lost is followed by the next.
 void nacksAdd(Connection& connection, Shared& shared, uint64_t nowUs) {
   Writer& writer = shared.writer;
@@ -275,7 +283,7 @@ void nacksAdd(Connection& connection, Shared& shared, uint64_t nowUs) {
     const uint32_t bytes = gapMissing(channel, shared.nackBits, 0);
     nackWrite(writer, channel.index, channel.expectedId, bytes);
     writeBytes(writer, shared.nackBits, 0, bytes);
-    channel.nackDueUs = nowUs + std::max(rttReorderUs(connection.rtt), NACK_REPEAT_MIN_US);
+    channel.nackDueUs = nowUs + nackRepeatUs(connection, nowUs);
   }
 }
 
