@@ -6,7 +6,6 @@
 import { BATCH_STRIDE } from "../../lib/engine/host.js";
 import { CHANNELS_MAX, COMPLETION_RESERVE_BYTES } from "../../lib/engine/limits.js";
 import {
-  NO_ROOM,
   RECORD_BYTES,
   RING_CONTROL_BYTES,
   ringPublish,

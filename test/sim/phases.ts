@@ -51,8 +51,7 @@ function well(end: End): boolean {
 
 function drain(world: World): void {
   const { ledger, nodes } = world;
-  const waits = (end: End) =>
-    well(end) && (ledger.unfated(end) > 0 || end.blocks?.idle === false);
+  const waits = (end: End) => well(end) && (ledger.unfated(end) > 0 || end.blocks?.idle === false);
   const queued = () => nodes.some((node) => [...node.ends.values()].some(waits));
   world.settle(NOTICE_US, () => !queued());
   const limitUs = DRAIN_TIMEOUTS * RTO_MAX_US + 2 * Math.ceil(1e6 * backlogSeconds(world));

@@ -218,7 +218,8 @@ export class Watch {
       const leak = this.#bird.sings("flight") ? 2 * CONGESTION_WINDOW_MAX : 0;
       const flight = page[row + PEER_FLIGHT_BYTES] + leak;
       const most = Math.max(this.#flights.get(handle) ?? 0, window) + FLIGHT_ABOVE;
-      if (flight > most) throw new SimError(`${flight} bytes on their way, the window is ${window}`);
+      if (flight > most)
+        throw new SimError(`${flight} bytes on their way, the window is ${window}`);
       if (window < CONGESTION_WINDOW_MIN || window > CONGESTION_WINDOW_MAX) {
         throw new SimError(`a window of ${window} bytes`);
       }
