@@ -2,7 +2,7 @@
  * Attack 9, bounds: every length, count, number and offset at 0, 1, one below its limit, at it, one above it, and where it
  * wraps. Each case says what must come of it; a third outcome (a crash, a hang, a wrong message) is none.
  */
-import { CHANNEL_ACCEPT } from "../../lib/engine/limits.js";
+import { CHANNEL_ACCEPT, NETRT_VERSION } from "../../lib/engine/limits.js";
 import { REJECT_NONE, REJECT_REASONS } from "../../lib/engine/stats.js";
 import type { EngineName } from "../engines.js";
 import { PACKET_TYPES } from "../peers/netcode.js";
@@ -217,20 +217,20 @@ const FRAMES: readonly Case[] = [
     ],
   ),
   ["a close without its text", () => [NO_ACK, raw(3, 1, 5, 65)], "refused"],
-  ["a hello of 0 channels", () => [NO_ACK, raw(1, 1, 0, ...HELLO)], "refused"],
+  ["a hello of 0 channels", () => [NO_ACK, raw(1, NETRT_VERSION, 0, ...HELLO)], "refused"],
   [
     "a hello of 65 channels",
-    () => [NO_ACK, raw(1, 1, 65, ...HELLO, ...new Array(260).fill(0))],
+    () => [NO_ACK, raw(1, NETRT_VERSION, 65, ...HELLO, ...new Array(260).fill(0))],
     "refused",
   ],
   [
     "a hello of 255 channels",
-    () => [NO_ACK, raw(1, 1, 255, ...HELLO, ...new Array(1020).fill(0))],
+    () => [NO_ACK, raw(1, NETRT_VERSION, 255, ...HELLO, ...new Array(1020).fill(0))],
     "refused",
   ],
   [
     "a hello that is cut",
-    () => [NO_ACK, raw(1, 1, 64, ...HELLO, ...new Array(255).fill(0))],
+    () => [NO_ACK, raw(1, NETRT_VERSION, 64, ...HELLO, ...new Array(255).fill(0))],
     "refused",
   ],
   [
