@@ -138,8 +138,8 @@ const ends: Ends = {
   },
   rttReset: (end) => rtt.rttReset(asEnd(end).rtt),
   rttSample: (end, rawUs, nowUs) => rtt.rttSample(asEnd(end).rtt, rawUs, nowUs),
-  rttTimeoutUs: (end) => rtt.rttTimeoutUs(asEnd(end).rtt),
-  rttBackOff: (end) => rtt.rttBackOff(asEnd(end).rtt),
+  rttTimeoutUs: (end, sentUs) => rtt.rttTimeoutUs(asEnd(end).rtt, sentUs),
+  rttBackOff: (end, nowUs) => rtt.rttBackOff(asEnd(end).rtt, nowUs),
   rttReorderUs: (end) => rtt.rttReorderUs(asEnd(end).rtt),
   rttRead(end, out) {
     out.set(RTT_FIELDS.map((field) => asEnd(end).rtt[field]));

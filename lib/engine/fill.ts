@@ -7,7 +7,7 @@
 
 import type { SentPacket } from "./acks.js";
 import type { Writer } from "./bytes.js";
-import { channelBlocked } from "./channel.js";
+import { channelBlocked, channelTailed } from "./channel.js";
 import { type Connection, connectionOpenUs, type Shared } from "./connection.js";
 import {
   ageWrite,
@@ -90,7 +90,7 @@ export function messagesFill(
       channelPlanHead(channels[plan.busy[rank]], plan);
     }
   } else {
-    ranksPlan(connection, shared, nowUs + oneWayUs);
+    ranksPlan(connection, shared, nowUs, nowUs + oneWayUs);
   }
   planWrite(connection, shared, packet, nowUs);
   return plan.count;
@@ -108,7 +108,7 @@ function newsPlan(connection: Connection, shared: Shared): void {
 }
 
 /** What rides in the room that the newest real-time messages leave. */
-function ranksPlan(connection: Connection, shared: Shared, arrivalUs: number): void {
+function ranksPlan(connection: Connection, shared: Shared, nowUs: number, arrivalUs: number): void {
   const plan = shared.plan;
   const channels = connection.channels;
   for (let rank = 0; rank < plan.busyCount; rank++) {
@@ -120,10 +120,15 @@ function ranksPlan(connection: Connection, shared: Shared, arrivalUs: number): v
   for (let rank = 0; rank < plan.busyCount; rank++) {
     channelPlanResends(channels[plan.busy[rank]], plan);
   }
-  if (connection.flushBegun) {
+  const probes = nowUs >= connection.probeDueUs;
+  if (connection.flushBegun || probes) {
     for (let rank = 0; rank < plan.busyCount; rank++) {
-      if (channelBlocked(channels[plan.busy[rank]])) {
-        channelPlanOldest(channels[plan.busy[rank]], plan, arrivalUs);
+      const channel = channels[plan.busy[rank]];
+      if (
+        (connection.flushBegun && channelBlocked(channel)) ||
+        (probes && channelTailed(channel))
+      ) {
+        channelPlanOldest(channel, plan, arrivalUs);
       }
     }
   }

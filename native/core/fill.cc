@@ -13,7 +13,7 @@ namespace netrt {
 namespace {
 
 void newsPlan(Connection& connection, Shared& shared);
-void ranksPlan(Connection& connection, Shared& shared, uint64_t arrivalUs);
+void ranksPlan(Connection& connection, Shared& shared, uint64_t nowUs, uint64_t arrivalUs);
 void planWrite(Connection& connection, Shared& shared, SentPacket& packet, uint64_t nowUs);
 bool messageAdd(Connection& connection, Shared& shared, SentPacket& packet, Message& message,
                 uint64_t nowUs);
@@ -47,7 +47,7 @@ uint32_t messagesFill(Connection& connection, Shared& shared, SentPacket& packet
       channelPlanHead(channels[*index], plan);
     }
   } else {
-    ranksPlan(connection, shared, nowUs + oneWayUs);
+    ranksPlan(connection, shared, nowUs, nowUs + oneWayUs);
   }
   planWrite(connection, shared, packet, nowUs);
   return plan.count;
@@ -66,7 +66,7 @@ void newsPlan(Connection& connection, Shared& shared) {
 }
 
 // What rides in the room that the newest real-time messages leave.
-void ranksPlan(Connection& connection, Shared& shared, uint64_t arrivalUs) {
+void ranksPlan(Connection& connection, Shared& shared, uint64_t nowUs, uint64_t arrivalUs) {
   Plan& plan = shared.plan;
   Channel* channels = connection.channels;
   const uint32_t* order = plan.busy;
@@ -77,8 +77,13 @@ void ranksPlan(Connection& connection, Shared& shared, uint64_t arrivalUs) {
   for (const uint32_t* index = order; index < end; index++) {
     channelPlanResends(channels[*index], plan);
   }
-  for (const uint32_t* index = order; connection.flushBegun && index < end; index++) {
-    if (channelBlocked(channels[*index])) channelPlanOldest(channels[*index], plan, arrivalUs);
+  const bool flushes = connection.flushBegun;
+  const bool probes = nowUs >= connection.probeDueUs;
+  for (const uint32_t* index = order; (flushes || probes) && index < end; index++) {
+    Channel& channel = channels[*index];
+    if ((flushes && channelBlocked(channel)) || (probes && channelTailed(channel))) {
+      channelPlanOldest(channel, plan, arrivalUs);
+    }
   }
   const uint32_t sharing = planShares(plan, channels, connection.channelCount);
   for (uint32_t place = 0; place < sharing; place++) {
