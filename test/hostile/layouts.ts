@@ -108,7 +108,8 @@ async function tell(server: Server<Arena>, lie: Lie, clientId: number): Promise<
   try {
     const mismatch = once(server, "mismatch") as Promise<[unknown, Error]>;
     liar.connect(token);
-    const about = () => payload(wrongHello(lie), layout(lie.channel, lie.body), close(REASONS.mismatch, why));
+    const about = () =>
+      payload(wrongHello(lie), layout(lie.channel, lie.body), close(REASONS.mismatch, why));
     const why = lie.channel === ALL ? "channels" : `channel ${CHAT}`;
     liar.onPayload = (_payload, sequence) => {
       heard += 1;
@@ -144,7 +145,12 @@ export async function run(engine: EngineName): Promise<Figures> {
   });
   const clients: Client<Arena>[] = [];
   try {
-    const token = mintToken({ protocol: arena, key: secret, clientId: 1, servers: [server.address] });
+    const token = mintToken({
+      protocol: arena,
+      key: secret,
+      clientId: 1,
+      servers: [server.address],
+    });
     const honest = await withinMs(connect(arena, token, { engine }), "an honest connection");
     clients.push(honest);
     server.channel("chat").on("message", (peer, bytes) => peer.send("chat", bytes.slice()));
