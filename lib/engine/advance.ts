@@ -107,7 +107,7 @@ export function connectionCongestion(
     congestionSample(congestion, rtt);
   }
   const { ackedLatest, nextNumber, acked, lost } = sent;
-  congestionAcked(congestion, rtt, ackedLatest, nextNumber, acked, lost);
+  congestionAcked(congestion, rtt, ackedLatest, nextNumber, acked, lost, nowUs);
   congestionJudge(congestion, rtt, nowUs);
   connectionRates(connection, nowUs);
 }
