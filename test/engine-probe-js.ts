@@ -100,9 +100,9 @@ const roads: Pick<EngineProbe, Extract<keyof EngineProbe, `congestion${string}`>
   },
   congestionSent: (handle, flightBytes) =>
     congestion.congestionSent(asRoad(handle).congestion, flightBytes),
-  congestionAcked(handle, ackedLatest, nextNumber, acked, lost) {
+  congestionAcked(handle, ackedLatest, nextNumber, acked, lost, nowUs) {
     const { congestion: its, rtt: path } = asRoad(handle);
-    congestion.congestionAcked(its, path, ackedLatest, nextNumber, acked, lost);
+    congestion.congestionAcked(its, path, ackedLatest, nextNumber, acked, lost, nowUs);
   },
   congestionTimedOut: (handle) => congestion.congestionTimedOut(asRoad(handle).congestion),
   congestionJudge(handle, nowUs) {

@@ -121,6 +121,7 @@ export interface EngineProbe {
     nextNumber: number,
     acked: number,
     lost: number,
+    nowUs: number,
   ): void;
   congestionTimedOut(road: RoadHandle): void;
   congestionJudge(road: RoadHandle, nowUs: number): void;

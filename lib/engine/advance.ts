@@ -162,7 +162,7 @@ export function connectionCongestion(
     congestionSample(congestion, rtt);
   }
   const { ackedLatest, nextNumber, acked, lost } = sent;
-  congestionAcked(congestion, rtt, ackedLatest, nextNumber, acked, lost);
+  congestionAcked(congestion, rtt, ackedLatest, nextNumber, acked, lost, nowUs);
   congestionJudge(congestion, rtt, nowUs);
   connectionRates(connection, nowUs);
 }

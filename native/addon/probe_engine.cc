@@ -159,7 +159,7 @@ void congestionInit(Napi::Object exports) {
   probeExport(exports, "congestionAcked", [](const Info& info) {
     Road& road = roadIn(info);
     congestionAcked(road.congestion, road.rtt, probeU32(info, 1), probeU32(info, 2),
-                    probeU32(info, 3), probeU32(info, 4));
+                    probeU32(info, 3), probeU32(info, 4), probeTime(info, 5));
   });
   probeExport(exports, "congestionTimedOut",
               [](const Info& info) { congestionTimedOut(roadIn(info).congestion); });

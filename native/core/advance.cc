@@ -129,7 +129,7 @@ void connectionCongestion(Connection& connection, bool sampled, uint64_t nowUs) 
   const Sent& sent = connection.sent;
   if (sampled) congestionSample(congestion, connection.rtt);
   congestionAcked(congestion, connection.rtt, sent.ackedLatest, sent.nextNumber, sent.acked,
-                  sent.lost);
+                  sent.lost, nowUs);
   congestionJudge(congestion, connection.rtt, nowUs);
   connectionRates(connection, nowUs);
 }
