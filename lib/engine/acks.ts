@@ -310,7 +310,8 @@ export function sentUnrecorded(sent: Sent): number {
   recordsGrow(sent, NO_DEADLINE);
   sent.nextNumber += 1;
   if (sent.verdictNext === number) {
-    sent.verdictNext += 1;
+    // Both: between bare peers, who have no other numbers, what stayed behind was once due for ever (test/sim).
+    sent.settleNext += sent.settleNext === sent.verdictNext++ ? 1 : 0;
   } else {
     recordOf(sent, number).number = NO_NUMBER;
     recordOf(sent, number).carried = null;

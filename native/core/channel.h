@@ -85,7 +85,7 @@ struct Channel {
   Message* heldFirst = nullptr;
   Message* heldLast = nullptr;
   // Unordered, and fragments of sequenced: the id behind the highest received, and which of the
-  // last CHANNEL_ACCEPT came.
+  // last CHANNEL_ACCEPT came. Ordered: which were passed.
   int64_t newestId = 0;
   uint32_t seen[CHANNEL_ACCEPT / 32] = {};
   // The id that everything behind it waits for, and since when (µs); NO_ID for none.
