@@ -302,7 +302,7 @@ function tailNote(connection: Connection, number: number, messages: number, nowU
   if (nowUs >= Math.max(connection.probeDueUs, connectionOpenUs(connection))) {
     connection.probeDueUs = NO_DEADLINE;
     connection.probeNumber = messages > 0 ? number : connection.probeNumber;
-  } else if (messages > 0 && connection.probeNumber < connection.sent.verdictNext) {
+  } else if (messages > 0 && connection.probeNumber <= connection.sent.ackedLatest) {
     connection.probeDueUs = nowUs + rttProbeUs(connection.rtt);
   }
 }

@@ -66,7 +66,7 @@ uint64_t baseTimeoutUs(const Rtt& rtt) {
 }  // namespace
 
 uint64_t rttTimeoutUs(const Rtt& rtt, uint64_t sentUs) {
-  const uint32_t backoff = rttBackedOff(rtt, sentUs) ? rtt.backoff - 1 : rtt.backoff;
+  const uint32_t backoff = rttBackedOff(rtt, sentUs) ? rtt.backoffBefore : rtt.backoff;
   return std::min(baseTimeoutUs(rtt) << backoff, uint64_t{RTO_MAX_US});
 }
 
@@ -85,6 +85,7 @@ uint64_t rttSettleUs(const Rtt& rtt) {
 
 void rttBackOff(Rtt& rtt, uint64_t nowUs) {
   rtt.backedOffUs = nowUs;
+  rtt.backoffBefore = rtt.backoff;
   if ((baseTimeoutUs(rtt) << rtt.backoff) < RTO_MAX_US) rtt.backoff += 1;
 }
 

@@ -199,7 +199,7 @@ void tailNote(Connection& connection, int64_t number, uint32_t messages, uint64_
   if (nowUs >= std::max(connection.probeDueUs, connectionOpenUs(connection))) {
     connection.probeDueUs = NO_DEADLINE;
     if (messages > 0) connection.probeNumber = number;
-  } else if (messages > 0 && connection.probeNumber < connection.sent.verdictNext) {
+  } else if (messages > 0 && connection.probeNumber <= connection.sent.ackedLatest) {
     connection.probeDueUs = nowUs + rttProbeUs(connection.rtt);
   }
 }
