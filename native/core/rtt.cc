@@ -75,8 +75,8 @@ uint64_t rttExpiryUs(const Rtt& rtt, uint64_t sentUs) {
 }
 
 uint64_t rttProbeUs(const Rtt& rtt) {
-  return std::min({2 * uint64_t{rtt.smoothedUs}, baseTimeoutUs(rtt), uint64_t{RTO_MAX_US}}) +
-         rtt.heldUs;
+  const uint64_t probeUs = std::min(2 * uint64_t{rtt.smoothedUs}, baseTimeoutUs(rtt));
+  return std::min(probeUs, uint64_t{RTO_MAX_US}) + rtt.heldUs;
 }
 
 uint64_t rttSettleUs(const Rtt& rtt) {
