@@ -326,8 +326,7 @@ uint64_t acksDeadlineUs(const Sent& sent, const Rtt& rtt) {
 bool acksExpire(Sent& sent, const Rtt& rtt, uint64_t nowUs) {
   const SentPacket* oldest = oldestEliciting(sent);
   if (oldest == nullptr || nowUs < rttExpiryUs(rtt, oldest->sentUs)) return false;
-  sent.timedOutUs =
-      static_cast<int64_t>(nowUs - rttExpiryUs(rtt, oldest->sentUs) + oldest->sentUs);
+  sent.timedOutUs = static_cast<int64_t>(nowUs - rttExpiryUs(rtt, oldest->sentUs) + oldest->sentUs);
   return !rttBackedOff(rtt, oldest->sentUs);
 }
 
