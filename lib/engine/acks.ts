@@ -298,9 +298,7 @@ export function sentAdd(sent: Sent, nowUs: number, bytes: number, eliciting: boo
   packet.reported = NO_NUMBER;
   packet.carried = null;
   sent.nextNumber += 1;
-  if (eliciting) {
-    sent.eliciting += 1;
-  }
+  if (eliciting) sent.eliciting += 1;
   return packet;
 }
 
