@@ -52,6 +52,7 @@
       "native/core/seam.cc",
       "native/core/sequence.cc",
       "native/core/session.cc",
+      "native/core/settle.cc",
       "native/core/sip.cc",
       "native/core/slots.cc",
       "native/core/sodium.cc",

@@ -21,7 +21,7 @@ import {
   SENT_PACKETS_FEW,
 } from "./limits.js";
 import type { Carried } from "./queue.js";
-import { type Rtt, rttHeld, rttReorderUs, rttSample, rttTimeoutUs } from "./rtt.js";
+import { type Rtt, rttBackedOff, rttExpiryUs, rttHeld, rttReorderUs, rttSample } from "./rtt.js";
 import { NO_DEADLINE } from "./timers.js";
 
 const ACK_WORDS = ACK_BITS_MAX / 32;
@@ -185,6 +185,9 @@ export class Sent {
   nextNumber = 0;
   /** The oldest number without a verdict. */
   verdictNext = 0;
+  /** No lower number has something left of what it carried; how many were acked late and have (settle). */
+  settleNext = 0;
+  lateHeld = 0;
   /** The highest number acked, or NO_NUMBER. */
   ackedLatest = NO_NUMBER;
   /** The highest number left out, or NO_NUMBER, and how many are among those without a verdict. */
@@ -214,6 +217,8 @@ export function sentReset(sent: Sent, nextNumber: number): void {
   sent.firstNumber = nextNumber;
   sent.nextNumber = nextNumber;
   sent.verdictNext = nextNumber;
+  sent.settleNext = nextNumber;
+  sent.lateHeld = 0;
   sent.ackedLatest = NO_NUMBER;
   sent.omittedLatest = NO_NUMBER;
   sent.omitted = 0;
@@ -235,7 +240,8 @@ export function sentReady(sent: Sent): boolean {
   return sentInFlight(sent) < IN_FLIGHT_MAX;
 }
 
-function recordOf(sent: Sent, number: number): SentPacket {
+/** Where the record of a number stands, while it has one. */
+export function recordOf(sent: Sent, number: number): SentPacket {
   return sent.packets[number & (sent.packets.length - 1)];
 }
 
@@ -250,13 +256,14 @@ function recordsClear(packets: SentPacket[]): void {
   }
 }
 
-/** Whether an ack may still tell something of a packet. */
+/** Whether an ack may still tell something of a packet, or something is left of what it carried. */
 function isOpen(sent: Sent, packet: SentPacket, nowUs: number): boolean {
   if (packet.number === NO_NUMBER) {
     return false;
   }
   return (
     packet.number >= sent.verdictNext ||
+    packet.carried !== null ||
     (packet.state === SENT_LOST && nowUs < packet.sentUs + LATE_MAX_US)
   );
 }
@@ -317,14 +324,6 @@ export function sentOmitted(sent: Sent, number: number): boolean {
   return packet.number === number && packet.state === SENT_OMITTED;
 }
 
-/** Takes what an undecided packet carried. */
-export function sentTakeCarried(sent: Sent, number: number): Carried | null {
-  const packet = recordOf(sent, number);
-  const carried = packet.number === number ? packet.carried : null;
-  packet.carried = null;
-  return carried;
-}
-
 /** The packet turned out to have something to lose: it asks for an ack. */
 export function sentEliciting(sent: Sent, packet: SentPacket): void {
   packet.eliciting = true;
@@ -346,6 +345,7 @@ function ackNumber(sent: Sent, received: Received, number: number, receivedUs: n
   if (packet.state === SENT_LOST && receivedUs < packet.sentUs + LATE_MAX_US) {
     packet.state = SENT_LATE;
     sent.late += 1;
+    sent.lateHeld += packet.carried === null ? 0 : 1;
   } else if (packet.state === SENT_UNDECIDED) {
     packet.state = SENT_ACKED;
     landed(sent, packet);
@@ -446,6 +446,8 @@ export function acksVerdict(sent: Sent, rtt: Rtt, nowUs: number): SentPacket | n
     sent.lost += 1;
   } else {
     sent.acked += 1;
+    // Nothing is left of it once the caller took what it carried.
+    sent.settleNext += sent.settleNext === sent.verdictNext ? 1 : 0;
   }
   const outcome = packet.state === SENT_LOST ? LOSS_WHOLE : 0;
   sent.lossShare += Math.trunc((outcome - sent.lossShare) / LOSS_SMOOTHING);
@@ -472,25 +474,27 @@ function oldestEliciting(sent: Sent): SentPacket | null {
 /** The time-out of the oldest packet that asked for an ack (µs), or NO_DEADLINE. */
 export function acksTimeoutUs(sent: Sent, rtt: Rtt): number {
   const oldest = oldestEliciting(sent);
-  return oldest === null ? NO_DEADLINE : oldest.sentUs + rttTimeoutUs(rtt) + rtt.heldUs;
+  return oldest === null ? NO_DEADLINE : rttExpiryUs(rtt, oldest.sentUs);
 }
 
 /** When acksVerdict or a time-out may have news without another ack (µs), or NO_DEADLINE. */
 export function acksDeadlineUs(sent: Sent, rtt: Rtt): number {
-  const timeoutUs = acksTimeoutUs(sent, rtt);
+  const dueUs = acksTimeoutUs(sent, rtt);
   // The latest acked itself is among them when its verdict found no room in the user's ring.
   if (sent.verdictNext <= sent.ackedLatest) {
-    const overtakenUs = recordOf(sent, sent.verdictNext).sentUs + rttReorderUs(rtt);
-    return Math.min(timeoutUs, overtakenUs);
+    return Math.min(dueUs, recordOf(sent, sent.verdictNext).sentUs + rttReorderUs(rtt));
   }
-  return timeoutUs;
+  return dueUs;
 }
 
-/** Declares lost what is past its time-out; true when something was (the caller backs off). */
+/** Declares lost what is past its time-out; true when it was sent since the last one (the caller backs off). */
 export function acksExpire(sent: Sent, rtt: Rtt, nowUs: number): boolean {
-  if (nowUs < acksTimeoutUs(sent, rtt)) {
+  const oldest = oldestEliciting(sent);
+  if (oldest === null || nowUs < rttExpiryUs(rtt, oldest.sentUs)) {
     return false;
   }
-  sent.timedOutUs = nowUs - rttTimeoutUs(rtt) - rtt.heldUs;
-  return true;
+  const again = rttBackedOff(rtt, oldest.sentUs);
+  const lostUs = nowUs - rttExpiryUs(rtt, oldest.sentUs) + oldest.sentUs;
+  sent.timedOutUs = again ? Math.min(lostUs, rtt.backedOffUs) : lostUs;
+  return !again;
 }

@@ -17,6 +17,7 @@ import {
   EXPIRY_SUPERSEDED,
   ORDER_SEQUENCED,
   type Policy,
+  REPAIR_ACK,
   REPAIR_NACK,
   REPAIR_NONE,
   STRATEGY_CRITICAL,
@@ -27,6 +28,7 @@ import {
   messageCreate,
   messageForgetBody,
   messageRelease,
+  messageUntie,
   type Pool,
 } from "./queue.js";
 import { NO_ROOM, RECORD_FATE, type Ring, ringPush, TTL_DEFAULT } from "./ring.js";
@@ -365,7 +367,6 @@ function takeGroup(channel: Channel, outlet: Outlet, message: Message, fate: num
   }
 }
 
-/** The record goes once no packet points at it. */
 function take(channel: Channel, outlet: Outlet, message: Message, fate: number): void {
   if (fate === FATE_EXPIRED && message.sent && channelRepaired(channel)) {
     const known = channel.holeFirst !== NO_ID;
@@ -375,9 +376,7 @@ function take(channel: Channel, outlet: Outlet, message: Message, fate: number):
   channelUnlink(channel, message);
   message.group = null;
   messageForgetBody(outlet.pool, message);
-  if (message.inFlight === 0) {
-    messageRelease(outlet.pool, message);
-  }
+  messageUntie(outlet.pool, message);
 }
 
 function end(
@@ -472,6 +471,12 @@ export function channelBlocked(channel: Channel): boolean {
     channelUnsent(channel) &&
     channel.nextId >= channelBase(channel) + CHANNEL_WINDOW
   );
+}
+
+/** Whether an ack of the oldest message is waited for, and nothing else sends it again. */
+export function channelTailed(channel: Channel): boolean {
+  const { first, policy } = channel;
+  return (policy.repair & REPAIR_ACK) !== 0 && first?.sent === true && !first.resend;
 }
 
 /** Whether ids were given up that the receiver may not know of. */

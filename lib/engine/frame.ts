@@ -36,6 +36,7 @@ import {
   MESSAGE_HEADER_BYTES_MAX,
   MESSAGES_PER_PACKET_MAX,
   NACK_BITS_BYTES_MAX,
+  NETRT_VERSION,
   PAYLOAD_BYTES_MAX,
   PAYLOAD_BYTES_MIN,
   SUITES_ALWAYS,
@@ -123,22 +124,20 @@ export class Frame {
   /** BLOCK: the block's number. */
   block = false;
   number = 0;
-  /** Where the body, the text or the channel hashes start. */
+  /** Where the body, the text, the channel hashes or what another version's hello says start. */
   offset = 0;
   bytes = 0;
   /** AGE: how old the message behind it is (ms); whoever takes that message makes it 0 again. */
   ageMs = 0;
   /** HELLO: the protocol version. CLOSE: the reason. */
   code = 0;
-  /** HELLO: hash of the protocol's name. */
+  /** HELLO: hash of the protocol's name, number of channels. */
   nameHash = 0;
-  /** HELLO: number of channels. */
   channelCount = 0;
   /** HELLO: the longest payload that its sender takes. */
   payloadBytesMax = 0;
-  /** HELLO: packets a second that its sender takes; 0 for any number. */
+  /** HELLO: packets and bytes a second that its sender takes; 0 for any number. */
   packetRateMax = 0;
-  /** HELLO: bytes a second that its sender takes; 0 for any number. */
   byteRateMax = 0;
   /** HELLO: the suites that its sender has, a bit each. */
   suites = 0;
@@ -153,21 +152,25 @@ function messageNext(reader: Reader, first: number, frame: Frame): number {
   frame.index = 0;
   frame.block = false;
   frame.number = 0;
-  if (first >= MESSAGE_SIZED) {
-    frame.bytes = readVarint(reader);
-    frame.offset = reader.offset;
-    readSkip(reader, frame.bytes);
-    // A sized message at the end has a shorter form.
-    return reader.failed || reader.offset === reader.end ? FRAME_INVALID : FRAME_MESSAGE;
-  }
+  const sized = first >= MESSAGE_SIZED;
+  frame.bytes = sized ? readVarint(reader) : reader.end - reader.offset;
   frame.offset = reader.offset;
-  frame.bytes = reader.end - reader.offset;
   readSkip(reader, frame.bytes);
-  return reader.failed ? FRAME_INVALID : FRAME_MESSAGE;
+  // With a length only before another frame, and no longer than one that goes whole.
+  const lawful =
+    (!sized || reader.offset < reader.end) && frame.bytes <= wholeBytesMax(frame.payloadBytes);
+  return reader.failed || !lawful ? FRAME_INVALID : FRAME_MESSAGE;
 }
 
 function helloNext(reader: Reader, frame: Frame): number {
   frame.code = readU8(reader);
+  if (frame.code !== NETRT_VERSION) {
+    // Nobody here knows what else another version says.
+    frame.offset = reader.offset;
+    frame.bytes = reader.end - reader.offset;
+    readSkip(reader, frame.bytes);
+    return reader.failed ? FRAME_INVALID : FRAME_HELLO;
+  }
   frame.channelCount = readU8(reader);
   frame.nameHash = readU32(reader);
   frame.payloadBytesMax = readU16(reader);

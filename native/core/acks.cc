@@ -1,6 +1,8 @@
 // What arrived, what was sent, and verdicts: see acks.h.
 #include "core/acks.h"
 
+#include <algorithm>
+
 #include "core/timers.h"
 
 namespace netrt {
@@ -114,10 +116,6 @@ void receivedReported(Received& received, int64_t number, int64_t reported) {
   if (number >= received.barrier && reported > received.floor) received.floor = reported;
 }
 
-SentPacket* recordOf(const Sent& sent, int64_t number) {
-  return sent.packets + (static_cast<uint64_t>(number) & sent.mask);
-}
-
 void recordsClear(SentPacket* packets, uint32_t count) {
   for (uint32_t index = 0; index < count; index++) {
     packets[index].number = NO_NUMBER;
@@ -125,10 +123,10 @@ void recordsClear(SentPacket* packets, uint32_t count) {
   }
 }
 
-// Whether an ack may still tell something of a packet.
+// Whether an ack may still tell something of a packet, or something is left of what it carried.
 bool isOpen(const Sent& sent, const SentPacket& packet, uint64_t nowUs) {
   if (packet.number == NO_NUMBER) return false;
-  return packet.number >= sent.verdictNext ||
+  return packet.number >= sent.verdictNext || packet.carried != nullptr ||
          (packet.state == SENT_LOST && nowUs < packet.sentUs + LATE_MAX_US);
 }
 
@@ -155,6 +153,7 @@ bool ackNumber(Sent& sent, Received& received, int64_t number, uint64_t received
   if (packet->state == SENT_LOST && receivedUs < packet->sentUs + LATE_MAX_US) {
     packet->state = SENT_LATE;
     sent.late += 1;
+    if (packet->carried != nullptr) sent.lateHeld += 1;
   } else if (packet->state == SENT_UNDECIDED) {
     packet->state = SENT_ACKED;
     landed(sent, *packet);
@@ -211,6 +210,7 @@ void sentReset(Sent& sent, int64_t nextNumber) {
   sent.firstNumber = nextNumber;
   sent.nextNumber = nextNumber;
   sent.verdictNext = nextNumber;
+  sent.settleNext = nextNumber;
 }
 
 uint32_t sentInFlight(const Sent& sent) {
@@ -259,13 +259,6 @@ bool sentOmitted(const Sent& sent, int64_t number) {
   return packet->number == number && packet->state == SENT_OMITTED;
 }
 
-Carried* sentTakeCarried(Sent& sent, int64_t number) {
-  SentPacket* packet = recordOf(sent, number);
-  Carried* carried = packet->number == number ? packet->carried : nullptr;
-  packet->carried = nullptr;
-  return carried;
-}
-
 int64_t acksLowest(int64_t latest, const uint8_t* bits, size_t bitsOffset, uint32_t bitBytes) {
   if (bitBytes == 0) return latest;
   int64_t index = int64_t{bitBytes} * 8 - 1;
@@ -300,6 +293,8 @@ SentPacket* acksVerdict(Sent& sent, const Rtt& rtt, uint64_t nowUs) {
     sent.lost += 1;
   } else {
     sent.acked += 1;
+    // Nothing is left of it once the caller took what it carried.
+    if (sent.settleNext == sent.verdictNext) sent.settleNext += 1;
   }
   const int32_t outcome = packet->state == SENT_LOST ? LOSS_WHOLE : 0;
   sent.lossShare += (outcome - sent.lossShare) / LOSS_SMOOTHING;
@@ -310,7 +305,7 @@ SentPacket* acksVerdict(Sent& sent, const Rtt& rtt, uint64_t nowUs) {
 
 uint64_t acksTimeoutUs(const Sent& sent, const Rtt& rtt) {
   const SentPacket* oldest = oldestEliciting(sent);
-  return oldest == nullptr ? NO_DEADLINE : oldest->sentUs + rttTimeoutUs(rtt) + rtt.heldUs;
+  return oldest == nullptr ? NO_DEADLINE : rttExpiryUs(rtt, oldest->sentUs);
 }
 
 uint64_t acksDeadlineUs(const Sent& sent, const Rtt& rtt) {
@@ -324,9 +319,12 @@ uint64_t acksDeadlineUs(const Sent& sent, const Rtt& rtt) {
 }
 
 bool acksExpire(Sent& sent, const Rtt& rtt, uint64_t nowUs) {
-  if (nowUs < acksTimeoutUs(sent, rtt)) return false;
-  sent.timedOutUs = static_cast<int64_t>(nowUs - rttTimeoutUs(rtt) - rtt.heldUs);
-  return true;
+  const SentPacket* oldest = oldestEliciting(sent);
+  if (oldest == nullptr || nowUs < rttExpiryUs(rtt, oldest->sentUs)) return false;
+  const bool again = rttBackedOff(rtt, oldest->sentUs);
+  const uint64_t lostUs = nowUs - rttExpiryUs(rtt, oldest->sentUs) + oldest->sentUs;
+  sent.timedOutUs = static_cast<int64_t>(again ? std::min(lostUs, rtt.backedOffUs) : lostUs);
+  return !again;
 }
 
 }  // namespace netrt

@@ -71,6 +71,7 @@ function main(): void {
     sessions: 0,
     messages: 0,
     fates: 0,
+    blocks: 0,
   };
   const failures: string[] = [];
   for (let seed = integer("seed", values.seed); total.inputs < most; seed++) {
@@ -91,6 +92,7 @@ function main(): void {
         "sessions",
         "messages",
         "fates",
+        "blocks",
       ] as const) {
         total[field] += result[field];
       }
@@ -112,7 +114,7 @@ function main(): void {
   } else {
     console.log(
       `${total.inputs} steps in ${total.turns} turns of ${total.worlds} worlds (${total.real} with real ciphers), ${total.datagrams} datagrams, ` +
-        `${total.messages} messages, ${failures.length} differences; ` +
+        `${total.messages} messages, ${total.blocks} blocks, ${failures.length} differences; ` +
         `${seconds.toFixed(1)} s, ${rate} steps/s (${cpuRate} a second of processor time)`,
     );
   }

@@ -6,6 +6,8 @@
  * A new frame is one entry of FRAMES, and one member of FrameDescription.
  */
 
+import { Reader, RefusedError, refuse, Writer } from "./bytes.js";
+
 /** The limits that the page prints; agreement.test.ts holds them to its table. */
 export const LIMITS = {
   payload: 1200,
@@ -17,6 +19,8 @@ export const LIMITS = {
   "close text": 120,
   "layout of a channel": 1024,
 } as const;
+/** R-32. */
+const VERSION = 3;
 /** The table of frames: the least that a hello may tell as its longest payload. */
 const PAYLOAD_BYTES_MIN = 200;
 /** R-54: a message longer than a payload less this goes in fragments; a fragment has a payload less the other. */
@@ -27,8 +31,6 @@ const FRAGMENT_STEP = 64;
 const NACK_BITMAP_BYTES_MAX = 32;
 /** R-56. */
 const BLOCK_BYTES_MAX = 16 * 1024 * 1024;
-/** R-4. */
-const VARINT_BYTES_MAX = 4;
 
 /** R-21. `bits`: the bitfield, first byte first. */
 export interface AckDescription {
@@ -56,6 +58,7 @@ export type FrameDescription =
       suites: number;
       key: Uint8Array;
     }
+  | { readonly kind: "foreign hello"; version: number; rest: Uint8Array }
   | FragmentDescription
   | { readonly kind: "age"; ms: number }
   | (Omit<FragmentDescription, "kind"> & { readonly kind: "block"; number: number })
@@ -82,95 +85,6 @@ export function isRefusal(answer: PayloadDescription | Refusal): answer is Refus
   return "refused" in answer;
 }
 
-class RefusedError extends Error {}
-
-function refuse(why: string): never {
-  throw new RefusedError(why);
-}
-
-/** Bounded reading, little-endian (R-1). */
-class Reader {
-  #next = 0;
-
-  constructor(
-    readonly bytes: Uint8Array,
-    /** How many channels the protocol has (R-20). */
-    readonly channels: number,
-    /** The longest payload that both ends take, as far as is known (R-54, R-60). */
-    public payload: number,
-  ) {}
-
-  get done(): boolean {
-    return this.#next === this.bytes.length;
-  }
-
-  take(count: number): Uint8Array {
-    if (count > this.bytes.length - this.#next) refuse("R-1: read past the end");
-    this.#next += count;
-    return this.bytes.slice(this.#next - count, this.#next);
-  }
-
-  rest(): Uint8Array {
-    return this.take(this.bytes.length - this.#next);
-  }
-
-  integer(byteCount: number): number {
-    return this.take(byteCount).reduceRight((high, byte) => high * 256 + byte, 0);
-  }
-
-  /** R-4. */
-  varint(): number {
-    let value = 0;
-    for (let count = 0; count < VARINT_BYTES_MAX; count++) {
-      const byte = this.integer(1);
-      value += (byte % 128) * 128 ** count;
-      if (byte < 128) {
-        if (byte === 0 && count > 0) refuse("R-4: not the shortest form");
-        return value;
-      }
-    }
-    return refuse("R-4: more than 4 bytes");
-  }
-
-  channel(number = this.integer(1)): number {
-    if (number >= this.channels) refuse(`R-20: no channel ${number}`);
-    return number;
-  }
-
-  /** Bits without a zero byte at the end (R-21, R-49). */
-  bits(byteCount: number, most: number): Uint8Array {
-    if (byteCount > most) refuse(`more than ${most} bytes of bits`);
-    const bits = this.take(byteCount);
-    if (bits.at(-1) === 0) refuse("R-21, R-49: the last byte of bits is 0");
-    return bits;
-  }
-}
-
-/** Writing; a value that the field can't hold is the caller's mistake. */
-class Writer {
-  readonly bytes: number[] = [];
-
-  integer(value: number, byteCount: number): void {
-    if (!Number.isInteger(value) || value < 0 || value >= 256 ** byteCount) {
-      throw new RangeError(`${value} does not fit into ${byteCount} bytes`);
-    }
-    for (let index = 0; index < byteCount; index++) {
-      this.bytes.push(Math.floor(value / 256 ** index) % 256);
-    }
-  }
-
-  varint(value: number): void {
-    if (value >= 128 ** VARINT_BYTES_MAX) throw new RangeError(`${value} is no varint`);
-    let left = value;
-    for (; left >= 128; left = Math.floor(left / 128)) this.bytes.push((left % 128) + 128);
-    this.bytes.push(left);
-  }
-
-  raw(bytes: Uint8Array): void {
-    this.bytes.push(...bytes);
-  }
-}
-
 type Kind = FrameDescription["kind"];
 type Frame<Name extends Kind> = Extract<FrameDescription, { kind: Name }>;
 
@@ -184,6 +98,8 @@ interface Row<Name extends Kind = Kind> {
   readonly more: number;
   /** Whether this is the form at the end of a payload, or the one before it; both where left out (R-31). */
   readonly last?: boolean;
+  /** Whether it is this row's form of the first byte; always where left out (R-32). */
+  takes?(second: number | undefined): boolean;
   read(reader: Reader, first: number): Frame<Name>;
   /** What stands behind the first byte. */
   write(writer: Writer, frame: Frame<Name>): void;
@@ -191,6 +107,12 @@ interface Row<Name extends Kind = Kind> {
 
 function row<Name extends Kind>(entry: Row<Name>): Row {
   return entry as unknown as Row;
+}
+
+/** R-54: in one piece goes what is no longer. */
+function readBody(reader: Reader, size: number): Uint8Array {
+  if (size > reader.payload - WHOLE_LESS) refuse(`R-54: ${size} bytes in one piece`);
+  return reader.take(size);
 }
 
 /** R-54, R-56: index, total, and the bytes that follow from them. */
@@ -214,6 +136,7 @@ export const FRAMES: readonly Row[] = [
     row: ["0x01", "hello"],
     first: 0x01,
     more: 0,
+    takes: (second) => second === VERSION,
     read(reader) {
       const version = reader.integer(1);
       const count = reader.integer(1);
@@ -239,6 +162,17 @@ export const FRAMES: readonly Row[] = [
       writer.integer(suites, 1);
       writer.raw(key);
       for (const hash of hashes) writer.integer(hash, 4);
+    },
+  }),
+  row({
+    kind: "foreign hello",
+    row: ["0x01", "hello of another version"],
+    first: 0x01,
+    more: 0,
+    read: (reader) => ({ kind: "foreign hello", version: reader.integer(1), rest: reader.rest() }),
+    write(writer, { version, rest }) {
+      writer.integer(version, 1);
+      writer.raw(rest);
     },
   }),
   row({
@@ -384,7 +318,12 @@ export const FRAMES: readonly Row[] = [
     last: true,
     read(reader, first) {
       const channel = reader.channel(first - 0x80);
-      return { kind: "message", channel, id: reader.integer(2), body: reader.rest() };
+      return {
+        kind: "message",
+        channel,
+        id: reader.integer(2),
+        body: readBody(reader, reader.left),
+      };
     },
     write(writer, { id, body }) {
       writer.integer(id, 2);
@@ -400,7 +339,7 @@ export const FRAMES: readonly Row[] = [
     read(reader, first) {
       const channel = reader.channel(first - 0xc0);
       const id = reader.integer(2);
-      return { kind: "message", channel, id, body: reader.take(reader.varint()) };
+      return { kind: "message", channel, id, body: readBody(reader, reader.varint()) };
     },
     write(writer, { id, body }) {
       writer.integer(id, 2);
@@ -424,7 +363,10 @@ function readAck(reader: Reader): AckDescription | null {
 
 function readFrame(reader: Reader): FrameDescription {
   const first = reader.integer(1);
-  const entry = FRAMES.find(({ first: low, more }) => first >= low && first <= low + more);
+  const entry = FRAMES.find(
+    ({ first: low, more, takes }) =>
+      first >= low && first <= low + more && (takes?.(reader.next) ?? true),
+  );
   if (entry === undefined) return refuse(`R-35: no frame begins with ${first}`);
   const frame = entry.read(reader, first);
   if (entry.last === false && reader.done) refuse("R-31: the last message has a length");
@@ -435,9 +377,10 @@ function readFrame(reader: Reader): FrameDescription {
 function checkPlaces(frames: readonly FrameDescription[]): void {
   const last = new Map<Kind, number>();
   for (const frame of frames) {
+    const kind = frame.kind === "foreign hello" ? "hello" : frame.kind;
     const place = "channel" in frame && frame.kind !== "layout" ? frame.channel : 0;
-    if (place <= (last.get(frame.kind) ?? -1)) refuse(`R-20: another ${frame.kind}`);
-    last.set(frame.kind, place);
+    if (place <= (last.get(kind) ?? -1)) refuse(`R-20: another ${kind}`);
+    last.set(kind, place);
   }
 }
 

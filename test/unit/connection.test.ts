@@ -4,7 +4,7 @@
  */
 import { describe, expect, onTestFinished, test } from "vitest";
 import { FATE_DROPPED } from "../../lib/engine/channel.js";
-import { CONFIG_QUEUE_MESSAGES_MAX } from "../../lib/engine/config.js";
+import { CONFIG_PAYLOAD_BYTES_MAX, CONFIG_QUEUE_MESSAGES_MAX } from "../../lib/engine/config.js";
 import {
   CLOSE_TEXT_BYTES_MAX,
   DEADLINE_RETRY_US,
@@ -542,6 +542,29 @@ describe.each(engines)("the %s engine refuses", (engine) => {
       const close = closes.find(({ kind }) => kind === "close");
       const told = text === null ? undefined : new TextEncoder().encode(text);
       expect(close).toEqual(told && { kind: "close", reason: REASON_MISMATCH, text: told });
+    }
+  });
+
+  test("in one piece what is longer than a payload less 100 bytes, whatever the channel takes (R-54)", () => {
+    for (const [payloadBytes, size, refused] of [
+      [1200, 1100, false],
+      [1200, 1101, true],
+      [400, 300, false],
+      [400, 301, true],
+    ] as const) {
+      const configure = (config: Uint32Array) => {
+        config[CONFIG_PAYLOAD_BYTES_MAX] = payloadBytes;
+      };
+      const long = defineProtocol("long/1", { chat: reliable({ messageBytesMax: 4000 }) });
+      const duo = new Duo({ server: engine, client: engine }, long, { client: { configure } });
+      onTestFinished(() => duo.close());
+      duo.connect();
+      const frames = [{ ...message(0, 0, 1), body: new Uint8Array(size).fill(1) }];
+      duo.server.receive(duo.client.forgeFrames(FORGED, frames));
+      expect(duo.server.received(0)).toEqual(refused ? [] : [1]);
+      expect(duo.server.end).toEqual(
+        refused ? expect.objectContaining({ reason: REASON_VIOLATION }) : undefined,
+      );
     }
   });
 
