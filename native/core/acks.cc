@@ -247,6 +247,8 @@ int64_t sentUnrecorded(Sent& sent) {
   sent.nextNumber += 1;
   if (sent.verdictNext == number) {
     sent.verdictNext += 1;
+    // Nothing is waited for either: a bare peer's time once stood at a packet that had no record.
+    if (sent.settleNext == number) sent.settleNext += 1;
   } else {
     recordOf(sent, number)->number = NO_NUMBER;
     recordOf(sent, number)->carried = nullptr;
