@@ -50,6 +50,7 @@
       "native/core/ring.cc",
       "native/core/rtt.cc",
       "native/core/seal.cc",
+      "native/core/seam.cc",
       "native/core/sequence.cc",
       "native/core/session.cc",
       "native/core/settle.cc",
@@ -91,7 +92,8 @@
       "native/addon/probe_engine.cc",
       "native/addon/probe_frame.cc",
       "native/addon/probe_host.cc",
-      "native/addon/probe_line.cc"
+      "native/addon/probe_line.cc",
+      "native/addon/probe_standin.cc"
     ]
   },
   "target_defaults": {

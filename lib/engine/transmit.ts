@@ -73,11 +73,12 @@ import {
 } from "./packet.js";
 import { bodyCopy, CARRIED_SKIP, CARRIED_WINDOW, carriedCreate } from "./queue.js";
 import { channelPass } from "./ride.js";
-import { rttReorderUs } from "./rtt.js";
+import { rttProbeUs, rttReorderUs } from "./rtt.js";
 import { sealPacket } from "./seal.js";
 import { sessionSends } from "./session.js";
 import { CONNECTION_CLOSING, CONNECTION_FREE } from "./state.js";
 import { PEER_BYTES_SENT, PEER_PACKETS_SENT, statsAdd, statsPeerWord } from "./stats.js";
+import { NO_DEADLINE } from "./timers.js";
 
 /**
  * Writes the packet that this connection wants to send now, sealed; its bytes, or 0 for nothing.
@@ -284,6 +285,9 @@ function payloadTransmit(
     // follow each other as fast as the budget allows (test/lockstep).
     connection.stalledUntilUs = nowUs + STALL_RETRY_US;
   }
+  if (open) {
+    tailNote(connection, number, messages, nowUs);
+  }
   connection.flushBegun = connection.flushBegun && !open;
   keepAliveAdd(connection, shared, nowUs, acksEnd, owed);
   const bodyBytes = shared.writer.offset - start;
@@ -295,6 +299,16 @@ function payloadTransmit(
     congestionSent(connection.congestion, connection.sent.flightBytes);
   }
   return bytes;
+}
+
+/** The packet is the probe that was due, or may be the last of a burst, which is probed then. */
+function tailNote(connection: Connection, number: number, messages: number, nowUs: number): void {
+  if (nowUs >= Math.max(connection.probeDueUs, connectionOpenUs(connection))) {
+    connection.probeDueUs = NO_DEADLINE;
+    connection.probeNumber = messages > 0 ? number : connection.probeNumber;
+  } else if (messages > 0 && connection.probeNumber < connection.sent.verdictNext) {
+    connection.probeDueUs = nowUs + rttProbeUs(connection.rtt);
+  }
 }
 
 function ackWrite(connection: Connection, shared: Shared, nowUs: number): void {

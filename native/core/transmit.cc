@@ -22,6 +22,7 @@ size_t rawTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8
                    size_t offset);
 size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8_t* out,
                        size_t offset);
+void tailNote(Connection& connection, int64_t number, uint32_t messages, uint64_t nowUs);
 void ackWrite(Connection& connection, Shared& shared, uint64_t nowUs);
 void layoutAdd(const Connection& connection, Shared& shared);
 void helloAdd(Connection& connection, Shared& shared, SentPacket& packet);
@@ -182,6 +183,7 @@ size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, u
     // follow each other as fast as the budget allows (test/lockstep).
     connection.stalledUntilUs = nowUs + STALL_RETRY_US;
   }
+  if (open) tailNote(connection, number, messages, nowUs);
   connection.flushBegun = connection.flushBegun && !open;
   keepAliveAdd(connection, shared, nowUs, acksEnd, owed);
   const size_t bodyBytes = shared.writer.offset - start;
@@ -193,6 +195,16 @@ size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, u
     congestionSent(connection.congestion, connection.sent.flightBytes);
   }
   return bytes;
+}
+
+// The packet is the probe that was due, or may be the last of a burst, which is probed then.
+void tailNote(Connection& connection, int64_t number, uint32_t messages, uint64_t nowUs) {
+  if (nowUs >= std::max(connection.probeDueUs, connectionOpenUs(connection))) {
+    connection.probeDueUs = NO_DEADLINE;
+    if (messages > 0) connection.probeNumber = number;
+  } else if (messages > 0 && connection.probeNumber < connection.sent.verdictNext) {
+    connection.probeDueUs = nowUs + rttProbeUs(connection.rtt);
+  }
 }
 
 void ackWrite(Connection& connection, Shared& shared, uint64_t nowUs) {

@@ -3,6 +3,7 @@
  * are over the C++ core. What is accepted is encoded again; the digest tells what came out.
  */
 import { CHANNELS_MAX, KEY_BYTES, NETRT_VERSION } from "../../lib/engine/limits.js";
+import { PACKET_SESSION } from "../../lib/engine/packet.js";
 import { ACK_WORDS, FRAME_WORDS } from "../engine-probe.js";
 import {
   CHALLENGE_BLOB,
@@ -131,7 +132,10 @@ export function packetTarget(twin: Twin, bytes: Uint8Array): string {
   const [type, low, high, headerBytes] = header;
   if (reason === 0 && type !== 0) {
     const out = new Uint8Array(16);
-    const written = core.packetHeaderWrite(type, low, high, out, 0);
+    const session = type === PACKET_SESSION;
+    const written = session
+      ? core.sessionHeaderWrite(low, out, 0)
+      : core.packetHeaderWrite(type, low, high, out, 0);
     digest.emit(out.subarray(0, written));
     const associated = new Uint8Array(22);
     core.packetAssociatedData(PROTOCOL_LOW, PROTOCOL_HIGH, bytes[0], associated);

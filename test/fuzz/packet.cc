@@ -21,8 +21,13 @@ constexpr uint64_t PROTOCOL_ID = 0x1122334455667788;
 
 void headerWrite(const uint8_t* data, const PacketHeader& header) {
   uint8_t out[PACKET_HEADER_BYTES_MAX];
-  const size_t bytes = packetHeaderWrite(header.type, header.sequence, out, 0);
-  FUZZ_CHECK(bytes == 1 + sequenceBytes(header.sequence) && bytes <= header.bytes);
+  const bool session = header.type == PACKET_SESSION;
+  const size_t bytes = session ? sessionHeaderWrite(header.sequence, out, 0)
+                               : packetHeaderWrite(header.type, header.sequence, out, 0);
+  FUZZ_CHECK(bytes <= header.bytes);
+  // A session packet's header has one form, the standard's the shortest for its number.
+  FUZZ_CHECK(session ? header.sequence >> EPOCH_BITS == 0 && bytes == header.bytes
+                     : bytes == 1 + sequenceBytes(header.sequence));
   if (bytes == header.bytes) {
     FUZZ_CHECK(std::memcmp(out, data, bytes) == 0);
   } else {
@@ -62,7 +67,7 @@ void packetTarget(const uint8_t* data, size_t size) {
   const int reason = size == 0 ? REJECT_TOO_SHORT : packetHeaderRead(data, 0, size, header);
   emit8(static_cast<uint8_t>(reason));
   if (reason == 0) {
-    FUZZ_CHECK(header.type < PACKET_TYPES && header.bytes >= 1);
+    FUZZ_CHECK(header.type <= PACKET_SESSION && header.bytes >= 1);
     if (header.type == PACKET_REQUEST) {
       FUZZ_CHECK(header.bytes == 1 && header.sequence == 0);
     } else {

@@ -5,12 +5,7 @@
 
 import { BATCH_STRIDE } from "../../lib/engine/host.js";
 import { CHANNELS_MAX, COMPLETION_RESERVE_BYTES } from "../../lib/engine/limits.js";
-import {
-  RECORD_BYTES,
-  RING_CONTROL_BYTES,
-  ringPublish,
-  ringPush,
-} from "../../lib/engine/ring.js";
+import { RECORD_BYTES, RING_CONTROL_BYTES, ringPublish, ringPush } from "../../lib/engine/ring.js";
 import {
   CHANNEL_COUNTERS,
   PEER_WORDS,
