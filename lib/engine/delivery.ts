@@ -147,12 +147,19 @@ export function deliveryReceive(
   const turn =
     id === channel.expectedId && (channel.heldFirst === null || channel.heldFirst.id !== id);
   if (turn && deliverFrame(channel, outlet, peer, id, frame, source)) {
-    setSeen(channel, id, false);
-    channel.expectedId = id + 1;
+    pass(channel, id + 1, false);
   } else if (!hold(channel, outlet, id, frame, source, holds, nowUs)) {
     return RECEIVE_REFUSED;
   }
   return deliveryRelease(channel, outlet, peer);
+}
+
+/** Moves on to an id; where only nacks repair, notes whether those before it were passed. */
+function pass(channel: Channel, nextId: number, passed: boolean): void {
+  for (let id = channel.expectedId; channelTimely(channel) && id < nextId; id++) {
+    setSeen(channel, id, passed);
+  }
+  channel.expectedId = nextId;
 }
 
 /** The newest wins; a message in fragments counts once all of them came. */
@@ -338,14 +345,11 @@ export function deliveryRelease(channel: Channel, outlet: Outlet, peer: number):
       if (!releaseFirst(channel, outlet, peer)) {
         return RECEIVE_HELD;
       }
-      setSeen(channel, channel.expectedId, false);
-      channel.expectedId += 1;
+      pass(channel, channel.expectedId + 1, false);
     } else if (channel.expectedId < channel.passId) {
       const next = held === null ? channel.passId : Math.min(held.id, channel.passId);
       count(outlet, channel, CHANNEL_SKIPPED, next - channel.expectedId);
-      for (; channel.expectedId < next; channel.expectedId++) {
-        setSeen(channel, channel.expectedId, true);
-      }
+      pass(channel, next, true);
     } else {
       return RECEIVE_OK;
     }

@@ -31,6 +31,14 @@ bool releaseFirst(Channel& channel, Outlet& outlet, uint32_t peer);
 
 void setSeen(Channel& channel, int64_t id, bool seen);
 
+// Moves on to an id; where only nacks repair, notes whether those before it were passed.
+void pass(Channel& channel, int64_t nextId, bool passed) {
+  for (int64_t id = channel.expectedId; channelTimely(channel) && id < nextId; id++) {
+    setSeen(channel, id, passed);
+  }
+  channel.expectedId = nextId;
+}
+
 void count(Outlet& outlet, const Channel& channel, uint32_t counter, uint32_t amount) {
   statsAdd(outlet.page, statsChannelWord(channel.index, counter), amount);
 }
@@ -108,8 +116,7 @@ uint32_t deliveryReceive(Channel& channel, Outlet& outlet, uint32_t peer, const 
   const bool turn =
       id == channel.expectedId && (channel.heldFirst == nullptr || channel.heldFirst->id != id);
   if (turn && deliverFrame(channel, outlet, peer, id, frame, source)) {
-    setSeen(channel, id, false);
-    channel.expectedId = id + 1;
+    pass(channel, id + 1, false);
   } else if (!hold(channel, outlet, id, frame, source, holds, nowUs)) {
     return RECEIVE_REFUSED;
   }
@@ -261,14 +268,11 @@ uint32_t deliveryRelease(Channel& channel, Outlet& outlet, uint32_t peer) {
     const Message* held = channel.heldFirst;
     if (held != nullptr && held->id == channel.expectedId) {
       if (!releaseFirst(channel, outlet, peer)) return RECEIVE_HELD;
-      setSeen(channel, channel.expectedId, false);
-      channel.expectedId += 1;
+      pass(channel, channel.expectedId + 1, false);
     } else if (channel.expectedId < channel.passId) {
       const int64_t next = held == nullptr ? channel.passId : std::min(held->id, channel.passId);
       count(outlet, channel, CHANNEL_SKIPPED, static_cast<uint32_t>(next - channel.expectedId));
-      for (; channel.expectedId < next; channel.expectedId++) {
-        setSeen(channel, channel.expectedId, true);
-      }
+      pass(channel, next, true);
     } else {
       return RECEIVE_OK;
     }
