@@ -106,7 +106,7 @@ export class Channel {
   passId = 0;
   heldFirst: Message | null = null;
   heldLast: Message | null = null;
-  /** Unordered, and fragments of sequenced: the id behind the highest received, and which of the last CHANNEL_ACCEPT came. */
+  /** Unordered, and fragments of sequenced: the id behind the highest received, and which of the last CHANNEL_ACCEPT came; where only nacks repair, which before expectedId were passed. */
   newestId = 0;
   seen = new Uint32Array(CHANNEL_ACCEPT / 32);
   /** The id that everything behind it waits for, and since when (µs); NO_ID for none. */
