@@ -14,7 +14,7 @@ export const STATE = 0;
 export const SHOTS = 1;
 export const CHAT = 2;
 export const PING = 3;
-export const SHOTS_MS = 150;
+export const SHOTS_MS = 400;
 const protocol = defineProtocol("late/1", {
   state: realTime(),
   shots: timeSensitive({ expiry: SHOTS_MS }),

@@ -31,11 +31,11 @@ function repairsByAcks(channel: Channel): boolean {
 }
 
 /**
- * Whether the message may have arrived: a packet with it is undecided, or unsettled. A channel that repairs by
- * acks doesn't wait for the latter: its receiver waits for the skip (R-44).
+ * Whether the message may have arrived: a packet with it is undecided, or unsettled. A channel that repairs
+ * doesn't wait for the latter: its receiver waits for the skip (R-44).
  */
 function mayHaveArrived(channel: Channel, message: Message): boolean {
-  return message.inFlight > 0 || (message.unsettled > 0 && !repairsByAcks(channel));
+  return message.inFlight > 0 || (message.unsettled > 0 && !channelRepaired(channel));
 }
 
 /**
@@ -59,6 +59,13 @@ export function channelVerdict(
   }
   if (acked) {
     channelFinish(channel, outlet, peer, message, FATE_DELIVERED);
+    return false;
+  }
+  if (channelTimely(channel)) {
+    // Its time decides: what late acks took off the line cost others theirs (test/matrix).
+    if (message.inFlight === 0 && !message.resend && message.expiresUs <= nowUs) {
+      channelFinish(channel, outlet, peer, message, FATE_EXPIRED);
+    }
     return false;
   }
   message.unsettled += 1;
@@ -87,10 +94,10 @@ export function channelSettled(
     messageUntie(outlet.pool, message);
   } else if (acked) {
     channelFinish(channel, outlet, peer, message, FATE_DELIVERED);
-  } else if (!repairsByAcks(channel) && !mayHaveArrived(channel, message)) {
+  } else if (!channelRepaired(channel) && !mayHaveArrived(channel, message)) {
     if (message.expiresUs <= nowUs) {
       channelFinish(channel, outlet, peer, message, FATE_EXPIRED);
-    } else if (!channelRepaired(channel) && message.copiesLeft === 0) {
+    } else if (message.copiesLeft === 0) {
       channelFinish(channel, outlet, peer, message, FATE_LOST);
     }
   }
@@ -107,7 +114,7 @@ function resend(
   if (arrivalUs <= message.expiresUs) {
     message.resend = true;
     channel.resends += 1;
-  } else if (!mayHaveArrived(channel, message) && message.copiesLeft === 0) {
+  } else if (message.inFlight === 0 && message.copiesLeft === 0) {
     channelFinish(channel, outlet, peer, message, FATE_EXPIRED);
     return false;
   }
@@ -177,7 +184,7 @@ export function channelForgo(
     if (wants && arrivalUs > message.expiresUs) {
       const grouped: boolean = message.group !== null;
       channelQuiet(channel, message);
-      if (!mayHaveArrived(channel, message)) {
+      if (message.inFlight === 0) {
         channelFinish(channel, outlet, peer, message, FATE_EXPIRED);
         next = grouped ? channel.first : next;
       }

@@ -16,9 +16,9 @@ bool resend(Channel& channel, Outlet& outlet, uint32_t peer, Message& message, u
 bool repairsByAcks(const Channel& channel) { return (channel.policy->repair & REPAIR_ACK) != 0; }
 
 // Whether the message may have arrived: a packet with it is undecided, or unsettled. A channel that
-// repairs by acks doesn't wait for the latter: its receiver waits for the skip.
+// repairs doesn't wait for the latter: its receiver waits for the skip.
 bool mayHaveArrived(const Channel& channel, const Message& message) {
-  return message.inFlight > 0 || (message.unsettled > 0 && !repairsByAcks(channel));
+  return message.inFlight > 0 || (message.unsettled > 0 && !channelRepaired(channel));
 }
 
 }  // namespace
@@ -34,6 +34,13 @@ bool channelVerdict(Channel& channel, Outlet& outlet, uint32_t peer, Message& me
   }
   if (acked) {
     channelFinish(channel, outlet, peer, message, FATE_DELIVERED);
+    return false;
+  }
+  if (channelTimely(channel)) {
+    // Its time decides: what late acks took off the line cost others theirs (test/matrix).
+    if (message.inFlight == 0 && !message.resend && message.expiresUs <= nowUs) {
+      channelFinish(channel, outlet, peer, message, FATE_EXPIRED);
+    }
     return false;
   }
   message.unsettled += 1;
@@ -55,10 +62,10 @@ void channelSettled(Channel& channel, Outlet& outlet, uint32_t peer, Message& me
     messageUntie(outlet.pool, &message);
   } else if (acked) {
     channelFinish(channel, outlet, peer, message, FATE_DELIVERED);
-  } else if (!repairsByAcks(channel) && !mayHaveArrived(channel, message)) {
+  } else if (!channelRepaired(channel) && !mayHaveArrived(channel, message)) {
     if (message.expiresUs <= nowUs) {
       channelFinish(channel, outlet, peer, message, FATE_EXPIRED);
-    } else if (!channelRepaired(channel) && message.copiesLeft == 0) {
+    } else if (message.copiesLeft == 0) {
       channelFinish(channel, outlet, peer, message, FATE_LOST);
     }
   }
@@ -71,7 +78,7 @@ bool resend(Channel& channel, Outlet& outlet, uint32_t peer, Message& message, u
   if (arrivalUs <= message.expiresUs) {
     message.resend = true;
     channel.resends += 1;
-  } else if (!mayHaveArrived(channel, message) && message.copiesLeft == 0) {
+  } else if (message.inFlight == 0 && message.copiesLeft == 0) {
     channelFinish(channel, outlet, peer, message, FATE_EXPIRED);
     return false;
   }
@@ -121,7 +128,7 @@ void channelForgo(Channel& channel, Outlet& outlet, uint32_t peer, uint64_t nowU
     if (wants && arrivalUs > message->expiresUs) {
       const bool grouped = message->group != nullptr;
       channelQuiet(channel, *message);
-      if (!mayHaveArrived(channel, *message)) {
+      if (message->inFlight == 0) {
         channelFinish(channel, outlet, peer, *message, FATE_EXPIRED);
         if (grouped) next = channel.first;
       }
