@@ -11,7 +11,7 @@
 // its fragments, one behind the other, and leaves it with the first of them that is given up.
 
 import { fragmentBytes, fragmentCount, fragmentLength, wholeBytesMax } from "./fragment.js";
-import { CHANNEL_ACCEPT, CHANNEL_WINDOW, WINDOW_STEP } from "./limits.js";
+import { CHANNEL_ACCEPT, CHANNEL_WINDOW, HELD_GROUPS, WINDOW_STEP } from "./limits.js";
 import {
   EXPIRY_NEVER,
   EXPIRY_SUPERSEDED,
@@ -106,6 +106,8 @@ export class Channel {
   passId = 0;
   heldFirst: Message | null = null;
   heldLast: Message | null = null;
+  /** … and of each group of ids (id / HELD_GROUP_IDS) the last. */
+  readonly heldTops: (Message | null)[] = new Array<Message | null>(HELD_GROUPS).fill(null);
   /** Unordered, and fragments of sequenced: the id behind the highest received, and which of the last CHANNEL_ACCEPT came. */
   newestId = 0;
   seen = new Uint32Array(CHANNEL_ACCEPT / 32);
@@ -146,6 +148,7 @@ export function channelReset(channel: Channel): void {
   channel.passId = 0;
   channel.heldFirst = null;
   channel.heldLast = null;
+  channel.heldTops.fill(null);
   channel.broken = false;
   channel.newestId = 0;
   channel.seen.fill(0);

@@ -84,6 +84,8 @@ struct Channel {
   int64_t passId = 0;
   Message* heldFirst = nullptr;
   Message* heldLast = nullptr;
+  // … and of each group of ids (id / HELD_GROUP_IDS) the last.
+  Message* heldTops[HELD_GROUPS] = {};
   // Unordered, and fragments of sequenced: the id behind the highest received, and which of the
   // last CHANNEL_ACCEPT came.
   int64_t newestId = 0;
