@@ -126,6 +126,8 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
   #blocks: BlockSender | null = null;
   #assemblies: Assemblies | null = null;
   #watched = false;
+  /** Somebody has listened to all channels, if not any more. */
+  #heard = false;
   #end: Disconnect | null = null;
   #closing = false;
   /** The row on the page is another peer's soon. */
@@ -150,12 +152,25 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
     this.id = id;
     this.address = address;
     this.userData = userData;
-    // One function for all peers: a closure of each one's own would be memory of each idle peer.
+    this.#listen();
+  }
+
+  /** One function for all peers: a closure of each one's own would be memory of each idle peer. */
+  #listen(): void {
     (this as EventEmitter).on("newListener", this.#listened);
+  }
+
+  /** As an emitter's; who listens from here on is seen all the same. */
+  override removeAllListeners(event?: keyof PeerEvents<P>): this {
+    if (event === undefined) super.removeAllListeners();
+    else super.removeAllListeners(event);
+    if (this.listenerCount("newListener") === 0) this.#listen();
+    return this;
   }
 
   /** The engine tells every packet's verdict only to those who listen. */
   #listened(event: string | symbol): void {
+    if (event === "message") this.#heard = true;
     if (event !== "packet" || this.#watched || !this.connected) return;
     this.#watched = true;
     this.#driver.wish(RECORD_WATCH, this.#handle, 0, true);
@@ -178,20 +193,23 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
 
   /** Bytes of messages that wait or are unacked. */
   get queueBytes(): number {
-    return this.#waiting(PEER_QUEUED_BYTES, PEER_RELEASED_BYTES, "bytes");
+    return this.#waiting(PEER_QUEUED_BYTES, PEER_RELEASED_BYTES, this.#untaken().bytes);
   }
 
   get #queueMessages(): number {
-    return this.#waiting(PEER_QUEUED_MESSAGES, PEER_RELEASED_MESSAGES, "messages");
+    return this.#waiting(PEER_QUEUED_MESSAGES, PEER_RELEASED_MESSAGES, this.#untaken().messages);
   }
 
-  #waiting(queued: number, released: number, unit: "bytes" | "messages"): number {
+  /** What the engine has not taken yet. Asked before the page is: what is taken meanwhile counts twice, not never. */
+  #untaken(): Pending {
+    this.#pending.settle(this.#driver.takenEnd);
+    return this.#pending;
+  }
+
+  #waiting(queued: number, released: number, untaken: number): number {
     if (this.#end !== null) return 0;
-    const { page, takenEnd } = this.#driver;
-    this.#pending.settle(takenEnd);
-    return (
-      this.#counted(page[this.#row + queued] - page[this.#row + released]) + this.#pending[unit]
-    );
+    const { page } = this.#driver;
+    return this.#counted(page[this.#row + queued] - page[this.#row + released]) + untaken;
   }
 
   /** A difference of counters of our row; with an I/O thread it may be another peer's by now. */
@@ -210,8 +228,12 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
   }
 
   #hasRoom(bytes: number): boolean {
+    const untaken = this.#untaken();
+    const waitingBytes = this.#waiting(PEER_QUEUED_BYTES, PEER_RELEASED_BYTES, untaken.bytes);
     return (
-      this.queueBytes + bytes <= this.#queueBytesMax && this.#queueMessages < QUEUE_MESSAGES_MAX
+      waitingBytes + bytes <= this.#queueBytesMax &&
+      this.#waiting(PEER_QUEUED_MESSAGES, PEER_RELEASED_MESSAGES, untaken.messages) <
+        QUEUE_MESSAGES_MAX
     );
   }
 
@@ -258,7 +280,7 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
     options: SendOptions = NO_OPTIONS,
   ): boolean | number {
     const index = this.#protocol.channelIndex(channel);
-    const count = prepareMessage(this.#protocol.channels[channel], channel, message);
+    const count = prepareMessage(this.#protocol.policies[index], channel, message);
     const ttl = readTtl(this.#protocol, channel, options);
     const { receipt: wanted = false } = options;
     checkBoolean("receipt", wanted);
@@ -423,11 +445,11 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
 
   /** @internal A message as handlers get it; REFUSED for what is none, of which they are told. */
   open(channelIndex: number, bytes: Uint8Array): unknown {
-    const channel = this.#protocol.channelNames[channelIndex] as ChannelName<P>;
-    const policy = this.#protocol.channels[channel];
+    const policy = this.#protocol.policies[channelIndex];
     const message = openMessage(policy, bytes);
     const rejected = policy.message?.rejected;
     if (rejected !== undefined) {
+      const channel = this.#protocol.channelNames[channelIndex] as ChannelName<P>;
       this.#driver.rejected[channelIndex] = (this.#driver.rejected[channelIndex] ?? 0) + 1;
       this.emit("rejected", { channel, ...rejected });
     }
@@ -436,7 +458,8 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
 
   /** @internal Hands a message to those who listen to all channels. */
   tell(channelIndex: number, message: unknown): void {
-    if (this.listenerCount("message") === 0) return;
+    // An emitter's handlers are a dictionary of its own: to look into it takes longer than all else here.
+    if (!this.#heard || this.listenerCount("message") === 0) return;
     const channel = this.#protocol.channelNames[channelIndex];
     // The message is the channel's: `open` made it by the channel's schema. The compiler can't see that.
     EventEmitter.prototype.emit.call(this, "message", channel, message);
