@@ -1,7 +1,6 @@
 // channel: messages of one channel of one connection: order, repair, copies, expiry.
 //
-// Owns the state of a channel and its line of messages (what rides is plan's and ride's, the way in
-// delivery's).
+// Owns the state of a channel and its line of messages (riding is plan's and ride's, the way in delivery's).
 // One machine serves every policy; a strategy is a policy, not a code path. Never knows an address, a
 // packet's number or a clock: time comes in, and what a packet carried comes back with its verdict.
 // Invariants: the send list is in the order of sending, unsent messages are its tail (from `fresh` on);
@@ -106,9 +105,8 @@ export class Channel {
   passId = 0;
   heldFirst: Message | null = null;
   heldLast: Message | null = null;
-  /** … and of each group of ids (id / HELD_GROUP_IDS) the last. */
-  readonly heldTops: (Message | null)[] = new Array<Message | null>(HELD_GROUPS).fill(null);
-  /** Unordered, and fragments of sequenced: the id behind the highest received, and which of the last CHANNEL_ACCEPT came. */
+  readonly heldTops = new Array<Message | null>(HELD_GROUPS).fill(null); // the last of each group of ids
+  /** Unordered, and fragments of sequenced: the id behind the highest received, and which of the last CHANNEL_ACCEPT came; where only nacks repair, which before expectedId were passed. */
   newestId = 0;
   seen = new Uint32Array(CHANNEL_ACCEPT / 32);
   /** The id that everything behind it waits for, and since when (µs); NO_ID for none. */
@@ -148,7 +146,6 @@ export function channelReset(channel: Channel): void {
   channel.passId = 0;
   channel.heldFirst = null;
   channel.heldLast = null;
-  channel.heldTops.fill(null);
   channel.broken = false;
   channel.newestId = 0;
   channel.seen.fill(0);

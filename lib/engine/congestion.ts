@@ -19,6 +19,7 @@ import {
   CONGESTION_LOSS_PACKETS,
   CONGESTION_LOSS_SHARE,
   CONGESTION_PROBE_US,
+  CONGESTION_RATE_MIN,
   CONGESTION_STEP,
   CONGESTION_TARGET_US,
   CONGESTION_WINDOW_INITIAL,
@@ -107,7 +108,9 @@ export function congestionRate(congestion: Congestion, rtt: Rtt, rate: number): 
   // would not fill the window.
   const quarters = congestion.starting ? 8 : 5;
   const smoothedUs = Math.max(rtt.smoothedUs, 1);
-  return Math.min(Math.trunc((congestion.windowBytes * quarters * 250_000) / smoothedUs), rate);
+  const paced = Math.trunc((congestion.windowBytes * quarters * 250_000) / smoothedUs);
+  // A small window on a long way once held back the newest states, which don't wait for it (test/matrix).
+  return Math.min(Math.max(paced, CONGESTION_RATE_MIN), rate);
 }
 
 /** Packets a second in binary mode, or 0 for no bound. */

@@ -65,7 +65,7 @@ import {
   ringPush,
   ringRoom,
 } from "./ring.js";
-import { Rtt, rttReset } from "./rtt.js";
+import { Rtt, rttReset, rttSilentUs } from "./rtt.js";
 import { SealKey, sealKeySet } from "./seal.js";
 import { Session, sessionReset } from "./session.js";
 import { settleDeadlineUs } from "./settle.js";
@@ -372,9 +372,7 @@ export function connectionDueUs(connection: Connection): number {
   if (!connection.helloAcked && connection.helloInFlight === 0) {
     return 0;
   }
-  const ackUs = receivedDueUs(connection.received);
-  const keepAliveDueUs = connection.spokenUs + connection.keepAliveUs;
-  let dueUs = Math.min(ackUs, keepAliveDueUs);
+  let dueUs = Math.min(receivedDueUs(connection.received), connectionSpeakUs(connection));
   const wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
   const askUs = Math.min(wantsUs, connection.copyDueUs, connection.probeDueUs);
   dueUs = Math.min(dueUs, Math.max(askUs, connectionOpenUs(connection)));
@@ -385,6 +383,13 @@ export function connectionDueUs(connection: Connection): number {
     dueUs = Math.min(dueUs, channel.nackDueUs);
   }
   return dueUs;
+}
+
+/** When the connection says something again (µs): sooner while messages wait and acks stay away. */
+export function connectionSpeakUs(connection: Connection): number {
+  const soonUs = rttSilentUs(connection.rtt, connection.spokenUs);
+  const waits = soonUs !== NO_DEADLINE && connection.channels.some(({ first }) => first !== null);
+  return Math.min(connection.spokenUs + connection.keepAliveUs, waits ? soonUs : NO_DEADLINE);
 }
 
 function windowOpen(connection: Connection): boolean {
@@ -426,10 +431,8 @@ export function connectionRates(connection: Connection, nowUs: number): void {
 /** Whether a channel has something for a packet now. */
 export function connectionWants(connection: Connection): boolean {
   for (const channel of connection.channels) {
-    if (channelWants(channel, connection.flushing)) {
-      return true;
-    }
-    if (connection.flushBegun && channelBlocked(channel)) {
+    const blocked = connection.flushBegun && channelBlocked(channel);
+    if (blocked || channelWants(channel, connection.flushing)) {
       return true;
     }
   }

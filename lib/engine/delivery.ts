@@ -39,7 +39,7 @@ export const RECEIVE_OK = 0;
 export const RECEIVE_VIOLATION = 1;
 /** The user's ring is full; what is held comes with a later deliveryRelease. */
 export const RECEIVE_HELD = 2;
-/** It came before its turn and nothing more may be held: it was not taken. */
+/** It came before its turn and nothing more may be held, or after its gap was passed: it was not taken. */
 export const RECEIVE_REFUSED = 3;
 
 /** What a frame and a held message have in common: which part of what it is. */
@@ -128,9 +128,10 @@ export function deliveryReceive(
   }
   const id = sequenceExpand16(frame.id, channel.expectedId);
   if (id < channel.expectedId) {
+    const passed = deliveryPassed(channel, id);
     const late = channel.policy.order === ORDER_SEQUENCED && id !== channel.expectedId - 1;
-    count(outlet, channel, late ? CHANNEL_LATE : CHANNEL_DUPLICATES, 1);
-    return RECEIVE_OK;
+    count(outlet, channel, late || passed ? CHANNEL_LATE : CHANNEL_DUPLICATES, 1);
+    return passed ? RECEIVE_REFUSED : RECEIVE_OK;
   }
   if (channel.policy.order === ORDER_SEQUENCED) {
     receiveSequenced(channel, outlet, peer, id, frame, source);
@@ -146,11 +147,19 @@ export function deliveryReceive(
   const turn =
     id === channel.expectedId && (channel.heldFirst === null || channel.heldFirst.id !== id);
   if (turn && deliverFrame(channel, outlet, peer, id, frame, source)) {
-    channel.expectedId = id + 1;
+    pass(channel, id + 1, false);
   } else if (!hold(channel, outlet, id, frame, source, holds, nowUs)) {
     return RECEIVE_REFUSED;
   }
   return deliveryRelease(channel, outlet, peer);
+}
+
+/** Moves on to an id; where only nacks repair, notes whether those before it were passed. */
+function pass(channel: Channel, nextId: number, passed: boolean): void {
+  for (let id = channel.expectedId; channelTimely(channel) && id < nextId; id++) {
+    setSeen(channel, id, passed);
+  }
+  channel.expectedId = nextId;
 }
 
 /** The newest wins; a message in fragments counts once all of them came. */
@@ -204,6 +213,16 @@ function seenWhole(channel: Channel, firstId: number, end: number): boolean {
     }
   }
   return true;
+}
+
+/**
+ * Whether a gap was passed at its deadline over this id, which is below the next one (R-50). What comes then is not
+ * taken, and its packet not acked: its sender was once told that it was delivered (test/matrix).
+ */
+function deliveryPassed(channel: Channel, id: number): boolean {
+  return (
+    channelTimely(channel) && id >= channel.expectedId - CHANNEL_ACCEPT && deliverySeen(channel, id)
+  );
 }
 
 /** Whether an unordered channel has this id, which lies in its window. */
@@ -351,11 +370,11 @@ export function deliveryRelease(channel: Channel, outlet: Outlet, peer: number):
       if (!releaseFirst(channel, outlet, peer)) {
         return RECEIVE_HELD;
       }
-      channel.expectedId += 1;
+      pass(channel, channel.expectedId + 1, false);
     } else if (channel.expectedId < channel.passId) {
       const next = held === null ? channel.passId : Math.min(held.id, channel.passId);
       count(outlet, channel, CHANNEL_SKIPPED, next - channel.expectedId);
-      channel.expectedId = next;
+      pass(channel, next, true);
     } else {
       return RECEIVE_OK;
     }

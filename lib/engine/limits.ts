@@ -132,6 +132,12 @@ export const CONGESTION_WINDOW_MIN = 2450;
 export const CONGESTION_WINDOW_MAX = 313600;
 /** Time after which a packet goes out though the window has no room (µs): Fiedler's 10 packets a second. */
 export const CONGESTION_FLOOR_US = 100000;
+/** Bytes a second that go out at least while the window lets them: 30 full packets, as in Fiedler's good conditions. */
+export const CONGESTION_RATE_MIN = 36750;
+/** µs between packets while messages wait and time-outs follow each other: 30 a second. */
+export const CONGESTION_PING_US = 33333;
+/** … and no round trip was measured for so long (µs). */
+export const CONGESTION_SILENCE_US = 1000000;
 /** Losses alone make the window no smaller than this: four packets. */
 export const CONGESTION_LOSS_FLOOR = 4900;
 /** Bytes by which the window grows in a round trip at most: one full packet. */
@@ -237,8 +243,6 @@ export const BLOCK_HEADER_BYTES_MAX = 13;
 export const SKIP_BYTES = 4;
 /** Bytes of an age at most: type, and milliseconds as a varint. */
 export const AGE_BYTES_MAX = 5;
-/** A message that waited for less (µs) when it rides has no age: whoever flushes at once pays nothing for it. */
-export const AGE_MIN_US = 1000;
 /** Messages that one packet carries: bounds the record of what it carried. */
 export const MESSAGES_PER_PACKET_MAX = 64;
 

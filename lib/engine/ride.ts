@@ -15,7 +15,7 @@ import {
   FATE_LOST,
   type Outlet,
 } from "./channel.js";
-import { AGE_MIN_US, COPIES_ADAPTIVE, SEQUENCED_KEPT_MAX, VARINT_MAX } from "./limits.js";
+import { COPIES_ADAPTIVE, SEQUENCED_KEPT_MAX, VARINT_MAX } from "./limits.js";
 import { ORDER_SEQUENCED } from "./policy.js";
 import { type Message, messageForgetBody, messageRelease } from "./queue.js";
 import { TTL_DEFAULT } from "./ring.js";
@@ -44,7 +44,7 @@ export function channelAgeMs(channel: Channel, message: Message, nowUs: number):
     return 0;
   }
   const ageUs = nowUs + channel.policy.expiryMs * 1000 - message.expiresUs;
-  return ageUs < AGE_MIN_US ? 0 : Math.min(Math.ceil(ageUs / 1000), VARINT_MAX);
+  return ageUs <= 0 ? 0 : Math.min(Math.ceil(ageUs / 1000), VARINT_MAX);
 }
 
 /** A planned message went into a packet; answers which kind of ride it was. */

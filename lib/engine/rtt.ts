@@ -6,12 +6,15 @@
 
 import {
   ACK_HOLD_US,
+  CONGESTION_PING_US,
+  CONGESTION_SILENCE_US,
   RTO_MAX_US,
   RTO_MIN_US,
   RTT_INITIAL_US,
   RTT_MINIMUM_WINDOW_US,
   RTT_SAMPLE_MAX_US,
 } from "./limits.js";
+import { NO_DEADLINE } from "./timers.js";
 
 export class Rtt {
   smoothedUs = RTT_INITIAL_US;
@@ -21,6 +24,8 @@ export class Rtt {
   /** Mean difference of consecutive samples, after RFC 3550 section 6.4.1. */
   jitterUs = 0;
   samples = 0;
+  /** When the last one came (µs). */
+  sampledUs = 0;
   /** The time-out is shifted left by this, once for each time-out in a row. */
   backoff = 0;
   /** When it last was (µs), and what it was before. */
@@ -40,6 +45,7 @@ export function rttReset(rtt: Rtt): void {
   rtt.minimumUs = 0;
   rtt.jitterUs = 0;
   rtt.samples = 0;
+  rtt.sampledUs = 0;
   rtt.backoff = 0;
   rtt.backedOffUs = 0;
   rtt.backoffBefore = 0;
@@ -74,6 +80,7 @@ export function rttSample(rtt: Rtt, rawUs: number, nowUs: number): void {
   }
   rtt.latestUs = sampleUs;
   rtt.samples += 1;
+  rtt.sampledUs = nowUs;
   rtt.backoff = 0;
 }
 
@@ -140,4 +147,13 @@ export function rttBackOff(rtt: Rtt, nowUs: number): void {
 export function rttReorderUs(rtt: Rtt): number {
   const base = Math.max(rtt.smoothedUs, rtt.latestUs);
   return base + Math.trunc(base / 8);
+}
+
+/**
+ * When who waits for acks says something again, because they stay away (µs, R-15), or NO_DEADLINE. At 90 % loss ten
+ * packets a second once left a peer without one for its time-out (test/matrix).
+ */
+export function rttSilentUs(rtt: Rtt, spokenUs: number): number {
+  const silentUs = rtt.sampledUs + CONGESTION_SILENCE_US;
+  return rtt.backoff > 1 ? Math.max(spokenUs + CONGESTION_PING_US, silentUs) : NO_DEADLINE;
 }

@@ -30,6 +30,7 @@ import {
   connectionNewsUs,
   connectionOpenUs,
   connectionReady,
+  connectionSpeakUs,
   connectionWants,
   type Shared,
 } from "./connection.js";
@@ -436,7 +437,7 @@ function keepAliveAdd(
     return;
   }
   // An ack that is owed says as much as a ping, and asks for none: of two quiet ends one pings.
-  if (owed || nowUs < connection.spokenUs + connection.keepAliveUs) {
+  if (owed || nowUs < connectionSpeakUs(connection)) {
     return;
   }
   pingWrite(shared.writer);

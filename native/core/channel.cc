@@ -33,7 +33,6 @@ void channelReset(Channel& channel) {
   channel.passId = 0;
   channel.heldFirst = nullptr;
   channel.heldLast = nullptr;
-  std::fill(std::begin(channel.heldTops), std::end(channel.heldTops), nullptr);
   channel.broken = false;
   channel.newestId = 0;
   std::fill(std::begin(channel.seen), std::end(channel.seen), 0);

@@ -99,7 +99,8 @@ struct Channel {
   // Our user wants no more for now: what came from pausedId on doesn't count as consumed.
   bool paused = false;
   int64_t pausedId = 0;
-  // Which of the last CHANNEL_ACCEPT before newestId came. Behind what every message touches.
+  // Which of the last CHANNEL_ACCEPT before newestId came; where only nacks repair, which before
+  // expectedId were passed. Behind what every message touches.
   uint32_t seen[CHANNEL_ACCEPT / 32] = {};
   // Of each group of ids (id / HELD_GROUP_IDS) the last message that is held.
   Message* heldTops[HELD_GROUPS] = {};

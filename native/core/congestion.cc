@@ -27,7 +27,10 @@ uint32_t congestionRate(const Congestion& congestion, const Rtt& rtt, uint32_t r
   const uint64_t quarters = congestion.starting ? 8 : 5;
   const uint64_t smoothedUs = std::max<uint64_t>(rtt.smoothedUs, 1);
   const uint64_t paced = congestion.windowBytes * quarters * 250000 / smoothedUs;
-  return static_cast<uint32_t>(std::min<uint64_t>(paced, rate));
+  // A small window on a long way once held back the newest states, which don't wait for it
+  // (test/matrix).
+  return static_cast<uint32_t>(
+      std::min<uint64_t>(std::max<uint64_t>(paced, CONGESTION_RATE_MIN), rate));
 }
 
 uint32_t congestionPacketRate(const Congestion& congestion) {

@@ -159,8 +159,7 @@ uint64_t connectionDueUs(const Connection& connection) {
   }
   if (!connection.helloAcked && connection.helloInFlight == 0) return 0;
   const uint64_t ackUs = receivedDueUs(connection.received);
-  const uint64_t keepAliveDueUs = connection.spokenUs + connection.keepAliveUs;
-  uint64_t dueUs = std::min(ackUs, keepAliveDueUs);
+  uint64_t dueUs = std::min(ackUs, connectionSpeakUs(connection));
   const uint64_t wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
   const uint64_t askUs = std::min(std::min(wantsUs, connection.copyDueUs), connection.probeDueUs);
   dueUs = std::min(dueUs, std::max(askUs, connectionOpenUs(connection)));
@@ -169,6 +168,16 @@ uint64_t connectionDueUs(const Connection& connection) {
     dueUs = std::min(dueUs, connectionNextBusy(connection, left).nackDueUs);
   }
   return dueUs;
+}
+
+uint64_t connectionSpeakUs(const Connection& connection) {
+  const uint64_t idleUs = connection.spokenUs + connection.keepAliveUs;
+  const uint64_t soonUs = rttSilentUs(connection.rtt, connection.spokenUs);
+  bool waits = false;
+  for (uint64_t left = soonUs == NO_DEADLINE ? 0 : connection.busy; left != 0 && !waits;) {
+    waits = connectionNextBusy(connection, left).first != nullptr;
+  }
+  return waits ? std::min(idleUs, soonUs) : idleUs;
 }
 
 uint64_t connectionOpenUs(const Connection& connection) {

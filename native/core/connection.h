@@ -182,6 +182,10 @@ uint64_t connectionDeadlineUs(const Connection& connection, uint64_t dueUs, uint
 //
 uint64_t connectionOpenUs(const Connection& connection);
 
+// When the connection says something again (µs): sooner while messages wait and acks stay away
+//
+uint64_t connectionSpeakUs(const Connection& connection);
+
 // When the newest states or their copies may go out though the window has no room (µs): once a
 // flush.
 uint64_t connectionNewsUs(const Connection& connection);

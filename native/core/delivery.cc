@@ -30,6 +30,16 @@ void receiveUnordered(Channel& channel, Outlet& outlet, uint32_t peer, int64_t i
 void skipUnordered(Channel& channel, Outlet& outlet);
 bool releaseFirst(Channel& channel, Outlet& outlet, uint32_t peer);
 
+void setSeen(Channel& channel, int64_t id, bool seen);
+
+// Moves on to an id; where only nacks repair, notes whether those before it were passed.
+void pass(Channel& channel, int64_t nextId, bool passed) {
+  for (int64_t id = channel.expectedId; channelTimely(channel) && id < nextId; id++) {
+    setSeen(channel, id, passed);
+  }
+  channel.expectedId = nextId;
+}
+
 void count(Outlet& outlet, const Channel& channel, uint32_t counter, uint32_t amount) {
   statsAdd(outlet.page, statsChannelWord(channel.index, counter), amount);
 }
@@ -75,6 +85,14 @@ bool deliveryLawful(const Channel& channel, const Frame& frame) {
   return std::max(frame.total, frame.bytes) <= policy.messageBytesMax;
 }
 
+// Whether a gap was passed at its deadline over this id, which is below the next one. What
+// comes then is not taken, and its packet not acked: its sender was once told that it was delivered
+// (test/matrix).
+bool deliveryPassed(const Channel& channel, int64_t id) {
+  return channelTimely(channel) && id >= channel.expectedId - int64_t{CHANNEL_ACCEPT} &&
+         deliverySeen(channel, id);
+}
+
 }  // namespace
 
 uint32_t deliveryReceive(Channel& channel, Outlet& outlet, uint32_t peer, const Frame& frame,
@@ -82,9 +100,10 @@ uint32_t deliveryReceive(Channel& channel, Outlet& outlet, uint32_t peer, const 
   if (!deliveryLawful(channel, frame)) return RECEIVE_VIOLATION;
   const int64_t id = sequenceExpand16(frame.id, static_cast<uint64_t>(channel.expectedId));
   if (id < channel.expectedId) {
+    const bool passed = deliveryPassed(channel, id);
     const bool late = channel.policy->order == ORDER_SEQUENCED && id != channel.expectedId - 1;
-    count(outlet, channel, late ? CHANNEL_LATE : CHANNEL_DUPLICATES, 1);
-    return RECEIVE_OK;
+    count(outlet, channel, late || passed ? CHANNEL_LATE : CHANNEL_DUPLICATES, 1);
+    return passed ? RECEIVE_REFUSED : RECEIVE_OK;
   }
   if (channel.policy->order == ORDER_SEQUENCED) {
     receiveSequenced(channel, outlet, peer, id, frame, source);
@@ -98,7 +117,7 @@ uint32_t deliveryReceive(Channel& channel, Outlet& outlet, uint32_t peer, const 
   const bool turn =
       id == channel.expectedId && (channel.heldFirst == nullptr || channel.heldFirst->id != id);
   if (turn && deliverFrame(channel, outlet, peer, id, frame, source)) {
-    channel.expectedId = id + 1;
+    pass(channel, id + 1, false);
   } else if (!hold(channel, outlet, id, frame, source, holds, nowUs)) {
     return RECEIVE_REFUSED;
   }
@@ -269,11 +288,11 @@ uint32_t deliveryRelease(Channel& channel, Outlet& outlet, uint32_t peer) {
     const Message* held = channel.heldFirst;
     if (held != nullptr && held->id == channel.expectedId) {
       if (!releaseFirst(channel, outlet, peer)) return RECEIVE_HELD;
-      channel.expectedId += 1;
+      pass(channel, channel.expectedId + 1, false);
     } else if (channel.expectedId < channel.passId) {
       const int64_t next = held == nullptr ? channel.passId : std::min(held->id, channel.passId);
       count(outlet, channel, CHANNEL_SKIPPED, static_cast<uint32_t>(next - channel.expectedId));
-      channel.expectedId = next;
+      pass(channel, next, true);
     } else {
       return RECEIVE_OK;
     }

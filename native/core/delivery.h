@@ -19,7 +19,8 @@ constexpr uint32_t RECEIVE_OK = 0;
 constexpr uint32_t RECEIVE_VIOLATION = 1;
 // The user's ring is full; what is held comes with a later deliveryRelease.
 constexpr uint32_t RECEIVE_HELD = 2;
-// It came before its turn and nothing more may be held: it was not taken.
+// It came before its turn and nothing more may be held, or after its gap was passed: it was not
+// taken.
 constexpr uint32_t RECEIVE_REFUSED = 3;
 
 // Takes a message from the wire. Where it `holds`, the pool has memory to hold a packet's messages.

@@ -181,6 +181,13 @@ constexpr uint32_t CONGESTION_WINDOW_MAX = 313600;
 // Time after which a packet goes out though the window has no room (µs): Fiedler's 10 packets a
 // second.
 constexpr uint64_t CONGESTION_FLOOR_US = 100000;
+// Bytes a second that go out at least while the window lets them: 30 full packets, as in Fiedler's
+// good conditions.
+constexpr uint32_t CONGESTION_RATE_MIN = 36750;
+// µs between packets while messages wait and time-outs follow each other: 30 a second.
+constexpr uint64_t CONGESTION_PING_US = 33333;
+// … and no round trip was measured for so long (µs).
+constexpr uint64_t CONGESTION_SILENCE_US = 1000000;
 // Losses alone make the window no smaller than this: four packets.
 constexpr uint32_t CONGESTION_LOSS_FLOOR = 4900;
 // Bytes by which the window grows in a round trip at most: one full packet.
@@ -294,9 +301,6 @@ constexpr uint32_t BLOCK_HEADER_BYTES_MAX = 13;
 constexpr uint32_t SKIP_BYTES = 4;
 // Bytes of an age at most: type, and milliseconds as a varint.
 constexpr uint32_t AGE_BYTES_MAX = 5;
-// A message that waited for less (µs) when it rides has no age: whoever flushes at once pays
-// nothing for it.
-constexpr uint64_t AGE_MIN_US = 1000;
 // Messages that one packet carries: bounds the record of what it carried.
 constexpr uint32_t MESSAGES_PER_PACKET_MAX = 64;
 

@@ -24,7 +24,7 @@ uint8_t adaptiveCopies(int32_t lossShare) {
 uint32_t channelAgeMs(const Channel& channel, const Message& message, uint64_t nowUs) {
   if (!channelTimely(channel) || message.expiresUs == NO_DEADLINE) return 0;
   const uint64_t endUs = nowUs + uint64_t{channel.policy->expiryMs} * 1000;
-  if (endUs < message.expiresUs + AGE_MIN_US) return 0;
+  if (endUs <= message.expiresUs) return 0;
   const uint64_t ageMs = (endUs - message.expiresUs + 999) / 1000;
   return static_cast<uint32_t>(std::min(ageMs, uint64_t{VARINT_MAX}));
 }

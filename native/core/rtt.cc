@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "core/timers.h"
+
 namespace netrt {
 
 namespace {
@@ -53,6 +55,7 @@ void rttSample(Rtt& rtt, int64_t rawUs, uint64_t nowUs) {
   }
   rtt.latestUs = sampleUs;
   rtt.samples += 1;
+  rtt.sampledUs = nowUs;
   rtt.backoff = 0;
 }
 
@@ -92,6 +95,11 @@ void rttBackOff(Rtt& rtt, uint64_t nowUs) {
 uint64_t rttReorderUs(const Rtt& rtt) {
   const uint32_t base = rtt.smoothedUs > rtt.latestUs ? rtt.smoothedUs : rtt.latestUs;
   return uint64_t{base} + base / 8;
+}
+
+uint64_t rttSilentUs(const Rtt& rtt, uint64_t spokenUs) {
+  const uint64_t silentUs = rtt.sampledUs + CONGESTION_SILENCE_US;
+  return rtt.backoff > 1 ? std::max(spokenUs + CONGESTION_PING_US, silentUs) : NO_DEADLINE;
 }
 
 }  // namespace netrt

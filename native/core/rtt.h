@@ -26,6 +26,8 @@ struct Rtt {
   uint32_t backoffBefore = 0;
   uint64_t backedOffUs = 0;
   uint64_t samples = 0;
+  // When the last one came (µs).
+  uint64_t sampledUs = 0;
   uint64_t windowEndsUs = 0;
   // For how long the peer lately held acks (µs).
   uint64_t heldUs = ACK_HOLD_US;
@@ -70,6 +72,10 @@ void rttBackOff(Rtt& rtt, uint64_t nowUs);
 
 // How long a packet may be overtaken before it counts as lost: RTT + RTT/8.
 uint64_t rttReorderUs(const Rtt& rtt);
+
+// When who waits for acks says something again, because they stay away (µs, R-15), or NO_DEADLINE.
+// At 90 % loss ten packets a second once left a peer without one for its time-out (test/matrix).
+uint64_t rttSilentUs(const Rtt& rtt, uint64_t spokenUs);
 
 }  // namespace netrt
 

@@ -316,7 +316,7 @@ void keepAliveAdd(Connection& connection, Shared& shared, uint64_t nowUs, size_t
     return;
   }
   // An ack that is owed says as much as a ping, and asks for none: of two quiet ends one pings.
-  if (owed || nowUs < connection.spokenUs + connection.keepAliveUs) return;
+  if (owed || nowUs < connectionSpeakUs(connection)) return;
   pingWrite(shared.writer);
   const uint64_t quarter = connection.timeoutUs / 4;
   connection.keepAliveUs = std::min({2 * connection.keepAliveUs, KEEP_ALIVE_IDLE_US, quarter});

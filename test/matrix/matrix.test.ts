@@ -69,10 +69,10 @@ describe("a contract", () => {
   });
 });
 
-describe("a link that is full for a minute", () => {
+describe("a link that is full for longer than a minimum lasts", () => {
   it.each([1, 4])("has no queue that passes for its length: %i peers", (clients) => {
     const options = { clients, rateBytes: 2_500_000, lossPercent: 1 };
-    const { use, queueP95 } = bottleneckRun("js", 1, options, 60);
+    const { use, queueP95 } = bottleneckRun(ENGINES.at(-1) as EngineName, 1, options, 40);
     expect(use).toBeGreaterThan(0.85);
     expect(queueP95).toBeLessThan(12);
   });
