@@ -1,7 +1,6 @@
 // channel: messages of one channel of one connection: order, repair, copies, expiry.
 //
-// Owns the state of a channel and its line of messages (what rides is plan's and ride's, the way in
-// delivery's).
+// Owns the state of a channel and its line of messages (riding is plan's and ride's, the way in delivery's).
 // One machine serves every policy; a strategy is a policy, not a code path. Never knows an address, a
 // packet's number or a clock: time comes in, and what a packet carried comes back with its verdict.
 // Invariants: the send list is in the order of sending, unsent messages are its tail (from `fresh` on);
@@ -11,7 +10,7 @@
 // its fragments, one behind the other, and leaves it with the first of them that is given up.
 
 import { fragmentBytes, fragmentCount, fragmentLength, wholeBytesMax } from "./fragment.js";
-import { CHANNEL_ACCEPT, CHANNEL_WINDOW, WINDOW_STEP } from "./limits.js";
+import { CHANNEL_ACCEPT, CHANNEL_WINDOW, HELD_GROUPS, WINDOW_STEP } from "./limits.js";
 import {
   EXPIRY_NEVER,
   EXPIRY_SUPERSEDED,
@@ -106,6 +105,7 @@ export class Channel {
   passId = 0;
   heldFirst: Message | null = null;
   heldLast: Message | null = null;
+  readonly heldTops = new Array<Message | null>(HELD_GROUPS).fill(null); // the last of each group of ids
   /** Unordered, and fragments of sequenced: the id behind the highest received, and which of the last CHANNEL_ACCEPT came; where only nacks repair, which before expectedId were passed. */
   newestId = 0;
   seen = new Uint32Array(CHANNEL_ACCEPT / 32);

@@ -8,9 +8,9 @@
 import { type Channel, channelTimely, type Outlet } from "./channel.js";
 import { fragmentCount } from "./fragment.js";
 import type { Frame } from "./frame.js";
-import { CHANNEL_ACCEPT, COMPLETION_END_BYTES } from "./limits.js";
+import { CHANNEL_ACCEPT, COMPLETION_END_BYTES, HELD_GROUP_IDS, HELD_GROUPS } from "./limits.js";
 import { ORDER_NONE, ORDER_SEQUENCED, REPAIR_NONE } from "./policy.js";
-import { bodyCopy, bodyCreate, messageCreate, messageRelease } from "./queue.js";
+import { bodyCopy, bodyCreate, type Message, messageCreate, messageRelease } from "./queue.js";
 import {
   FRAGMENT_RECORD_BYTES,
   NO_ROOM,
@@ -265,6 +265,28 @@ function passSeen(channel: Channel): void {
   }
 }
 
+function heldPlace(id: number): number {
+  return Math.trunc(id / HELD_GROUP_IDS) % HELD_GROUPS;
+}
+
+/**
+ * What is held with this id, or else with the next below; null for nothing. From the end of all that
+ * is held a peer once had us walk past a thousand for each message of a packet (test/hostile).
+ */
+function heldBelow(channel: Channel, id: number): Message | null {
+  const lowest = channel.expectedId - (channel.expectedId % HELD_GROUP_IDS);
+  for (let group = id; group >= lowest; group -= HELD_GROUP_IDS) {
+    let held = channel.heldTops[heldPlace(group)];
+    while (held !== null && held.id > id) {
+      held = held.previous;
+    }
+    if (held !== null) {
+      return held;
+    }
+  }
+  return null;
+}
+
 /** Keeps a message that came before its turn, in the order of ids; false when it must not. */
 function hold(
   channel: Channel,
@@ -275,10 +297,7 @@ function hold(
   holds: boolean,
   nowUs: number,
 ): boolean {
-  let before = channel.heldLast;
-  while (before !== null && before.id > id) {
-    before = before.previous;
-  }
+  const before = heldBelow(channel, id);
   if (before !== null && before.id === id) {
     count(outlet, channel, CHANNEL_DUPLICATES, 1);
     return true;
@@ -290,6 +309,8 @@ function hold(
   message.id = id;
   // As if it had come by its first ride.
   message.rodeUs = Math.max(nowUs - frame.ageMs * 1000, 0);
+  // A repair is older than what came before it.
+  channel.gapUs = Math.min(channel.gapUs, message.rodeUs);
   message.bytes = frame.bytes;
   message.total = frame.total;
   message.index = frame.index;
@@ -307,6 +328,10 @@ function hold(
     channel.heldFirst = message;
   } else {
     before.next = message;
+  }
+  const top = channel.heldTops[heldPlace(id)];
+  if (top === null || top.id < id) {
+    channel.heldTops[heldPlace(id)] = message;
   }
   return true;
 }
@@ -367,6 +392,9 @@ function releaseFirst(channel: Channel, outlet: Outlet, peer: number): boolean {
   }
   bodyCopy(outlet.pool, message.body, 0, message.bytes, outlet.completion.bytes, place);
   channel.heldFirst = message.next;
+  if (channel.heldTops[heldPlace(message.id)] === message) {
+    channel.heldTops[heldPlace(message.id)] = null;
+  }
   if (message.next === null) {
     channel.heldLast = null;
   } else {
@@ -384,4 +412,5 @@ export function deliveryDrop(channel: Channel, outlet: Outlet): void {
     messageRelease(outlet.pool, message);
   }
   channel.heldLast = null;
+  channel.heldTops.fill(null);
 }

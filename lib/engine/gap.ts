@@ -44,6 +44,7 @@ export function gapUpdate(
   oneWayUs: number,
 ): void {
   channel.gapOneWayUs = oneWayUs;
+  const before = channel.gapId;
   if (arrivedEnd(channel) === channel.expectedId || channel.heldFirst?.id === channel.expectedId) {
     channel.gapId = NO_ID;
     channel.nackDueUs = NO_DEADLINE;
@@ -53,8 +54,12 @@ export function gapUpdate(
       channel.nackDueUs = Math.min(channel.nackDueUs, nowUs + delayUs);
     }
   }
-  // A repair is older than what came before it.
-  channel.gapUs = gapUrgent(channel) ? heldSinceUs(channel, nowUs) : nowUs;
+  // While it is the same gap, hold has what came since.
+  if (!gapUrgent(channel)) {
+    channel.gapUs = nowUs;
+  } else if (channel.gapId !== before) {
+    channel.gapUs = heldSinceUs(channel, nowUs);
+  }
 }
 
 /**

@@ -252,6 +252,13 @@ export const MESSAGES_PER_PACKET_MAX = 64;
 export const CHANNEL_WINDOW = 512;
 /** Ids that a receiver accepts from its next one on: twice the window, right edge excluded (RFC 1151). */
 export const CHANNEL_ACCEPT = 1024;
+/**
+ * Ids of an ordered channel that share one way to what is held of them: what comes out of its turn
+ * looks at so many at most.
+ */
+export const HELD_GROUP_IDS = 128;
+/** Such groups: all ids that are accepted, wherever they begin. */
+export const HELD_GROUPS = 16;
 /** Sent messages of a sequenced channel that are kept for copies and verdicts. */
 export const SEQUENCED_KEPT_MAX = 64;
 /** A receiver tells what was consumed whenever it is so many messages more: an eighth of the window. */

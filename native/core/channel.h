@@ -102,6 +102,8 @@ struct Channel {
   // Which of the last CHANNEL_ACCEPT before newestId came; where only nacks repair, which before
   // expectedId were passed. Behind what every message touches.
   uint32_t seen[CHANNEL_ACCEPT / 32] = {};
+  // Of each group of ids (id / HELD_GROUP_IDS) the last message that is held.
+  Message* heldTops[HELD_GROUPS] = {};
 };
 
 void channelReset(Channel& channel);

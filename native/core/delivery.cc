@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "core/fragment.h"
 #include "core/sequence.h"
@@ -125,11 +126,26 @@ uint32_t deliveryReceive(Channel& channel, Outlet& outlet, uint32_t peer, const 
 
 namespace {
 
+Message*& heldTop(Channel& channel, int64_t id) {
+  return channel.heldTops[static_cast<uint64_t>(id) / HELD_GROUP_IDS % HELD_GROUPS];
+}
+
+// What is held with this id, or else with the next below; null for nothing. From the end of all
+// that is held a peer once had us walk past a thousand for each message of a packet (test/hostile).
+Message* heldBelow(Channel& channel, int64_t id) {
+  const int64_t lowest = channel.expectedId - channel.expectedId % HELD_GROUP_IDS;
+  for (int64_t group = id; group >= lowest; group -= HELD_GROUP_IDS) {
+    Message* held = heldTop(channel, group);
+    while (held != nullptr && held->id > id) held = held->previous;
+    if (held != nullptr) return held;
+  }
+  return nullptr;
+}
+
 // Keeps a message that came before its turn, in the order of ids; false when it must not.
 bool hold(Channel& channel, Outlet& outlet, int64_t id, const Frame& frame, const uint8_t* source,
           bool holds, uint64_t nowUs) {
-  Message* before = channel.heldLast;
-  while (before != nullptr && before->id > id) before = before->previous;
+  Message* before = heldBelow(channel, id);
   if (before != nullptr && before->id == id) {
     count(outlet, channel, CHANNEL_DUPLICATES, 1);
     return true;
@@ -141,6 +157,8 @@ bool hold(Channel& channel, Outlet& outlet, int64_t id, const Frame& frame, cons
   // As if it had come by its first ride.
   const uint64_t ageUs = uint64_t{frame.ageMs} * 1000;
   message->rodeUs = nowUs > ageUs ? nowUs - ageUs : 0;
+  // A repair is older than what came before it.
+  channel.gapUs = std::min(channel.gapUs, message->rodeUs);
   message->bytes = frame.bytes;
   message->total = frame.total;
   message->index = frame.index;
@@ -159,6 +177,8 @@ bool hold(Channel& channel, Outlet& outlet, int64_t id, const Frame& frame, cons
   } else {
     before->next = message;
   }
+  Message*& top = heldTop(channel, id);
+  if (top == nullptr || top->id < id) top = message;
   return true;
 }
 
@@ -291,6 +311,8 @@ bool releaseFirst(Channel& channel, Outlet& outlet, uint32_t peer) {
   bodyCopy(outlet.pool, message->body, 0, message->bytes, outlet.completion.bytes,
            static_cast<size_t>(place));
   channel.heldFirst = message->next;
+  Message*& top = heldTop(channel, message->id);
+  if (top == message) top = nullptr;
   if (message->next == nullptr) {
     channel.heldLast = nullptr;
   } else {
@@ -309,6 +331,7 @@ void deliveryDrop(Channel& channel, Outlet& outlet) {
     messageRelease(outlet.pool, message);
   }
   channel.heldLast = nullptr;
+  std::fill(std::begin(channel.heldTops), std::end(channel.heldTops), nullptr);
 }
 
 }  // namespace netrt

@@ -32,6 +32,7 @@ bool gapUrgent(const Channel& channel) { return channel.gapId != NO_ID && channe
 
 void gapUpdate(Channel& channel, uint64_t nowUs, uint64_t delayUs, uint64_t oneWayUs) {
   channel.gapOneWayUs = oneWayUs;
+  const int64_t before = channel.gapId;
   const bool due = channel.heldFirst != nullptr && channel.heldFirst->id == channel.expectedId;
   if (arrivedEnd(channel) == channel.expectedId || due) {
     channel.gapId = NO_ID;
@@ -42,8 +43,12 @@ void gapUpdate(Channel& channel, uint64_t nowUs, uint64_t delayUs, uint64_t oneW
       channel.nackDueUs = std::min(channel.nackDueUs, nowUs + delayUs);
     }
   }
-  // A repair is older than what came before it.
-  channel.gapUs = gapUrgent(channel) ? heldSinceUs(channel, nowUs) : nowUs;
+  // While it is the same gap, hold has what came since.
+  if (!gapUrgent(channel)) {
+    channel.gapUs = nowUs;
+  } else if (channel.gapId != before) {
+    channel.gapUs = heldSinceUs(channel, nowUs);
+  }
 }
 
 namespace {

@@ -311,6 +311,11 @@ constexpr uint32_t CHANNEL_WINDOW = 512;
 // Ids that a receiver accepts from its next one on: twice the window, right edge excluded
 // (RFC 1151).
 constexpr uint32_t CHANNEL_ACCEPT = 1024;
+// Ids of an ordered channel that share one way to what is held of them: what comes out of its turn
+// looks at so many at most.
+constexpr uint32_t HELD_GROUP_IDS = 128;
+// Such groups: all ids that are accepted, wherever they begin.
+constexpr uint32_t HELD_GROUPS = 16;
 // Sent messages of a sequenced channel that are kept for copies and verdicts.
 constexpr uint32_t SEQUENCED_KEPT_MAX = 64;
 // A receiver tells what was consumed whenever it is so many messages more: an eighth of the window.
@@ -414,6 +419,8 @@ static_assert(CONGESTION_WINDOW_MAX == IN_FLIGHT_MAX * PACKET_BYTES_MAX, "full p
 static_assert(MESSAGES_PER_PACKET_MAX * 3 <= PAYLOAD_BYTES_MAX, "that many empty messages fit");
 static_assert(CHANNEL_ACCEPT >= 2 * CHANNEL_WINDOW,
               "nothing that a lawful sender sends is refused");
+static_assert(HELD_GROUP_IDS * HELD_GROUPS >= CHANNEL_ACCEPT + HELD_GROUP_IDS,
+              "no group has ids of two ends");
 static_assert(CHANNEL_ACCEPT < 0x8000, "16 bits of an id tell every id that is accepted");
 static_assert(COPIES_MAX < 16, "four bits count the copies");
 static_assert(COPY_DELAY_MIN_US <= COPY_DELAY_LONE_US && COPY_DELAY_LONE_US <= COPY_DELAY_MAX_US,

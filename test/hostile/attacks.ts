@@ -17,6 +17,7 @@ import * as future from "./future.js";
 import * as guesser from "./guesser.js";
 import * as hijack from "./hijack.js";
 import * as hoarding from "./hoarding.js";
+import * as labour from "./labour.js";
 import * as layouts from "./layouts.js";
 import * as loris from "./loris.js";
 import * as multicollision from "./multicollision.js";
@@ -55,6 +56,7 @@ export const attacks: readonly Attack[] = [
   withheld,
   crowd,
   busywork,
+  labour,
   layouts,
   starve,
   channels,
