@@ -2,7 +2,7 @@
  * A histogram for what happens once in a tick.
  *
  * Owns: the values that wait to be recorded. Node's own `record` is a call into C++, whose code is out
- * of the cache by the next tick: 5 µs each, where a store takes none.
+ * of the cache by the next tick: some 4 µs each, where a store takes none.
  * Never does: count by itself; Node's histogram does.
  */
 import { createHistogram, type RecordableHistogram } from "node:perf_hooks";
