@@ -150,13 +150,13 @@ const delivery: readonly Mutant[] = [
     gate: unit("channel"),
     js: swap(
       "lib/engine/repair.ts",
-      "} else if (message.inFlight === 0) {",
-      "} else if (message.inFlight >= 0) {",
+      "    } else if (!mayHaveArrived(channel, message)) {",
+      "    } else {",
     ),
     native: swap(
       "native/core/repair.cc",
-      "} else if (message->inFlight == 0) {",
-      "} else if (message->inFlight < 65535) {",
+      "    } else if (!mayHaveArrived(channel, *message)) {",
+      "    } else {",
     ),
   },
   {
