@@ -208,7 +208,7 @@ function roundEnded(
     // hosts that are slow: they must not hold a small window down.
     const meanUs = rtt.smoothedUs - rtt.minimumUs - rtt.jitterUs;
     const wide = congestion.windowBytes > CONGESTION_WINDOW_INITIAL;
-    grow(congestion, wide ? Math.max(delayUs, meanUs) : delayUs);
+    grow(congestion, delayUs, wide ? Math.max(delayUs, meanUs) : delayUs);
   }
 }
 
@@ -225,13 +225,15 @@ function shrink(congestion: Congestion, bytes: number, least: number): void {
   congestion.windowBytes = Math.min(congestion.windowBytes, Math.max(bytes, least));
 }
 
-function grow(congestion: Congestion, delayUs: number): void {
+function grow(congestion: Congestion, lowestUs: number, delayUs: number): void {
   // Less the nearer the target: many who share a queue once overshot it by all their steps together.
   const leftUs = Math.max(CONGESTION_TARGET_US - delayUs, 0);
   const step = Math.trunc((CONGESTION_STEP * leftUs) / CONGESTION_TARGET_US);
   let bytes = congestion.windowBytes + step;
   if (congestion.starting) {
     congestion.starting = delayUs <= CONGESTION_TARGET_US / 2;
+    congestion.settling = congestion.starting;
+    congestion.clearRounds = CONGESTION_CLEAR_ROUNDS;
     bytes = congestion.starting ? 2 * congestion.windowBytes : bytes;
   } else if (delayUs < CONGESTION_TARGET_US / 4) {
     congestion.clearRounds += 1;
@@ -239,7 +241,7 @@ function grow(congestion: Congestion, delayUs: number): void {
       bytes += Math.trunc(congestion.windowBytes / 8);
       congestion.settling = true;
     }
-  } else {
+  } else if (lowestUs >= CONGESTION_TARGET_US / 4) {
     congestion.clearRounds = 0;
   }
   congestion.windowBytes = Math.min(bytes, CONGESTION_WINDOW_MAX);

@@ -143,7 +143,7 @@ export const CONGESTION_LOSS_FLOOR = 4900;
 /** Bytes by which the window grows in a round trip at most: one full packet. */
 export const CONGESTION_STEP = 1225;
 /** Queueing delay above the minimum RTT from which on a path counts as congested (µs). */
-export const CONGESTION_TARGET_US = 9000;
+export const CONGESTION_TARGET_US = 7000;
 /** Share of packets lost in a round trip, in 65536ths, from which on loss counts as congestion: 10 %. */
 export const CONGESTION_LOSS_SHARE = 6554;
 /** Packets that a round trip's share of loss is drawn from at least. */

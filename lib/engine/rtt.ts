@@ -155,5 +155,7 @@ export function rttReorderUs(rtt: Rtt): number {
  */
 export function rttSilentUs(rtt: Rtt, spokenUs: number): number {
   const silentUs = rtt.sampledUs + CONGESTION_SILENCE_US;
-  return rtt.backoff > 1 ? Math.max(spokenUs + CONGESTION_PING_US, silentUs) : NO_DEADLINE;
+  return rtt.backoff > 1 && rtt.samples > 0
+    ? Math.max(spokenUs + CONGESTION_PING_US, silentUs)
+    : NO_DEADLINE;
 }

@@ -55,7 +55,7 @@ void roundEnded(Congestion& congestion, const Rtt& rtt, uint32_t acked, uint32_t
                 uint64_t nowUs);
 void resize(Congestion& congestion, uint32_t bytes);
 void shrink(Congestion& congestion, uint32_t bytes, uint32_t least);
-void grow(Congestion& congestion, uint64_t delayUs);
+void grow(Congestion& congestion, uint64_t lowestUs, uint64_t delayUs);
 
 }  // namespace
 
@@ -118,7 +118,7 @@ void roundEnded(Congestion& congestion, const Rtt& rtt, uint32_t acked, uint32_t
     const uint64_t lessUs = uint64_t{rtt.minimumUs} + rtt.jitterUs;
     const uint64_t meanUs = rtt.smoothedUs > lessUs ? rtt.smoothedUs - lessUs : 0;
     const bool wide = congestion.windowBytes > CONGESTION_WINDOW_INITIAL;
-    grow(congestion, wide ? std::max(delayUs, meanUs) : delayUs);
+    grow(congestion, delayUs, wide ? std::max(delayUs, meanUs) : delayUs);
   }
 }
 
@@ -135,7 +135,7 @@ void shrink(Congestion& congestion, uint32_t bytes, uint32_t least) {
   congestion.windowBytes = std::min(congestion.windowBytes, std::max(bytes, least));
 }
 
-void grow(Congestion& congestion, uint64_t delayUs) {
+void grow(Congestion& congestion, uint64_t lowestUs, uint64_t delayUs) {
   // Less the nearer the target: many who share a queue once overshot it by all their steps
   // together.
   const uint64_t leftUs = delayUs < CONGESTION_TARGET_US ? CONGESTION_TARGET_US - delayUs : 0;
@@ -143,6 +143,8 @@ void grow(Congestion& congestion, uint64_t delayUs) {
   uint32_t bytes = congestion.windowBytes + static_cast<uint32_t>(step);
   if (congestion.starting) {
     congestion.starting = delayUs <= CONGESTION_TARGET_US / 2;
+    congestion.settling = congestion.starting;
+    congestion.clearRounds = CONGESTION_CLEAR_ROUNDS;
     bytes = congestion.starting ? 2 * congestion.windowBytes : bytes;
   } else if (delayUs < CONGESTION_TARGET_US / 4) {
     congestion.clearRounds += 1;
@@ -150,7 +152,7 @@ void grow(Congestion& congestion, uint64_t delayUs) {
       bytes += congestion.windowBytes / 8;
       congestion.settling = true;
     }
-  } else {
+  } else if (lowestUs >= CONGESTION_TARGET_US / 4) {
     congestion.clearRounds = 0;
   }
   congestion.windowBytes = std::min(bytes, CONGESTION_WINDOW_MAX);

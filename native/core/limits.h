@@ -193,7 +193,7 @@ constexpr uint32_t CONGESTION_LOSS_FLOOR = 4900;
 // Bytes by which the window grows in a round trip at most: one full packet.
 constexpr uint32_t CONGESTION_STEP = 1225;
 // Queueing delay above the minimum RTT from which on a path counts as congested (µs).
-constexpr uint64_t CONGESTION_TARGET_US = 9000;
+constexpr uint64_t CONGESTION_TARGET_US = 7000;
 // Share of packets lost in a round trip, in 65536ths, from which on loss counts as congestion: 10
 // %.
 constexpr uint32_t CONGESTION_LOSS_SHARE = 6554;

@@ -99,7 +99,8 @@ uint64_t rttReorderUs(const Rtt& rtt) {
 
 uint64_t rttSilentUs(const Rtt& rtt, uint64_t spokenUs) {
   const uint64_t silentUs = rtt.sampledUs + CONGESTION_SILENCE_US;
-  return rtt.backoff > 1 ? std::max(spokenUs + CONGESTION_PING_US, silentUs) : NO_DEADLINE;
+  return rtt.backoff > 1 && rtt.samples > 0 ? std::max(spokenUs + CONGESTION_PING_US, silentUs)
+                                            : NO_DEADLINE;
 }
 
 }  // namespace netrt

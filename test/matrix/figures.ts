@@ -52,8 +52,9 @@ function runs(
   quick: boolean,
 ): Runs {
   const weather: Weather = { loss, rttMs: RTT_MS, reorderPercent: 0, duplicatePercent: 0 };
-  const all = Array.from({ length: quick ? 1 : 5 }, (_, index) =>
-    cellRun({ policy, weather, engine, seed: seed + index, seconds: quick ? 30 : 120 }),
+  // Shares of one seed's half minute differ by 0.2 % for no other reason than the seed.
+  const all = Array.from({ length: quick ? 3 : 5 }, (_, index) =>
+    cellRun({ policy, weather, engine, seed: seed + index, seconds: quick ? 60 : 120 }),
   );
   const sum = (of: (result: CellResult) => number) =>
     all.reduce((total, result) => total + of(result), 0);

@@ -150,13 +150,13 @@ const delivery: readonly Mutant[] = [
     gate: unit("channel"),
     js: swap(
       "lib/engine/repair.ts",
-      "} else if (message.inFlight === 0) {",
-      "} else if (message.inFlight >= 0) {",
+      "    } else if (!mayHaveArrived(channel, message)) {",
+      "    } else {",
     ),
     native: swap(
       "native/core/repair.cc",
-      "} else if (message->inFlight == 0) {",
-      "} else if (message->inFlight < 65535) {",
+      "    } else if (!mayHaveArrived(channel, *message)) {",
+      "    } else {",
     ),
   },
   {
@@ -299,7 +299,7 @@ const pressure: readonly Mutant[] = [
   {
     name: "block-end-once",
     bug: "that a block won't come is said once, and expires: its receiver waits for the rest for ever",
-    gate: { suite: "test/sim/blocks.test.ts" },
+    gate: { suite: "test/unit/lib/block.test.ts" },
     js: swap(
       "lib/block.ts",
       "if (block.fed === 0 || block.ended) return true;",

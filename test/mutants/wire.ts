@@ -99,23 +99,25 @@ export const parsing: readonly Mutant[] = [
     gate: unit("frame"),
     js: swap(
       "lib/engine/frame.ts",
-      `    readSkip(reader, frame.bytes);
-    // A sized message at the end has a shorter form.
-    return reader.failed || reader.offset === reader.end ? FRAME_INVALID : FRAME_MESSAGE;`,
-      `    const rest = reader.end - reader.offset;
-    readSkip(reader, Math.min(frame.bytes, rest));
-    const shorter = frame.bytes <= rest && reader.offset === reader.end;
-    return reader.failed || shorter ? FRAME_INVALID : FRAME_MESSAGE;`,
+      `  readSkip(reader, frame.bytes);
+  // With a length only before another frame (R-31), and no longer than one that goes whole (R-54).
+  const lawful =
+    (!sized ||`,
+      `  const rest = reader.end - reader.offset;
+  readSkip(reader, Math.min(frame.bytes, rest));
+  const lawful =
+    (!sized || frame.bytes > rest ||`,
     ),
     native: swap(
       "native/core/frame.cc",
-      `    readSkip(reader, frame.bytes);
-    // A sized message at the end has a shorter form.
-    return reader.failed || reader.offset == reader.end ? FRAME_INVALID : FRAME_MESSAGE;`,
-      `    const size_t rest = reader.end - reader.offset;
-    readSkip(reader, frame.bytes < rest ? frame.bytes : rest);
-    const bool shorter = frame.bytes <= rest && reader.offset == reader.end;
-    return reader.failed || shorter ? FRAME_INVALID : FRAME_MESSAGE;`,
+      `  readSkip(reader, frame.bytes);
+  // With a length only before another frame (R-31), and no longer than one that goes whole (R-54).
+  const bool lawful =
+      (!sized ||`,
+      `  const size_t rest = reader.end - reader.offset;
+  readSkip(reader, frame.bytes < rest ? frame.bytes : rest);
+  const bool lawful =
+      (!sized || frame.bytes > rest ||`,
     ),
   },
   {
