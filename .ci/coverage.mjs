@@ -18,7 +18,7 @@ import { ROOT } from "./sources.mjs";
  */
 const LEAST = {
   core: { lines: 99.9, branches: 99.8, mcdc: 99 },
-  lib: { lines: 0, branches: 0 },
+  lib: { lines: 98, branches: 95 },
 };
 /** Conditions of the core that may be left out of it. */
 const EXCLUSIONS_MAX = 10;

@@ -128,8 +128,8 @@ void keyClose(SealKey& key) {
 bool keySet(SealKey& key, bool suiteChanged) {
   const uint8_t nonce[NONCE_BYTES] = {};
   const void* cipher = key.suite == SUITE_AES ? evp().aesCipher() : evp().aeadCipher();
-  return ok(evp().init(key.context, suiteChanged ? cipher : nullptr, nullptr, key.bytes, nonce,
-                       1) == 1);
+  return ok(
+      evp().init(key.context, suiteChanged ? cipher : nullptr, nullptr, key.bytes, nonce, 1) == 1);
 }
 
 bool feed(void* context, const uint8_t* associated, size_t associatedBytes, uint8_t* out,

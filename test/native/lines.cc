@@ -11,6 +11,7 @@
 #include "core/plan.h"
 #include "core/repair.h"
 #include "core/ride.h"
+#include "core/window.h"
 
 namespace {
 
@@ -298,4 +299,30 @@ TEST(anUnorderedGapIsNotPassedByTime) {
   gapExpire(line.channel, NOW_US + 1000000 * uint64_t{EXPIRY_MS});
   CHECK_EQUAL(line.channel.gapId, 0);
   CHECK_EQUAL(line.channel.passId, 0);
+}
+
+// A bit for each of the last ids says which of them were passed: of an older one it says nothing.
+TEST(whatIsOlderThanIsRememberedIsADuplicate) {
+  Line line;
+  NEED(line.open(ORDER_ORDERED, REPAIR_NACK));
+  constexpr uint32_t EXPECTED = 2000;
+  constexpr uint32_t OLDEST = EXPECTED - CHANNEL_ACCEPT;
+  line.channel.expectedId = EXPECTED;
+  std::memset(line.channel.seen, 0xff, sizeof(line.channel.seen));
+  CHECK_EQUAL(line.receive(messageFrame(OLDEST)), RECEIVE_REFUSED);
+  CHECK_EQUAL(line.receive(messageFrame(OLDEST - 1)), RECEIVE_OK);
+  CHECK_EQUAL(line.counter(CHANNEL_LATE), 1u);
+  CHECK_EQUAL(line.counter(CHANNEL_DUPLICATES), 1u);
+}
+
+// A mark that is lost is told again, unless a later one is on its way.
+TEST(onlyTheLastMarkIsToldAgain) {
+  Line line;
+  NEED(line.open(ORDER_ORDERED, REPAIR_ACK));
+  line.channel.knownId = WINDOW_STEP;
+  line.channel.toldId = 3 * WINDOW_STEP;
+  channelWindowVerdict(line.channel, 2 * WINDOW_STEP, false);
+  CHECK_EQUAL(line.channel.toldId, 3 * WINDOW_STEP);
+  channelWindowVerdict(line.channel, 3 * WINDOW_STEP, false);
+  CHECK_EQUAL(line.channel.toldId, WINDOW_STEP);
 }
