@@ -9,6 +9,7 @@
  */
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { once } from "node:events";
+import { isMainThread } from "node:worker_threads";
 import { formatAddress, parseAddress } from "./address.js";
 import { ADDRESS_IPV6, type Address, Address as AddressOf, addressCopy } from "./engine/address.js";
 import { CONFIG_ADDRESS_WORDS, CONFIG_ADDRESSES, CONFIG_SUITES } from "./engine/config.js";
@@ -84,6 +85,9 @@ export function openError(cause: NodeJS.ErrnoException, bind: string): NetrtErro
   }
   return new NetrtError("ERR_NETRT_IO", `opening ${bind} failed: ${cause.code}`, { cause });
 }
+
+/** Open sockets of a worker thread. */
+const workerSockets = new Set<Socket>();
 
 class JsEngine implements Engine {
   readonly name = "js";
@@ -341,6 +345,7 @@ class JsEngine implements Engine {
     this.#closed = true;
     this.#waiting = [];
     this.#socket.close();
+    workerSockets.delete(this.#socket);
   }
 }
 
@@ -357,6 +362,20 @@ function bufferAsk(bytes: number, ask: (bytes: number) => void): void {
       // The half of it, then.
     }
   }
+}
+
+function closeAll(): void {
+  for (const socket of workerSockets) socket.close();
+}
+
+/**
+ * A worker that leaves by process.exit still takes what its sockets have, and over a datagram Node 20
+ * then aborts the whole process: its sockets are closed first. (A worker that is terminated is not asked.)
+ */
+function closeAtExit(socket: Socket): void {
+  if (isMainThread) return;
+  if (!process.listeners("exit").includes(closeAll)) process.on("exit", closeAll);
+  workerSockets.add(socket);
 }
 
 /** Opens the JavaScript engine; see `OpenEngine`. */
@@ -384,6 +403,7 @@ export async function openJs(options: EngineOptions): Promise<Engine> {
     socket.close();
     throw openError(error as NodeJS.ErrnoException, text);
   }
+  closeAtExit(socket);
   bufferAsk(options.socketBufferBytes, (bytes) => socket.setRecvBufferSize(bytes));
   bufferAsk(options.socketBufferBytes, (bytes) => socket.setSendBufferSize(bytes));
   const bound = new AddressOf();

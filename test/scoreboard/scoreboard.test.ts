@@ -3,7 +3,7 @@
  * read is no zero, runs add up, and a command that takes too long or is interrupted ends with all that it started.
  */
 import fs from "node:fs";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import { exists, ROOT, read } from "../tidy/tree.js";
 import { boardAdd, boardRead, boardTotal, boardWrite } from "./board.js";
 import { failuresIn, objectIn, type Printed, runCommand } from "./command.js";
@@ -261,6 +261,9 @@ describe("a command", () => {
     }
   };
 
+  // A process closes its files, which is what its reader sees, a moment before it has ended.
+  const ended = () => vi.waitFor(() => expect(runs(grandchild())).toBe(false), { timeout: 5000 });
+
   test("is read to its object, whatever stands before it", () => {
     expect(objectIn('{"a":1}\n')).toEqual({ a: 1 });
     expect(objectIn('said {\n{ not yet\n{\n "a": { "b": 2 }\n}\n')).toEqual({ a: { b: 2 } });
@@ -289,7 +292,7 @@ describe("a command", () => {
   test("that takes too long is ended, with what it started, and has no figures", async () => {
     const late = await runCommand(node(`console.log("{}"); ${FAMILY}`, 1), ROOT, never);
     expect(late).toMatchObject({ object: undefined, problem: "took more than 1 s" });
-    expect(runs(grandchild())).toBe(false);
+    await ended();
   });
 
   test("that is interrupted is ended, with what it started", async () => {
@@ -301,6 +304,6 @@ describe("a command", () => {
     }
     stop.abort();
     expect((await running).problem).toContain("SIGTERM");
-    expect(runs(grandchild())).toBe(false);
+    await ended();
   });
 });
