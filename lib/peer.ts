@@ -66,6 +66,11 @@ export interface PeerEvents<P extends Protocol> {
   packet: [verdict: PacketVerdict];
   /** How far a block of the peer is, after each turn in which more of it came. */
   progress: [channel: ChannelName<P>, progress: BlockProgress];
+  /**
+   * The peer proved to be at another address (`peer.address`); `from` is the one before. The connection goes
+   * on. Only clients move.
+   */
+  move: [from: string];
   /** The connection is over. Nothing comes after it. */
   disconnect: [end: Disconnect];
 }
@@ -109,13 +114,12 @@ const NO_STATS = readPeerStats(new Uint32Array(statsWords(1)), 0, 0);
 export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents<P>> {
   /** The client's id from its token, 64 bits; 0 for the server as a client sees it. */
   readonly id: bigint;
-  /** Address and port, e.g. `203.0.113.7:40000` or `[2001:db8::7]:40000`. */
-  readonly address: string;
   /** The 256 bytes that the backend put into the client's token; zeros at a client. */
   readonly userData: Uint8Array;
   /** Yours: whatever belongs to this peer. */
   data: unknown = undefined;
 
+  #address: string;
   readonly #driver: Driver;
   readonly #protocol: P;
   readonly #handle: number;
@@ -148,7 +152,7 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
     this.#row = statsPeerWord(handle & 0xffff);
     this.#queueBytesMax = queueBytesMax;
     this.id = id;
-    this.address = address;
+    this.#address = address;
     this.userData = userData;
     // One function for all peers: a closure of each one's own would be memory of each idle peer.
     (this as EventEmitter).on("newListener", this.#listened);
@@ -159,6 +163,22 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
     if (event !== "packet" || this.#watched || !this.connected) return;
     this.#watched = true;
     this.#driver.wish(RECORD_WATCH, this.#handle, 0, true);
+  }
+
+  /**
+   * Address and port, e.g. `203.0.113.7:40000` or `[2001:db8::7]:40000`. A client's changes when its NAT or its
+   * network does, with a `move`: know who it is by its `id`.
+   */
+  get address(): string {
+    return this.#address;
+  }
+
+  /** @internal The peer is at another address; the one before. */
+  moved(address: string): string {
+    const from = this.#address;
+    this.#address = address;
+    this.emit("move", from);
+    return from;
   }
 
   /** @internal The number by which the engine knows this peer. */

@@ -39,6 +39,9 @@ export function connectionVerdicts(connection: Connection, shared: Shared, nowUs
       break;
     }
     const acked = packet.state === SENT_ACKED;
+    if (!acked && packet.number < connection.rtt.fromNumber) {
+      connection.path.strayed += 1;
+    }
     if (packet.hello) {
       connection.helloInFlight -= 1;
       connection.helloAcked = connection.helloAcked || acked;
@@ -107,7 +110,8 @@ export function connectionCongestion(
     congestionSample(congestion, rtt);
   }
   const { ackedLatest, nextNumber, acked, lost } = sent;
-  congestionAcked(congestion, rtt, ackedLatest, nextNumber, acked, lost);
+  const lostHere = lost - connection.path.strayed;
+  congestionAcked(congestion, rtt, ackedLatest, nextNumber, acked, lostHere);
   congestionJudge(congestion, rtt, nowUs);
   connectionRates(connection, nowUs);
 }

@@ -52,6 +52,7 @@ import {
 } from "./limits.js";
 import { omitNext } from "./omit.js";
 import { Pacing, pacingNextUs, pacingRate, pacingReady, pacingReset } from "./pacing.js";
+import { Path, pathReset } from "./path.js";
 import { Plan } from "./plan.js";
 import { ORDER_SEQUENCED } from "./policy.js";
 import { ReplayWindow, replayReset } from "./replay.js";
@@ -84,6 +85,7 @@ import {
   PEER_HANDLE,
   PEER_IN_FLIGHT,
   PEER_JITTER_US,
+  PEER_MOVES,
   PEER_PACKET_RATE,
   PEER_PACKETS_ACKED,
   PEER_PACKETS_LOST,
@@ -138,6 +140,7 @@ export class Connection {
   sendKey = new SealKey();
   receiveKey = new SealKey();
   session = new Session();
+  path = new Path();
   replay = new ReplayWindow();
   received = new Received();
   sent = new Sent();
@@ -241,6 +244,7 @@ export function connectionAssign(
   if (!shared.config.raw) {
     sessionReset(connection.session, shared);
   }
+  pathReset(connection.path);
   replayReset(connection.replay);
   receivedReset(connection.received);
   sentReset(connection.sent, firstNumber);
@@ -366,7 +370,7 @@ export function connectionDueUs(connection: Connection): number {
   }
   const ackUs = receivedDueUs(connection.received);
   const keepAliveDueUs = connection.spokenUs + connection.keepAliveUs;
-  let dueUs = Math.min(ackUs, keepAliveDueUs);
+  let dueUs = Math.min(ackUs, keepAliveDueUs, connection.path.dueUs);
   const wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
   const askUs = Math.min(wantsUs, connection.copyDueUs);
   dueUs = Math.min(dueUs, Math.max(askUs, connectionOpenUs(connection)));
@@ -485,5 +489,6 @@ export function connectionStats(connection: Connection, page: Uint32Array): void
   page[row + PEER_PAYLOAD_BYTES] = connection.payloadBytes;
   page[row + PEER_PACKET_RATE] = connection.pacing.packetRate;
   const { sending, suite } = connection.session;
+  page[row + PEER_MOVES] = connection.path.moves;
   page[row + PEER_CIPHER] = sending ? CIPHER_SESSION + suite : CIPHER_TOKEN;
 }

@@ -28,6 +28,8 @@ export class Rtt {
   windowEndsUs = 0;
   /** For how long the peer lately held acks (µs): what it does so rarely that packets come seldom, too. */
   heldUs = ACK_HOLD_US;
+  /** Packets below this number went another way: they say nothing. */
+  fromNumber = 0;
 }
 
 export function rttReset(rtt: Rtt): void {
@@ -41,6 +43,7 @@ export function rttReset(rtt: Rtt): void {
   rtt.windowMinimumUs = 0;
   rtt.windowEndsUs = 0;
   rtt.heldUs = ACK_HOLD_US;
+  rtt.fromNumber = 0;
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   sentAdd,
   sentEliciting,
   sentInFlight,
+  sentReady,
   sentUnrecorded,
 } from "./acks.js";
 import { writeBytes, writerSet, writeU8, writeU32 } from "./bytes.js";
@@ -23,6 +24,7 @@ import {
   channelSkipId,
   channelWindowDue,
 } from "./channel.js";
+import { ROLE_CLIENT } from "./config.js";
 import { congestionSent } from "./congestion.js";
 import {
   type Connection,
@@ -37,9 +39,11 @@ import { messagesFill } from "./fill.js";
 import {
   ackHeaderWrite,
   closeWrite,
+  FRAME_CHALLENGE,
   helloWrite,
   layoutWrite,
   nackWrite,
+  pathWrite,
   pingWrite,
   skipWrite,
   windowWrite,
@@ -56,6 +60,7 @@ import {
   NACK_REPEAT_MIN_US,
   NACK_SILENCE_PART,
   NETRT_VERSION,
+  PATH_ID_BYTES,
   SKIP_BYTES,
   STALL_RETRY_US,
   UNASKED_MAX,
@@ -63,6 +68,8 @@ import {
 import { omitDue } from "./omit.js";
 import { pacingReady, pacingSpend } from "./pacing.js";
 import {
+  MOVING_PREFIX,
+  movingHeaderWrite,
   PACKET_DISCONNECT,
   PACKET_KEEP_ALIVE,
   PACKET_PAYLOAD,
@@ -70,6 +77,7 @@ import {
   packetHeaderWrite,
   sessionHeaderWrite,
 } from "./packet.js";
+import { pathAsk, pathTell } from "./path.js";
 import { bodyCopy, CARRIED_SKIP, CARRIED_WINDOW, carriedCreate } from "./queue.js";
 import { channelPass } from "./ride.js";
 import { rttReorderUs } from "./rtt.js";
@@ -134,13 +142,17 @@ function seal(
   headerBytes: number,
   bodyBytes: number,
 ): number {
-  const config = shared.config;
-  packetAssociatedData(config.protocolIdLo, config.protocolIdHi, out[offset], shared.associated);
+  const { config, associated } = shared;
+  const { session } = connection;
+  const moving = out[offset] === MOVING_PREFIX;
+  const idLo = moving ? session.pathLo : config.protocolIdLo;
+  const idHi = moving ? session.pathHi : config.protocolIdHi;
+  packetAssociatedData(idLo, idHi, out[offset], associated);
   const sealedBytes = sealPacket(
     connection.sendKey,
     number >>> 0,
     Math.trunc(number / 2 ** 32),
-    shared.associated,
+    associated,
     out,
     offset + headerBytes,
     bodyBytes,
@@ -260,15 +272,21 @@ function payloadTransmit(
 ): number {
   omitDue(connection, shared, nowUs);
   const number = connection.sent.nextNumber;
-  const headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
+  const moving = nowUs >= connection.path.dueUs;
+  const headerBytes = moving
+    ? movingWrite(connection, number, out, offset)
+    : headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
   const start = offset + headerBytes;
-  const end = start + connection.payloadBytes;
+  const end = start + connection.payloadBytes - (moving ? PATH_ID_BYTES : 0);
   writerSet(shared.writer, out, start, end);
   const owed = connection.received.owed > 0;
   ackWrite(connection, shared, nowUs);
   const acksEnd = shared.writer.offset;
   const packet = sentAdd(connection.sent, nowUs, 0, false);
   packet.reported = connection.received.latest;
+  if (moving) {
+    pathTell(connection.path, shared.writer, nowUs);
+  }
   helloAdd(connection, shared, packet);
   const told = marksAdd(connection, shared, packet);
   nacksAdd(connection, shared, nowUs);
@@ -281,7 +299,9 @@ function payloadTransmit(
     connection.stalledUntilUs = nowUs + STALL_RETRY_US;
   }
   connection.flushBegun = connection.flushBegun && !open;
-  keepAliveAdd(connection, shared, nowUs, acksEnd, owed);
+  if (!moving) {
+    keepAliveAdd(connection, shared, nowUs, acksEnd, owed);
+  }
   const bodyBytes = shared.writer.offset - start;
   const bytes = seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
   packet.bytes = bytes;
@@ -289,6 +309,9 @@ function payloadTransmit(
     sentEliciting(connection.sent, packet);
     connection.askedUs = nowUs;
     congestionSent(connection.congestion, connection.sent.flightBytes);
+    if (shared.config.role === ROLE_CLIENT && connection.session.sending) {
+      pathAsk(connection.path, connection.rtt, nowUs);
+    }
   }
   return bytes;
 }
@@ -308,6 +331,19 @@ function ackWrite(connection: Connection, shared: Shared, nowUs: number): void {
     writeU8(shared.writer, receivedBitByte(received, index));
   }
   received.owed = 0;
+}
+
+/** The head of a packet that is found by the path's id, from whatever address it comes. */
+function movingWrite(
+  connection: Connection,
+  number: number,
+  out: Uint8Array,
+  offset: number,
+): number {
+  // The keys are there, and go on to the number's epoch.
+  sessionSends(connection, number);
+  const { pathLo, pathHi } = connection.session;
+  return movingHeaderWrite(number >>> 0, pathLo, pathHi, out, offset);
 }
 
 /** Until the peer acked one, every payload starts with a hello. */
@@ -424,4 +460,34 @@ function keepAliveAdd(
   pingWrite(shared.writer);
   const quarter = Math.trunc(connection.timeoutUs / 4);
   connection.keepAliveUs = Math.min(2 * connection.keepAliveUs, KEEP_ALIVE_IDLE_US, quarter);
+}
+
+// --- to another address ---
+
+/**
+ * A server's packet to the address from which a client's came: it asks for proof that the client reads there,
+ * PATH_PACKET_BYTES long; 0 where there is no number for it now (R-70).
+ */
+export function challengeTransmit(
+  connection: Connection,
+  shared: Shared,
+  nowUs: number,
+  out: Uint8Array,
+  offset: number,
+): number {
+  if (!sentReady(connection.sent)) {
+    return 0;
+  }
+  omitDue(connection, shared, nowUs);
+  // What becomes of it says nothing of the way to the peer: it asks the record for no ack.
+  const packet = sentAdd(connection.sent, nowUs, 0, false);
+  const { number } = packet;
+  const headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
+  const start = offset + headerBytes;
+  writerSet(shared.writer, out, start, start + connection.payloadBytes);
+  writeU8(shared.writer, 0);
+  pathWrite(shared.writer, FRAME_CHALLENGE, connection.path.proof);
+  const bodyBytes = shared.writer.offset - start;
+  packet.bytes = seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
+  return packet.bytes;
 }

@@ -40,6 +40,7 @@ void connectionVerdicts(Connection& connection, Shared& shared, uint64_t nowUs) 
     SentPacket* packet = acksVerdict(connection.sent, connection.rtt, nowUs);
     if (packet == nullptr) break;
     const bool acked = packet->state == SENT_ACKED;
+    if (!acked && packet->number < connection.rtt.fromNumber) connection.path.strayed += 1;
     if (packet->hello) {
       connection.helloInFlight -= 1;
       connection.helloAcked = connection.helloAcked || acked;
@@ -74,7 +75,7 @@ void connectionCongestion(Connection& connection, bool sampled, uint64_t nowUs) 
   const Sent& sent = connection.sent;
   if (sampled) congestionSample(congestion, connection.rtt);
   congestionAcked(congestion, connection.rtt, sent.ackedLatest, sent.nextNumber, sent.acked,
-                  sent.lost);
+                  sent.lost - connection.path.strayed);
   congestionJudge(congestion, connection.rtt, nowUs);
   connectionRates(connection, nowUs);
 }

@@ -34,6 +34,7 @@ void connectionAssign(Connection& connection, Shared& shared, const uint8_t* sen
   sealKeySet(connection.sendKey, sendKey, sendKeyOffset);
   sealKeySet(connection.receiveKey, receiveKey, receiveKeyOffset);
   if (!shared.config->raw) sessionReset(connection.session, shared);
+  pathReset(connection.path);
   replayReset(connection.replay);
   receivedReset(connection.received);
   sentReset(connection.sent, firstNumber);
@@ -154,7 +155,7 @@ uint64_t connectionDueUs(const Connection& connection) {
   if (!connection.helloAcked && connection.helloInFlight == 0) return 0;
   const uint64_t ackUs = receivedDueUs(connection.received);
   const uint64_t keepAliveDueUs = connection.spokenUs + connection.keepAliveUs;
-  uint64_t dueUs = std::min(ackUs, keepAliveDueUs);
+  uint64_t dueUs = std::min({ackUs, keepAliveDueUs, connection.path.dueUs});
   const uint64_t wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
   const uint64_t askUs = std::min(wantsUs, connection.copyDueUs);
   dueUs = std::min(dueUs, std::max(askUs, connectionOpenUs(connection)));
@@ -242,6 +243,7 @@ void connectionStats(const Connection& connection, uint32_t* page) {
   row[PEER_QUEUE_DELAY_US] = connection.congestion.delayUs;
   row[PEER_PAYLOAD_BYTES] = connection.payloadBytes;
   row[PEER_PACKET_RATE] = connection.pacing.packetRate;
+  row[PEER_MOVES] = connection.path.moves;
   row[PEER_CIPHER] =
       connection.session.sending ? CIPHER_SESSION + connection.session.suite : CIPHER_TOKEN;
 }

@@ -20,6 +20,7 @@
 #include "core/layout.h"
 #include "core/limits.h"
 #include "core/pacing.h"
+#include "core/path.h"
 #include "core/plan.h"
 #include "core/replay.h"
 #include "core/rtt.h"
@@ -107,6 +108,7 @@ struct Connection {
   uint32_t omits = 0;
 
   Address address;
+  Path path;
   uint64_t clientId = 0;
   Pacing pacing;
   Congestion congestion;

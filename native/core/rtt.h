@@ -28,6 +28,8 @@ struct Rtt {
   uint64_t heldUs = ACK_HOLD_US;
   // The lowest sample of the running window, which becomes minimumUs when the window ends.
   uint32_t windowMinimumUs = 0;
+  // Packets below this number went another way: they say nothing.
+  int64_t fromNumber = 0;
 };
 
 static_assert(4 * RTT_SAMPLE_MAX_US <= INT32_MAX, "samples and their sums fit 32 bits");

@@ -7,6 +7,7 @@
 #include "core/gap.h"
 #include "core/omit.h"
 #include "core/packet.h"
+#include "core/path.h"
 #include "core/ride.h"
 #include "core/stats.h"
 
@@ -23,6 +24,7 @@ size_t rawTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8
 size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8_t* out,
                        size_t offset);
 void ackWrite(Connection& connection, Shared& shared, uint64_t nowUs);
+size_t movingWrite(Connection& connection, int64_t number, uint8_t* out, size_t offset);
 void layoutAdd(const Connection& connection, Shared& shared);
 void helloAdd(Connection& connection, Shared& shared, SentPacket& packet);
 void helloPut(const Connection& connection, Shared& shared);
@@ -64,7 +66,9 @@ size_t headerWrite(Connection& connection, uint8_t type, int64_t number, uint8_t
 // Seals a packet whose body of so many bytes stands behind its header; the packet's bytes.
 size_t seal(Connection& connection, Shared& shared, int64_t number, uint64_t nowUs, uint8_t* out,
             size_t offset, size_t headerBytes, size_t bodyBytes) {
-  packetAssociatedData(shared.config->protocolId, out[offset], shared.associated);
+  const bool moving = out[offset] == MOVING_PREFIX;
+  const uint64_t id = moving ? connection.session.path : shared.config->protocolId;
+  packetAssociatedData(id, out[offset], shared.associated);
   const int sealedBytes =
       sealPacket(connection.sendKey, static_cast<uint64_t>(number), shared.associated,
                  PACKET_ASSOCIATED_BYTES, out, offset + headerBytes, bodyBytes);
@@ -158,15 +162,19 @@ size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, u
                        size_t offset) {
   omitDue(connection, shared, nowUs);
   const int64_t number = connection.sent.nextNumber;
-  const size_t headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
+  const bool moving = nowUs >= connection.path.dueUs;
+  const size_t headerBytes = moving
+                                 ? movingWrite(connection, number, out, offset)
+                                 : headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
   const size_t start = offset + headerBytes;
-  const size_t end = start + connection.payloadBytes;
+  const size_t end = start + connection.payloadBytes - (moving ? PATH_ID_BYTES : 0);
   writerSet(shared.writer, out, start, end);
   const bool owed = connection.received.owed > 0;
   ackWrite(connection, shared, nowUs);
   const size_t acksEnd = shared.writer.offset;
   SentPacket& packet = *sentAdd(connection.sent, nowUs, 0, false);
   packet.reported = connection.received.latest;
+  if (moving) pathTell(connection.path, shared.writer, nowUs);
   helloAdd(connection, shared, packet);
   const bool told = marksAdd(connection, shared, packet);
   nacksAdd(connection, shared, nowUs);
@@ -180,7 +188,7 @@ size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, u
     connection.stalledUntilUs = nowUs + STALL_RETRY_US;
   }
   connection.flushBegun = connection.flushBegun && !open;
-  keepAliveAdd(connection, shared, nowUs, acksEnd, owed);
+  if (!moving) keepAliveAdd(connection, shared, nowUs, acksEnd, owed);
   const size_t bodyBytes = shared.writer.offset - start;
   const size_t bytes = seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
   packet.bytes = bytes;
@@ -188,6 +196,9 @@ size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, u
     sentEliciting(connection.sent, packet);
     connection.askedUs = nowUs;
     congestionSent(connection.congestion, connection.sent.flightBytes);
+    if (shared.config->role == ROLE_CLIENT && connection.session.sending) {
+      pathAsk(connection.path, connection.rtt, nowUs);
+    }
   }
   return bytes;
 }
@@ -207,6 +218,14 @@ void ackWrite(Connection& connection, Shared& shared, uint64_t nowUs) {
     writeU8(shared.writer, receivedBitByte(received, index));
   }
   received.owed = 0;
+}
+
+// The head of a packet that is found by the path's id, from whatever address it comes.
+size_t movingWrite(Connection& connection, int64_t number, uint8_t* out, size_t offset) {
+  const uint64_t sequence = static_cast<uint64_t>(number);
+  // The keys are there, and go on to the number's epoch.
+  sessionSends(connection, sequence);
+  return movingHeaderWrite(sequence, connection.session.path, out, offset);
 }
 
 // Until the peer acked one, every payload starts with a hello.
@@ -308,5 +327,24 @@ void keepAliveAdd(Connection& connection, Shared& shared, uint64_t nowUs, size_t
 }
 
 }  // namespace
+
+// ---- To another address ----
+
+size_t challengeTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8_t* out,
+                         size_t offset) {
+  if (!sentReady(connection.sent)) return 0;
+  omitDue(connection, shared, nowUs);
+  // What becomes of it says nothing of the way to the peer: it asks the record for no ack.
+  SentPacket& packet = *sentAdd(connection.sent, nowUs, 0, false);
+  const int64_t number = packet.number;
+  const size_t headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
+  const size_t start = offset + headerBytes;
+  writerSet(shared.writer, out, start, start + connection.payloadBytes);
+  writeU8(shared.writer, 0);
+  pathWrite(shared.writer, FRAME_CHALLENGE, connection.path.proof);
+  const size_t bodyBytes = shared.writer.offset - start;
+  packet.bytes = seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
+  return packet.bytes;
+}
 
 }  // namespace netrt

@@ -2,7 +2,7 @@
  * codec: the stateless targets (bytes, packet, frame, token) over one engine, as test/fuzz/{bytes,packet,frame,token}.cc
  * are over the C++ core. What is accepted is encoded again; the digest tells what came out.
  */
-import { CHANNELS_MAX, KEY_BYTES } from "../../lib/engine/limits.js";
+import { CHANNELS_MAX, KEY_BYTES, PACKET_TYPES } from "../../lib/engine/limits.js";
 import { ACK_WORDS, FRAME_WORDS } from "../engine-probe.js";
 import {
   CHALLENGE_BLOB,
@@ -131,8 +131,9 @@ export function packetTarget(twin: Twin, bytes: Uint8Array): string {
   const [type, low, high, headerBytes] = header;
   if (reason === 0 && type !== 0) {
     const out = new Uint8Array(16);
-    const written = core.packetHeaderWrite(type, low, high, out, 0);
-    digest.emit(out.subarray(0, written));
+    // Our own packets have one form of header; the standard's are written in their shortest.
+    const written = type < PACKET_TYPES ? core.packetHeaderWrite(type, low, high, out, 0) : 0;
+    digest.emit(type < PACKET_TYPES ? out.subarray(0, written) : bytes.subarray(0, headerBytes));
     const associated = new Uint8Array(22);
     core.packetAssociatedData(PROTOCOL_LOW, PROTOCOL_HIGH, bytes[0], associated);
     digest.emit(associated);
@@ -175,6 +176,8 @@ const KIND = {
   WINDOW: 8,
   AGE: 9,
   LAYOUT: 10,
+  CHALLENGE: 11,
+  RESPONSE: 12,
   MESSAGE: 128,
 } as const;
 
@@ -246,6 +249,9 @@ function frameWrite(
       return engine.ageWrite(out, at, total);
     case KIND.PING:
       return engine.pingWrite(out, at);
+    case KIND.CHALLENGE:
+    case KIND.RESPONSE:
+      return engine.pathWrite(out, at, kind, body);
     case KIND.NACK:
       return engine.nackWrite(out, at, channel, id, body);
     case KIND.MESSAGE:

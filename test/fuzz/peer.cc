@@ -6,6 +6,7 @@
 
 #include "core/bytes.h"
 #include "core/frame.h"
+#include "core/payload.h"
 #include "core/seal.h"
 
 namespace netrt::fuzz {

@@ -6,6 +6,8 @@
  * A new frame is one entry of FRAMES, and one member of FrameDescription.
  */
 
+import { Reader, RefusedError, refuse, Writer } from "./bytes.js";
+
 /** The limits that the page prints; agreement.test.ts holds them to its table. */
 export const LIMITS = {
   payload: 1200,
@@ -25,10 +27,10 @@ const FRAGMENT_LESS = 72;
 const FRAGMENT_STEP = 64;
 /** R-49 leaves the longest bitmap to the table of frames. */
 const NACK_BITMAP_BYTES_MAX = 32;
+/** R-70. */
+const PROOF_BYTES = 8;
 /** R-56. */
 const BLOCK_BYTES_MAX = 16 * 1024 * 1024;
-/** R-4. */
-const VARINT_BYTES_MAX = 4;
 
 /** R-21. `bits`: the bitfield, first byte first. */
 export interface AckDescription {
@@ -64,6 +66,8 @@ export type FrameDescription =
   | { readonly kind: "layout"; channel: number; body: Uint8Array }
   | { readonly kind: "close"; reason: number; text: Uint8Array }
   | { readonly kind: "ping" }
+  | { readonly kind: "challenge"; proof: Uint8Array }
+  | { readonly kind: "response"; proof: Uint8Array }
   | { readonly kind: "nack"; channel: number; id: number; bits: Uint8Array }
   | { readonly kind: "message"; channel: number; id: number; body: Uint8Array };
 
@@ -80,95 +84,6 @@ export interface Refusal {
 
 export function isRefusal(answer: PayloadDescription | Refusal): answer is Refusal {
   return "refused" in answer;
-}
-
-class RefusedError extends Error {}
-
-function refuse(why: string): never {
-  throw new RefusedError(why);
-}
-
-/** Bounded reading, little-endian (R-1). */
-class Reader {
-  #next = 0;
-
-  constructor(
-    readonly bytes: Uint8Array,
-    /** How many channels the protocol has (R-20). */
-    readonly channels: number,
-    /** The longest payload that both ends take, as far as is known (R-54, R-60). */
-    public payload: number,
-  ) {}
-
-  get done(): boolean {
-    return this.#next === this.bytes.length;
-  }
-
-  take(count: number): Uint8Array {
-    if (count > this.bytes.length - this.#next) refuse("R-1: read past the end");
-    this.#next += count;
-    return this.bytes.slice(this.#next - count, this.#next);
-  }
-
-  rest(): Uint8Array {
-    return this.take(this.bytes.length - this.#next);
-  }
-
-  integer(byteCount: number): number {
-    return this.take(byteCount).reduceRight((high, byte) => high * 256 + byte, 0);
-  }
-
-  /** R-4. */
-  varint(): number {
-    let value = 0;
-    for (let count = 0; count < VARINT_BYTES_MAX; count++) {
-      const byte = this.integer(1);
-      value += (byte % 128) * 128 ** count;
-      if (byte < 128) {
-        if (byte === 0 && count > 0) refuse("R-4: not the shortest form");
-        return value;
-      }
-    }
-    return refuse("R-4: more than 4 bytes");
-  }
-
-  channel(number = this.integer(1)): number {
-    if (number >= this.channels) refuse(`R-20: no channel ${number}`);
-    return number;
-  }
-
-  /** Bits without a zero byte at the end (R-21, R-49). */
-  bits(byteCount: number, most: number): Uint8Array {
-    if (byteCount > most) refuse(`more than ${most} bytes of bits`);
-    const bits = this.take(byteCount);
-    if (bits.at(-1) === 0) refuse("R-21, R-49: the last byte of bits is 0");
-    return bits;
-  }
-}
-
-/** Writing; a value that the field can't hold is the caller's mistake. */
-class Writer {
-  readonly bytes: number[] = [];
-
-  integer(value: number, byteCount: number): void {
-    if (!Number.isInteger(value) || value < 0 || value >= 256 ** byteCount) {
-      throw new RangeError(`${value} does not fit into ${byteCount} bytes`);
-    }
-    for (let index = 0; index < byteCount; index++) {
-      this.bytes.push(Math.floor(value / 256 ** index) % 256);
-    }
-  }
-
-  varint(value: number): void {
-    if (value >= 128 ** VARINT_BYTES_MAX) throw new RangeError(`${value} is no varint`);
-    let left = value;
-    for (; left >= 128; left = Math.floor(left / 128)) this.bytes.push((left % 128) + 128);
-    this.bytes.push(left);
-  }
-
-  raw(bytes: Uint8Array): void {
-    this.bytes.push(...bytes);
-  }
 }
 
 type Kind = FrameDescription["kind"];
@@ -377,6 +292,22 @@ export const FRAMES: readonly Row[] = [
     },
   }),
   row({
+    kind: "challenge",
+    row: ["0x0b", "challenge"],
+    first: 0x0b,
+    more: 0,
+    read: (reader) => ({ kind: "challenge", proof: reader.take(PROOF_BYTES) }),
+    write: (writer, { proof }) => writer.raw(proof),
+  }),
+  row({
+    kind: "response",
+    row: ["0x0c", "response"],
+    first: 0x0c,
+    more: 0,
+    read: (reader) => ({ kind: "response", proof: reader.take(PROOF_BYTES) }),
+    write: (writer, { proof }) => writer.raw(proof),
+  }),
+  row({
     kind: "message",
     row: ["0x80 + channel", "message, last"],
     first: 0x80,
@@ -431,7 +362,7 @@ function readFrame(reader: Reader): FrameDescription {
   return frame;
 }
 
-/** R-20: one hello, ping, layout and close; skips, windows and nacks each in the order of channels. */
+/** R-20: one hello, ping, layout, close, challenge and response; skips, windows and nacks each in the order of channels. */
 function checkPlaces(frames: readonly FrameDescription[]): void {
   const last = new Map<Kind, number>();
   for (const frame of frames) {
