@@ -90,12 +90,8 @@ function nodeHeaders() {
   return folders.find((folder) => fs.existsSync(path.join(folder, "node_api.h")));
 }
 
-// vitest ends its processes with a signal, and counts are written at an orderly exit only.
-const ORDERLY = "--import=data:text/javascript,process.on('SIGTERM',()=>process.exit())";
-
 const profiled = (name) => ({
   ...process.env,
-  NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ""} ${ORDERLY}`.trim(),
   LLVM_PROFILE_FILE: path.join(RAW, `${name}-%p-%m.profraw`),
 });
 

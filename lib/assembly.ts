@@ -91,7 +91,12 @@ export class Assembly {
 
   /** Bytes of memory that it holds. */
   get bytes(): number {
-    return this.#partBytes + (this.#block?.bytes.length ?? 0);
+    return this.#partBytes + this.blockBytes;
+  }
+
+  /** … of that for a block. */
+  get blockBytes(): number {
+    return this.#block?.bytes.length ?? 0;
   }
 
   /** Whether it holds more than a lawful sender can bring about. */

@@ -37,6 +37,7 @@ import {
   type SocketStats,
   TURN_FLUSH,
   TURN_RECEIVE,
+  TURN_RECEIVE_US_MAX,
   TURN_TRANSMIT,
   TURNED_MORE,
 } from "./turn.js";
@@ -57,6 +58,8 @@ const TEXTS_MAX = 65_536;
 const ICMP_CODES = new Set(["ECONNREFUSED", "ECONNRESET", "ENOPROTOOPT", "ENOTSUP", "EPROTO"]);
 /** From one warning of what repeats with every datagram to the next (µs). */
 const WARNING_INTERVAL_US = 1_000_000;
+/** Datagrams from one look at the clock to the next while a turn takes them. */
+const BATCH_DATAGRAMS = 16;
 /** How long before a tick the timer gives way to turning the event loop (µs); see lib/ticker.ts. */
 const SPIN_US = 1500;
 
@@ -273,7 +276,9 @@ class JsEngine implements Engine {
   #receive(now: number): number {
     const unixSeconds = Math.floor(Date.now() / 1000);
     const end = Math.min(this.#waiting.length, this.#taken + DATAGRAMS_PER_TURN_MAX);
+    const endUs = nowUs() + TURN_RECEIVE_US_MAX;
     while (this.#taken < end && hostReady(this.#host)) {
+      if (this.#taken % BATCH_DATAGRAMS === 0 && nowUs() >= endUs) break;
       const { from, bytes, receivedUs } = this.#waiting[this.#taken];
       this.#taken += 1;
       hostReceive(this.#host, now, receivedUs, unixSeconds, from, bytes, 0, bytes.length);

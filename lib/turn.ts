@@ -4,12 +4,18 @@
  * Never carries a message: those go through the rings, whose memory the library owns.
  */
 
-/** Take what the socket has (bounded by DATAGRAMS_PER_TURN_MAX). */
+/** Take what the socket has (bounded by DATAGRAMS_PER_TURN_MAX and TURN_RECEIVE_US_MAX). */
 export const TURN_RECEIVE = 1;
 /** Everything submitted may go out now. */
 export const TURN_FLUSH = 2;
 /** Send what is due. Without it a turn only receives, so that a tick's answers ride with its acks. */
 export const TURN_TRANSMIT = 4;
+
+/**
+ * A turn takes no further batch of datagrams when it has taken them for as long (µs): whatever the
+ * network sends, the event loop turns.
+ */
+export const TURN_RECEIVE_US_MAX = 3000;
 
 /** The socket has more datagrams, or the completion ring was full: turn again after draining. */
 export const TURNED_MORE = 1;

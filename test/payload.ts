@@ -18,7 +18,7 @@ import {
   FRAME_SKIP,
   FRAME_WINDOW,
 } from "../lib/engine/frame.js";
-import { KEY_BYTES } from "../lib/engine/limits.js";
+import { KEY_BYTES, NETRT_VERSION } from "../lib/engine/limits.js";
 import { ACK_WORDS, type EngineProbe, FRAME_WORDS } from "./engine-probe.js";
 
 export interface Ack {
@@ -50,6 +50,7 @@ interface FragmentValue {
 
 export type FrameValue =
   | HelloValue
+  | { readonly kind: "foreign hello"; version: number; rest: Uint8Array }
   | { readonly kind: "window"; channel: number; id: number }
   | FragmentValue
   | { readonly kind: "age"; ms: number }
@@ -78,6 +79,7 @@ function frameValue(bytes: Uint8Array, fields: Uint32Array): FrameValue {
   const body = bytes.slice(offset, offset + size);
   switch (kind) {
     case FRAME_HELLO: {
+      if (code !== NETRT_VERSION) return { kind: "foreign hello", version: code, rest: body };
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       const hashes = Array.from({ length: channelCount }, (_, index) =>
         view.getUint32(offset + 4 * index, true),
@@ -141,6 +143,10 @@ function writeFrame(
       const { version, nameHash, suites, key } = frame;
       return engine.helloWrite(out, offset, version, nameHash, hashes, limits, suites, key);
     }
+    case "foreign hello":
+      // No engine writes one.
+      out.set([FRAME_HELLO, frame.version, ...frame.rest], offset);
+      return offset + 2 + frame.rest.length;
     case "skip":
       return engine.skipWrite(out, offset, frame.channel, frame.id);
     case "age":

@@ -34,6 +34,7 @@ import {
   LAYOUT_BYTES_MAX,
   MESSAGE_HEADER_BYTES_MAX,
   NACK_BITS_BYTES_MAX,
+  NETRT_VERSION,
   PATH_PROOF_BYTES,
   PAYLOAD_BYTES_MAX,
   PAYLOAD_BYTES_MIN,
@@ -124,7 +125,7 @@ export class Frame {
   /** BLOCK: the block's number. */
   block = false;
   number = 0;
-  /** Where the body, the text, the channel hashes or a path's proof start. */
+  /** Where the body, the text, the channel hashes, a path's proof or what another version's hello says start. */
   offset = 0;
   bytes = 0;
   /** AGE: how old the message behind it is (ms); whoever takes that message makes it 0 again. */
@@ -159,16 +160,28 @@ function messageNext(reader: Reader, first: number, frame: Frame): number {
     frame.offset = reader.offset;
     readSkip(reader, frame.bytes);
     // A sized message at the end has a shorter form.
-    return reader.failed || reader.offset === reader.end ? FRAME_INVALID : FRAME_MESSAGE;
+    if (reader.offset === reader.end) {
+      return FRAME_INVALID;
+    }
+  } else {
+    frame.offset = reader.offset;
+    frame.bytes = reader.end - reader.offset;
+    readSkip(reader, frame.bytes);
   }
-  frame.offset = reader.offset;
-  frame.bytes = reader.end - reader.offset;
-  readSkip(reader, frame.bytes);
-  return reader.failed ? FRAME_INVALID : FRAME_MESSAGE;
+  // A longer one goes in fragments.
+  const lawful = frame.bytes <= wholeBytesMax(frame.payloadBytes);
+  return reader.failed || !lawful ? FRAME_INVALID : FRAME_MESSAGE;
 }
 
 function helloNext(reader: Reader, frame: Frame): number {
   frame.code = readU8(reader);
+  if (frame.code !== NETRT_VERSION) {
+    // Nobody here knows what else another version says.
+    frame.offset = reader.offset;
+    frame.bytes = reader.end - reader.offset;
+    readSkip(reader, frame.bytes);
+    return reader.failed ? FRAME_INVALID : FRAME_HELLO;
+  }
   frame.channelCount = readU8(reader);
   frame.nameHash = readU32(reader);
   frame.payloadBytesMax = readU16(reader);

@@ -413,7 +413,7 @@ function helloReceive(
   frame: Frame,
   nowUs: number,
 ): void {
-  if (connection.state !== CONNECTION_GREETING) {
+  if (connection.state !== CONNECTION_GREETING && frame.code === NETRT_VERSION) {
     return;
   }
   const difference = helloDifference(connection, shared, reader, frame);

@@ -36,16 +36,26 @@ uint8_t messageNext(Reader& reader, uint8_t first, Frame& frame) {
     frame.offset = reader.offset;
     readSkip(reader, frame.bytes);
     // A sized message at the end has a shorter form.
-    return reader.failed || reader.offset == reader.end ? FRAME_INVALID : FRAME_MESSAGE;
+    if (reader.offset == reader.end) return FRAME_INVALID;
+  } else {
+    frame.offset = reader.offset;
+    frame.bytes = static_cast<uint32_t>(reader.end - reader.offset);
+    readSkip(reader, frame.bytes);
   }
-  frame.offset = reader.offset;
-  frame.bytes = static_cast<uint32_t>(reader.end - reader.offset);
-  readSkip(reader, frame.bytes);
-  return reader.failed ? FRAME_INVALID : FRAME_MESSAGE;
+  // A longer one goes in fragments.
+  const bool lawful = frame.bytes <= wholeBytesMax(frame.payloadBytes);
+  return reader.failed || !lawful ? FRAME_INVALID : FRAME_MESSAGE;
 }
 
 uint8_t helloNext(Reader& reader, Frame& frame) {
   frame.code = readU8(reader);
+  if (frame.code != NETRT_VERSION) {
+    // Nobody here knows what else another version says.
+    frame.offset = reader.offset;
+    frame.bytes = static_cast<uint32_t>(reader.end - reader.offset);
+    readSkip(reader, frame.bytes);
+    return reader.failed ? FRAME_INVALID : FRAME_HELLO;
+  }
   frame.channelCount = readU8(reader);
   frame.nameHash = readU32(reader);
   frame.payloadBytesMax = readU16(reader);

@@ -65,7 +65,8 @@ struct Frame {
   uint32_t total = 0;
   // FRAGMENT and BLOCK: which fragment of the whole.
   uint32_t index = 0;
-  // Where the body, the text, the channel hashes or a path's proof start.
+  // Where the body, the text, the channel hashes, a path's proof or what another version's hello
+  // says start.
   size_t offset = 0;
   uint32_t bytes = 0;
   // AGE: how old the message behind it is (ms); whoever takes that message makes it 0 again.

@@ -274,7 +274,7 @@ void limitsReceive(Connection& connection, const Frame& frame, uint64_t nowUs) {
 // Compares the peer's protocol with ours; a difference is named and refused.
 void helloReceive(Connection& connection, Shared& shared, Reader& reader, const Frame& frame,
                   uint64_t nowUs) {
-  if (connection.state != CONNECTION_GREETING) return;
+  if (connection.state != CONNECTION_GREETING && frame.code == NETRT_VERSION) return;
   char text[DIFFERENCE_BYTES_MAX];
   const size_t textBytes = helloDifference(connection, shared, reader, frame, text);
   if (textBytes == 0) {

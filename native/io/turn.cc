@@ -63,7 +63,9 @@ bool batchDeliver(Engine& engine, uint64_t unixSeconds) {
 uint32_t receive(Engine& engine) {
   const uint64_t unixSeconds = clockWallSeconds();
   if (!batchDeliver(engine, unixSeconds)) return TURNED_MORE;
+  const uint64_t beganUs = engine.nowUs;
   for (uint32_t batches = 0; batches < BATCHES_PER_TURN_MAX; batches++) {
+    if (batches > 0 && engine.nowUs - beganUs >= engine.receiveUsMax) return TURNED_MORE;
     const BatchResult result = receiveBatch(engine.socket, engine.in);
     engine.inNext = 0;
     if (result == BatchResult::FATAL) return TURNED_FAILED;

@@ -27,6 +27,10 @@ constexpr uint32_t TURN_FLUSH = 2;
 constexpr uint32_t TURN_TRANSMIT = 4;
 constexpr uint32_t TURN_ALL = TURN_RECEIVE | TURN_FLUSH | TURN_TRANSMIT;
 
+// A turn takes no further batch of datagrams when it has taken them for as long: whatever the
+// network sends, the event loop turns.
+constexpr uint32_t TURN_RECEIVE_US_MAX = 3000;
+
 // How it ended.
 constexpr uint32_t TURNED_MORE = 1;
 constexpr uint32_t TURNED_BLOCKED = 2;
@@ -82,6 +86,7 @@ struct Engine {
   uint64_t seenUs;
   ReceiveBatch in;
   uint32_t inNext;  // the first of `in` that waits for room above
+  uint64_t receiveUsMax = TURN_RECEIVE_US_MAX;
   SendBatch out;
   Batch batch;  // the host's packets, which `out` points at
 };

@@ -2,7 +2,7 @@
  * codec: the stateless targets (bytes, packet, frame, token) over one engine, as test/fuzz/{bytes,packet,frame,token}.cc
  * are over the C++ core. What is accepted is encoded again; the digest tells what came out.
  */
-import { CHANNELS_MAX, KEY_BYTES, PACKET_TYPES } from "../../lib/engine/limits.js";
+import { CHANNELS_MAX, KEY_BYTES, NETRT_VERSION, PACKET_TYPES } from "../../lib/engine/limits.js";
 import { ACK_WORDS, FRAME_WORDS } from "../engine-probe.js";
 import {
   CHALLENGE_BLOB,
@@ -225,6 +225,11 @@ function frameWrite(
   const body = payload.slice(offset, offset + bytes);
   switch (kind) {
     case KIND.HELLO: {
+      if (code !== NETRT_VERSION) {
+        // No engine writes one.
+        out.set([KIND.HELLO, code, ...body], at);
+        return at + 2 + bytes;
+      }
       const view = new DataView(payload.buffer, offset);
       const hashes = Uint32Array.from({ length: channelCount }, (_, index) =>
         view.getUint32(4 * index, true),

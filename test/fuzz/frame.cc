@@ -27,6 +27,13 @@ void frameWrite(Writer& writer, uint8_t kind, const Frame& frame, const uint8_t*
   const size_t start = writer.offset;
   switch (kind) {
     case FRAME_HELLO:
+      if (frame.code != NETRT_VERSION) {
+        // No engine writes one.
+        writeU8(writer, FRAME_HELLO);
+        writeU8(writer, static_cast<uint8_t>(frame.code));
+        copy(writer, payload, frame.offset, frame.bytes);
+        break;
+      }
       helloWrite(writer, frame.code, frame.nameHash, frame.channelCount, frame.payloadBytesMax,
                  frame.packetRateMax, frame.byteRateMax, frame.suites, payload + frame.keyOffset);
       copy(writer, payload, frame.offset, size_t{4} * frame.channelCount);

@@ -89,6 +89,8 @@ function frameBytes(frame: FrameValue, isLast: boolean): number {
   switch (frame.kind) {
     case "hello":
       return 48 + 4 * frame.hashes.length;
+    case "foreign hello":
+      return 2 + frame.rest.length;
     case "skip":
     case "window":
       return 4;

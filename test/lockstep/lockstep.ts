@@ -24,6 +24,7 @@ export interface LockstepResult {
   readonly sessions: number;
   readonly messages: number;
   readonly fates: number;
+  readonly blocks: number;
 }
 
 /** Runs one world from its beginning to its end. Throws SimError with the way to repeat it. */
@@ -52,5 +53,6 @@ export function lockstepRun(options: LockstepOptions): LockstepResult {
     sessions: ledger.sessions.length,
     messages: ledger.delivered,
     fates: ledger.fates,
+    blocks: world.blocks,
   };
 }

@@ -55,6 +55,7 @@ function main(): void {
     sessions: 0,
     messages: 0,
     fates: 0,
+    blocks: 0,
   };
   const failures: string[] = [];
   for (let seed = integer("seed", values.seed); total.inputs < most; seed++) {
@@ -72,6 +73,7 @@ function main(): void {
         "sessions",
         "messages",
         "fates",
+        "blocks",
       ] as const) {
         total[field] += result[field];
       }
@@ -93,7 +95,7 @@ function main(): void {
   } else {
     console.log(
       `${total.inputs} steps in ${total.turns} turns of ${total.worlds} worlds, ${total.datagrams} datagrams, ` +
-        `${total.messages} messages, ${failures.length} differences; ` +
+        `${total.messages} messages, ${total.blocks} blocks, ${failures.length} differences; ` +
         `${seconds.toFixed(1)} s, ${rate} steps/s (${cpuRate} a second of processor time)`,
     );
   }

@@ -250,6 +250,64 @@ const time: readonly Mutant[] = [
   },
 ];
 
+const pressure: readonly Mutant[] = [
+  {
+    name: "window-never-shrinks",
+    bug: "a queue or losses don't make the window smaller: the path stays full",
+    gate: unit("congestion"),
+    js: swap(
+      "lib/engine/congestion.ts",
+      "  congestion.windowBytes = Math.min(congestion.windowBytes, Math.max(bytes, least));",
+      "  congestion.windowBytes = Math.max(congestion.windowBytes, Math.max(bytes, least));",
+    ),
+    native: swap(
+      "native/core/congestion.cc",
+      "std::min(congestion.windowBytes, std::max(bytes, least));",
+      "std::max(congestion.windowBytes, std::max(bytes, least));",
+    ),
+  },
+  {
+    name: "flight-leak",
+    bug: "what was lost counts as on its way for ever: the window fills up with nothing",
+    gate: { suite: "test/sim/blocks.test.ts" },
+    js: swap(
+      "lib/engine/acks.ts",
+      "    sent.flightBytes -= packet.bytes;",
+      "    sent.flightBytes -= packet.state === SENT_ACKED ? packet.bytes : 0;",
+    ),
+    native: swap(
+      "native/core/acks.cc",
+      "if (packet.eliciting) sent.flightBytes -= static_cast<uint32_t>(packet.bytes);",
+      "if (packet.eliciting && packet.state == SENT_ACKED) sent.flightBytes -= static_cast<uint32_t>(packet.bytes);",
+    ),
+  },
+  {
+    name: "block-tail-forgotten",
+    bug: "the line of a block's fragments keeps its end after it ran empty: what is fed next hangs on what went",
+    gate: { suite: "test/sim/blocks.test.ts" },
+    js: swap(
+      "lib/engine/block.ts",
+      "    channel.blockLast = null;\n  }\n  message.next = null;",
+      "  }\n  message.next = null;",
+    ),
+    native: swap(
+      "native/core/block.cc",
+      "  if (message->next == nullptr) channel.blockLast = nullptr;\n",
+      "",
+    ),
+  },
+  {
+    name: "block-end-once",
+    bug: "that a block won't come is said once, and expires: its receiver waits for the rest for ever",
+    gate: { suite: "test/sim/blocks.test.ts" },
+    js: swap(
+      "lib/block.ts",
+      "if (block.fed === 0 || block.ended) return true;",
+      "if (block.fed === 0 || block.ended || block.endTag !== 0) return true;",
+    ),
+  },
+];
+
 const kernel: readonly Mutant[] = [
   {
     name: "enobufs-fatal",
@@ -279,5 +337,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...trust,
   ...delivery,
   ...time,
+  ...pressure,
   ...kernel,
 ];

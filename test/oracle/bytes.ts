@@ -24,6 +24,11 @@ export class Reader {
     public payload: number,
   ) {}
 
+  /** The byte that is read next, if there is one. */
+  get next(): number | undefined {
+    return this.bytes[this.#next];
+  }
+
   get done(): boolean {
     return this.#next === this.bytes.length;
   }
@@ -34,8 +39,12 @@ export class Reader {
     return this.bytes.slice(this.#next - count, this.#next);
   }
 
+  get left(): number {
+    return this.bytes.length - this.#next;
+  }
+
   rest(): Uint8Array {
-    return this.take(this.bytes.length - this.#next);
+    return this.take(this.left);
   }
 
   integer(byteCount: number): number {

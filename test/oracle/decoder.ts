@@ -19,6 +19,8 @@ export const LIMITS = {
   "close text": 120,
   "layout of a channel": 1024,
 } as const;
+/** R-32. */
+const VERSION = 3;
 /** The table of frames: the least that a hello may tell as its longest payload. */
 const PAYLOAD_BYTES_MIN = 200;
 /** R-54: a message longer than a payload less this goes in fragments; a fragment has a payload less the other. */
@@ -58,6 +60,7 @@ export type FrameDescription =
       suites: number;
       key: Uint8Array;
     }
+  | { readonly kind: "foreign hello"; version: number; rest: Uint8Array }
   | FragmentDescription
   | { readonly kind: "age"; ms: number }
   | (Omit<FragmentDescription, "kind"> & { readonly kind: "block"; number: number })
@@ -99,6 +102,8 @@ interface Row<Name extends Kind = Kind> {
   readonly more: number;
   /** Whether this is the form at the end of a payload, or the one before it; both where left out (R-31). */
   readonly last?: boolean;
+  /** Whether it is this row's form of the first byte; always where left out (R-32). */
+  takes?(second: number | undefined): boolean;
   read(reader: Reader, first: number): Frame<Name>;
   /** What stands behind the first byte. */
   write(writer: Writer, frame: Frame<Name>): void;
@@ -106,6 +111,12 @@ interface Row<Name extends Kind = Kind> {
 
 function row<Name extends Kind>(entry: Row<Name>): Row {
   return entry as unknown as Row;
+}
+
+/** R-54: in one piece goes what is no longer. */
+function readBody(reader: Reader, size: number): Uint8Array {
+  if (size > reader.payload - WHOLE_LESS) refuse(`R-54: ${size} bytes in one piece`);
+  return reader.take(size);
 }
 
 /** R-54, R-56: index, total, and the bytes that follow from them. */
@@ -129,6 +140,7 @@ export const FRAMES: readonly Row[] = [
     row: ["0x01", "hello"],
     first: 0x01,
     more: 0,
+    takes: (second) => second === VERSION,
     read(reader) {
       const version = reader.integer(1);
       const count = reader.integer(1);
@@ -154,6 +166,17 @@ export const FRAMES: readonly Row[] = [
       writer.integer(suites, 1);
       writer.raw(key);
       for (const hash of hashes) writer.integer(hash, 4);
+    },
+  }),
+  row({
+    kind: "foreign hello",
+    row: ["0x01", "hello of another version"],
+    first: 0x01,
+    more: 0,
+    read: (reader) => ({ kind: "foreign hello", version: reader.integer(1), rest: reader.rest() }),
+    write(writer, { version, rest }) {
+      writer.integer(version, 1);
+      writer.raw(rest);
     },
   }),
   row({
@@ -315,7 +338,12 @@ export const FRAMES: readonly Row[] = [
     last: true,
     read(reader, first) {
       const channel = reader.channel(first - 0x80);
-      return { kind: "message", channel, id: reader.integer(2), body: reader.rest() };
+      return {
+        kind: "message",
+        channel,
+        id: reader.integer(2),
+        body: readBody(reader, reader.left),
+      };
     },
     write(writer, { id, body }) {
       writer.integer(id, 2);
@@ -331,7 +359,7 @@ export const FRAMES: readonly Row[] = [
     read(reader, first) {
       const channel = reader.channel(first - 0xc0);
       const id = reader.integer(2);
-      return { kind: "message", channel, id, body: reader.take(reader.varint()) };
+      return { kind: "message", channel, id, body: readBody(reader, reader.varint()) };
     },
     write(writer, { id, body }) {
       writer.integer(id, 2);
@@ -355,7 +383,10 @@ function readAck(reader: Reader): AckDescription | null {
 
 function readFrame(reader: Reader): FrameDescription {
   const first = reader.integer(1);
-  const entry = FRAMES.find(({ first: low, more }) => first >= low && first <= low + more);
+  const entry = FRAMES.find(
+    ({ first: low, more, takes }) =>
+      first >= low && first <= low + more && (takes?.(reader.next) ?? true),
+  );
   if (entry === undefined) return refuse(`R-35: no frame begins with ${first}`);
   const frame = entry.read(reader, first);
   if (entry.last === false && reader.done) refuse("R-31: the last message has a length");
@@ -366,9 +397,10 @@ function readFrame(reader: Reader): FrameDescription {
 function checkPlaces(frames: readonly FrameDescription[]): void {
   const last = new Map<Kind, number>();
   for (const frame of frames) {
+    const kind = frame.kind === "foreign hello" ? "hello" : frame.kind;
     const place = "channel" in frame && frame.kind !== "layout" ? frame.channel : 0;
-    if (place <= (last.get(frame.kind) ?? -1)) refuse(`R-20: another ${frame.kind}`);
-    last.set(frame.kind, place);
+    if (place <= (last.get(kind) ?? -1)) refuse(`R-20: another ${kind}`);
+    last.set(kind, place);
   }
 }
 

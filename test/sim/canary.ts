@@ -28,6 +28,10 @@ export const CANARIES = [
   "state",
   /** A packet has no verdict. */
   "verdict",
+  /** A fragment of a block comes to nobody. */
+  "block",
+  /** More goes out than the window lets. */
+  "flight",
 ] as const;
 
 export type Canary = (typeof CANARIES)[number];

@@ -37,6 +37,8 @@ export const FAULTS = [
   "tight",
   "burst-sends",
   "close",
+  // A load more than a fault: blocks beside the messages.
+  "blocks",
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];
@@ -44,11 +46,15 @@ export type Fault = (typeof FAULTS)[number];
 export class FaultSet {
   readonly #strength = new Map<Fault, number>();
 
-  /** `without` are not there, whatever was drawn; the draws of the others stay what they are. */
-  constructor(random: Random, without: ReadonlySet<Fault>) {
+  /**
+   * `without` are not there, whatever was drawn; the draws of the others stay what they are. `late` draws for what
+   * was added when there were kept seeds, which without it are the worlds that they were.
+   */
+  constructor(random: Random, late: Random, without: ReadonlySet<Fault>) {
     for (const fault of FAULTS) {
-      const present = random.chance(50);
-      const strength = [1, 2, 4][random.below(3)];
+      const draw = fault === "blocks" ? late : random;
+      const present = draw.chance(50);
+      const strength = [1, 2, 4][draw.below(3)];
       if (present && !without.has(fault)) this.#strength.set(fault, strength);
     }
   }

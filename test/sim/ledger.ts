@@ -10,6 +10,7 @@
 import type { Assemblies } from "../../lib/assembly.js";
 import { FATE_DELIVERED, FATE_DROPPED, FATE_EXPIRED } from "../../lib/engine/channel.js";
 import type { Tap } from "../tap.js";
+import type { Blocks } from "./blocks.js";
 import { SimError } from "./pair.js";
 import type { ChannelPromise } from "./profile.js";
 import type { Minted } from "./tokens.js";
@@ -62,6 +63,10 @@ export class End {
 
   /** Messages that have come in part, and channels that its user has paused. */
   assemblies: Assemblies | null = null;
+  /** What it sends and gets in blocks, in a world that has them. */
+  blocks: Blocks | null = null;
+  /** Its user has begun to close it. */
+  closing = false;
   readonly pauses = new Set<number>();
 
   get other(): End {
@@ -187,7 +192,7 @@ export class Ledger {
   }
 
   message(end: End, channel: number, bytes: Uint8Array): void {
-    this.#alive(end, "a message");
+    this.alive(end, "a message");
     this.delivered += 1;
     if (end.session.tampered) return;
     const lane = end.lanes[channel];
@@ -229,7 +234,7 @@ export class Ledger {
   }
 
   fate(end: End, channel: number, tag: number, fate: number): void {
-    this.#alive(end, "a fate");
+    this.alive(end, "a fate");
     this.fates += 1;
     if (tag === 0) {
       end.lanes[channel].untaggedBroken += 1;
@@ -249,7 +254,7 @@ export class Ledger {
     end.local = local;
   }
 
-  #alive(end: End, what: string): void {
+  alive(end: End, what: string): void {
     if (!end.connected || end.ended) {
       throw new SimError(`${what} came ${end.ended ? "after the end" : "before the beginning"}`);
     }
@@ -268,6 +273,9 @@ export class Ledger {
   settled(session: Session): void {
     if (session.tampered) return;
     for (const end of [session.client, session.server]) {
+      if (end.other.blocks !== null) {
+        end.blocks?.settled(end.other.blocks, Ledger.#complete(end));
+      }
       for (const [channel, lane] of end.lanes.entries()) {
         const promise = this.promises[channel];
         if (promise === "ordered" || promise === "unordered") {
@@ -277,13 +285,17 @@ export class Ledger {
     }
   }
 
-  #settledLane(end: End, channel: number, lane: Lane): void {
+  /** What an end still holds behind a gap is lost when its own user closes it, or its peer is gone. */
+  static #complete(end: End): boolean {
     const { other } = end;
     const drained =
       end.ended && end.drainReason !== 0 && end.local && end.reason === end.drainReason;
-    // What an end still holds behind a gap is lost when its own user closes it, or its peer is gone.
-    const complete =
-      (drained && other.ended && !other.local && !other.abandoned) || (end.live && other.live);
+    return (drained && other.ended && !other.local && !other.abandoned) || (end.live && other.live);
+  }
+
+  #settledLane(end: End, channel: number, lane: Lane): void {
+    const { other } = end;
+    const complete = Ledger.#complete(end);
     let unknown = 0;
     for (const [index, sent] of lane.sent.entries()) {
       if (sent.delivered) continue;

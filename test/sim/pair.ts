@@ -5,7 +5,7 @@
 
 import { BATCH_STRIDE } from "../../lib/engine/host.js";
 import { CHANNELS_MAX, COMPLETION_RESERVE_BYTES } from "../../lib/engine/limits.js";
-import { RING_CONTROL_BYTES } from "../../lib/engine/ring.js";
+import { RECORD_BYTES, RING_CONTROL_BYTES, ringPublish, ringPush } from "../../lib/engine/ring.js";
 import {
   CHANNEL_COUNTERS,
   PEER_WORDS,
@@ -114,6 +114,22 @@ export class Pair {
     payload: Uint8Array,
   ): boolean {
     return this.#same("submission room", (host) => simPush(host, kind, words, payload));
+  }
+
+  /** Reserves a record, which the caller fills in the first engine's ring: its first word, or NO_ROOM. */
+  reserve(kind: number, bytes: number): number {
+    return this.#same("submission room", (host) => ringPush(host.out, kind, bytes));
+  }
+
+  /** A reserved record is filled: all engines get it. */
+  commit(word: number): void {
+    const { out } = this.first;
+    const start = word * 4;
+    const record = out.bytes.subarray(start, start + RECORD_BYTES + out.words[word + 3]);
+    for (const host of this.hosts) {
+      if (host !== this.first) host.out.bytes.set(record, start);
+      ringPublish(host.out);
+    }
   }
 
   submit(nowUs: number): void {

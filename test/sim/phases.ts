@@ -51,7 +51,7 @@ function well(end: End): boolean {
 
 function drain(world: World): void {
   const { ledger, nodes } = world;
-  const waits = (end: End) => well(end) && ledger.unfated(end) > 0;
+  const waits = (end: End) => well(end) && (ledger.unfated(end) > 0 || end.blocks?.idle === false);
   const queued = () => nodes.some((node) => [...node.ends.values()].some(waits));
   world.settle(NOTICE_US, () => !queued());
   const limitUs = DRAIN_TIMEOUTS * RTO_MAX_US + 2 * Math.ceil(1e6 * backlogSeconds(world));
@@ -60,19 +60,25 @@ function drain(world: World): void {
   }
 }
 
-/** How long the queued bytes take at the rate, of the fullest host; what is lost rides again. */
 /** Fragments of the longest message of a world in its smallest payload. */
 const FRAGMENTS_MOST = 4;
+/** In good weather, with the time that acks are held: as much of a block as its half of the queue goes in each. */
+const ROUND_US = 2 * 5000 + 20_000;
 
+/** How long the queued bytes take at the rate, of the fullest host; what is lost rides again. */
 function backlogSeconds({ nodes, profile }: World): number {
   const seconds = nodes.map(({ ends, pair }) => {
     const { page } = pair.first;
     let bytes = 0;
     let messages = 0;
+    let rounds = 0;
     for (const handle of ends.keys()) {
       const row = statsPeerWord(handle & 0xffff);
       bytes += (page[row + PEER_QUEUED_BYTES] - page[row + PEER_RELEASED_BYTES]) >>> 0;
       messages += (page[row + PEER_QUEUED_MESSAGES] - page[row + PEER_RELEASED_MESSAGES]) >>> 0;
+      const blockBytes = ends.get(handle)?.blocks?.leftBytes ?? 0;
+      bytes += blockBytes;
+      rounds = Math.max(rounds, blockBytes / (profile.queueBytesMax / 2));
     }
     // A message in fragments of its own packets each, and as many copies as a policy may ask for.
     const packets = messages * FRAGMENTS_MOST + bytes / 100;
@@ -80,7 +86,8 @@ function backlogSeconds({ nodes, profile }: World): number {
     const rate = byteRateMax === 0 ? profile.rate : Math.min(profile.rate, byteRateMax);
     const rates = [congestion === CONGESTION_BINARY ? BINARY_BAD_HZ : 0, packetRateMax];
     const slowest = Math.min(...rates.filter((each) => each > 0));
-    return bytes / rate + (slowest === Number.POSITIVE_INFINITY ? 0 : packets / slowest);
+    const queued = rounds * (ROUND_US / 1e6);
+    return queued + bytes / rate + (slowest === Number.POSITIVE_INFINITY ? 0 : packets / slowest);
   });
   return Math.max(...seconds);
 }

@@ -26,6 +26,7 @@ import {
   ROLE_CLIENT,
   ROLE_SERVER,
 } from "../../lib/engine/config.js";
+import { CONGESTION_BINARY } from "../../lib/engine/congestion.js";
 import {
   CHANNELS_MAX,
   COPIES_ADAPTIVE,
@@ -55,6 +56,8 @@ export interface ChannelShape {
   readonly words: readonly number[];
   readonly promise: ChannelPromise;
   readonly bytesMax: number;
+  /** 0 where the channel takes no blocks. */
+  readonly blockBytesMax?: number;
 }
 
 export interface Profile {
@@ -147,6 +150,29 @@ function channelShape(random: Random, bytesLimit: number, bulk: boolean): Channe
   return { words, promise: ordered ? "ordered" : "unordered", bytesMax };
 }
 
+/** The longest block of a world, and for how many seconds one may take the rate (R-36, R-59). */
+const BLOCK_BYTES = [2000, 60_000, 300_000, 300_000];
+const BLOCK_SECONDS = 4;
+
+/** The channels, of which those that may take blocks do; and there is one at least on which a block lasts. */
+function blockShapes(
+  random: Random,
+  shapes: readonly ChannelShape[],
+  rate: number,
+): readonly ChannelShape[] {
+  const blockBytesMax = Math.min(pick(random, ...BLOCK_BYTES), BLOCK_SECONDS * rate);
+  const repair = REPAIR_ACK | REPAIR_NACK;
+  const lasting: ChannelShape = {
+    words: [ORDER_ORDERED, repair, 1, 0, EXPIRY_NEVER, 64, LONG_BYTES, STRATEGY_RELIABLE],
+    promise: "ordered",
+    bytesMax: LONG_BYTES,
+  };
+  const all = shapes.length < CHANNELS_MAX ? [...shapes, lasting] : shapes;
+  return all.map((shape) =>
+    shape.promise === "ordered" && shape.words[1] === repair ? { ...shape, blockBytesMax } : shape,
+  );
+}
+
 function rawShape(): ChannelShape {
   const words = [0, 0, 0, 0, EXPIRY_NEVER, 1, PAYLOAD_BYTES_MAX, 0];
   return { words, promise: "raw", bytesMax: PAYLOAD_BYTES_MAX };
@@ -155,8 +181,24 @@ function rawShape(): ChannelShape {
 /** The clients that a world may have. */
 const CLIENTS_MAX = 5;
 
-/** Draws a world; `clients` says how many, in place of the draw. */
-export function profileDraw(random: Random, faults: FaultSet, clients?: number): Profile {
+/** Draws a world; `clients` says how many, in place of the draw; `late` draws what blocks need. */
+export function profileDraw(
+  random: Random,
+  late: Random,
+  faults: FaultSet,
+  clients?: number,
+): Profile {
+  const profile = plainDraw(random, faults, clients);
+  if (profile.raw || !faults.has("blocks")) return profile;
+  const { channels, rate, congestion, packetRateMax, byteRateMax } = profile;
+  const slow = congestion === CONGESTION_BINARY || packetRateMax > 0 || byteRateMax > 0;
+  return { ...profile, channels: blockShapes(late, channels, slow ? RATE_SLOW : rate) };
+}
+
+/** What is left of the rate where packets are counted: ten a second in bad conditions. */
+const RATE_SLOW = 10_000;
+
+function plainDraw(random: Random, faults: FaultSet, clients?: number): Profile {
   const raw = random.chance(10);
   const tight = faults.has("tight");
   const full = faults.has("slow");
@@ -247,6 +289,7 @@ export function profileConfig(profile: Profile, server: boolean, stranger: boole
     config.set(shape.words, start);
     const last = index === profile.channels.length - 1;
     config[start + 8] = 0x1000 + index + (stranger && last ? 1 : 0);
+    config[start + 9] = shape.blockBytesMax ?? 0;
   }
   return config;
 }

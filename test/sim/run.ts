@@ -134,6 +134,7 @@ interface Totals {
   sessions: number;
   messages: number;
   fates: number;
+  blocks: number;
 }
 
 function runSeeds(failures: string[]): Totals {
@@ -145,6 +146,7 @@ function runSeeds(failures: string[]): Totals {
     sessions: 0,
     messages: 0,
     fates: 0,
+    blocks: 0,
   };
   const every = integer("same", values.same, 0);
   const from = integer("from", values.from, 0);
@@ -161,6 +163,7 @@ function runSeeds(failures: string[]): Totals {
         "sessions",
         "messages",
         "fates",
+        "blocks",
       ] as const) {
         totals[field] += result[field];
       }
@@ -234,7 +237,7 @@ function runMany(): void {
   } else {
     say(
       `${totals.worlds} worlds, ${failures.length} failed; ${(totals.virtualSeconds / 3600).toFixed(1)} h of theirs, ` +
-        `${totals.datagrams} datagrams (${connectionHours.toFixed(2)} connection hours), ${totals.messages} messages, ` +
+        `${totals.datagrams} datagrams (${connectionHours.toFixed(2)} connection hours), ${totals.messages} messages, ${totals.blocks} blocks, ` +
         `${totals.sessions} sessions; ${totals.same} the same in all ways; ${realSeconds.toFixed(1)} s`,
     );
   }

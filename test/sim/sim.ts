@@ -41,6 +41,7 @@ export interface SimResult {
   readonly sessions: number;
   readonly messages: number;
   readonly fates: number;
+  readonly blocks: number;
 }
 
 /** What a failed case is told by. */
@@ -106,6 +107,7 @@ export function simRun(one: SimCase, options: SimOptions = {}): SimResult {
     sessions: ledger.sessions.length,
     messages: ledger.delivered,
     fates: ledger.fates,
+    blocks: world.blocks,
   };
 }
 

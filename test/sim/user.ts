@@ -1,9 +1,11 @@
 // user: the users of the hosts: what they send and close, and how they read what their host tells.
 
-import { Assemblies } from "../../lib/assembly.js";
+import { Assemblies, type Assembly, type Fragment } from "../../lib/assembly.js";
+import { BLOCK_TAGS } from "../../lib/block.js";
 import {
   FRAGMENT_RECORD_BYTES,
   NO_ROOM,
+  RECORD_BLOCK,
   RECORD_BROADCAST,
   RECORD_BYTES,
   RECORD_CLOSE,
@@ -25,6 +27,7 @@ import {
 } from "../../lib/engine/ring.js";
 import { CHANNEL_COUNTERS } from "../../lib/engine/stats.js";
 import { ADDRESS_WORDS } from "../hosts.js";
+import { Blocks } from "./blocks.js";
 import type { End } from "./ledger.js";
 import type { Node } from "./node.js";
 import { SimError } from "./pair.js";
@@ -38,6 +41,7 @@ const CLOSE_TEXT_MAX = 140;
 // --- what users do ---
 
 export function userActs(world: World, node: Node): void {
+  for (const end of node.live) end.blocks?.pump();
   if (world.settling) {
     userResumes(node);
     return;
@@ -59,6 +63,7 @@ export function userActs(world: World, node: Node): void {
       userCloses(world, node, end, random.chance(60));
     }
     if (random.chance(50)) sends(world, node, end);
+    if (end.blocks !== null && !end.closing) sendsBlocks(world, end.blocks);
   }
   if (node.isServer && live.length > 0 && random.chance(5)) broadcasts(world, node);
   if (!profile.raw && live.length > 0 && random.chance(3)) wishes(world, node);
@@ -129,6 +134,25 @@ function sends(world: World, node: Node, end: End): void {
   }
 }
 
+/** Blocks that a user begins in a row, and how many bytes it lets wait. */
+const BLOCKS_MAX = 3;
+const BLOCKS_BYTES_MAX = 1_000_000;
+
+/** Now and then a user sends blocks, or gives one up. They draw from a row of numbers of their own. */
+function sendsBlocks({ late, profile }: World, blocks: Blocks): void {
+  if (late.below(80) === 0) blocks.abort(late.below(8));
+  if (late.below(50) !== 0) return;
+  const takers = profile.channels.flatMap(({ blockBytesMax = 0 }, channel) =>
+    blockBytesMax > 0 ? [{ channel, blockBytesMax }] : [],
+  );
+  const { channel, blockBytesMax } = takers[late.below(takers.length)];
+  for (let count = 1 + late.below(BLOCKS_MAX); count > 0; count--) {
+    const most = [1, 1500, blockBytesMax, blockBytesMax][late.below(4)];
+    const size = Math.min(1 + late.below(most), blockBytesMax);
+    if (blocks.leftBytes + size <= BLOCKS_BYTES_MAX) blocks.send(channel, size, late.next32());
+  }
+}
+
 function broadcasts(world: World, node: Node): void {
   const { random, profile, ledger } = world;
   const channel = random.below(profile.channels.length);
@@ -145,9 +169,14 @@ export function userCloses(world: World, node: Node, end: End, drain: boolean): 
   const reason = REASONS_FROM + 2 * random.below(100) + (drain ? 0 : 1);
   const text = fillRandom(random, new Uint8Array(random.below(CLOSE_TEXT_MAX + 1)));
   const words = [end.handle, 0, reason, drain ? 1 : 0] as const;
-  if (node.pair.push(RECORD_CLOSE, words, text) && drain && end.drainReason === 0) {
-    end.drainReason = reason;
-  }
+  const close = () => {
+    if (node.pair.push(RECORD_CLOSE, words, text) && drain && end.drainReason === 0) {
+      end.drainReason = reason;
+    }
+  };
+  end.closing = true;
+  if (drain && end.blocks !== null) end.blocks.whenIdle(close);
+  else close();
 }
 
 // --- what users read ---
@@ -188,7 +217,15 @@ function reads(world: World, node: Node, ring: Ring, word: number): void {
     case RECORD_FRAGMENT:
       fragmentOf(world, endOf(node, handle), channel, ring, word, payload);
       break;
+    case RECORD_BLOCK:
+      blockOf(world, endOf(node, handle), channel, ring, word, payload);
+      break;
     case RECORD_FATE:
+      if (words[word + 4] >= BLOCK_TAGS) {
+        ledger.alive(endOf(node, handle), "a fate");
+        endOf(node, handle).blocks?.fate(words[word + 4], words[word + 5]);
+        break;
+      }
       ledger.fate(endOf(node, handle), channel, words[word + 4], words[word + 5]);
       if (words[word + 4] !== 0 && world.bird.sings("fate")) {
         ledger.fate(endOf(node, handle), channel, words[word + 4], words[word + 5]);
@@ -211,19 +248,58 @@ function fragmentOf(
   world: World,
   end: End,
   channel: number,
-  { words }: Ring,
+  ring: Ring,
   word: number,
   payload: Uint8Array,
 ): void {
-  const { channels, payloadBytesMax } = world.profile;
-  end.assemblies ??= new Assemblies(
-    channels.map(({ words: [order] }) => ({ order: ORDERS[order] })),
-  );
+  const fragment = fragmentAt(ring, word, payload);
+  const assembly = assemblyOf(world, end, channel);
+  const message = assembly.message(fragment, world.profile.payloadBytesMax);
+  if (message !== null) messageOf(world, end, channel, message);
+}
+
+function fragmentAt({ words }: Ring, word: number, payload: Uint8Array): Fragment {
   const body = payload.subarray(FRAGMENT_RECORD_BYTES);
   const total = words[word + RECORD_WORDS];
-  const fragment = { key: words[word + 4], index: words[word + 5], total, body };
-  const message = end.assemblies.channel(channel).message(fragment, payloadBytesMax);
-  if (message !== null) messageOf(world, end, channel, message);
+  return { key: words[word + 4], index: words[word + 5], total, body };
+}
+
+function assemblyOf({ profile }: World, end: End, channel: number): Assembly {
+  end.assemblies ??= new Assemblies(
+    profile.channels.map(({ words: [order] }) => ({ order: ORDERS[order] })),
+  );
+  return end.assemblies.channel(channel);
+}
+
+/** What a block's memory may be above what came of it: it doubles, from so many bytes on. */
+const BLOCK_MEMORY_FIRST = 65_536;
+
+/** A fragment of a block, as lib's users have it or as the canary has it. */
+function blockOf(
+  world: World,
+  end: End,
+  channel: number,
+  ring: Ring,
+  word: number,
+  payload: Uint8Array,
+): void {
+  world.ledger.alive(end, "a fragment");
+  const { blocks, session } = end;
+  const theirs = end.other.blocks;
+  if (session.tampered) return;
+  if (blocks === null || theirs === null) throw new SimError("a block, and nobody sends any");
+  if (world.bird.sings("block")) return;
+  const fragment = fragmentAt(ring, word, payload);
+  const assembly = assemblyOf(world, end, channel);
+  const bytes = assembly.block(fragment);
+  const progress = assembly.takeProgress();
+  if (progress !== null) blocks.came(channel, progress.state);
+  const { blockBytesMax = 0 } = world.profile.channels[channel];
+  const memory = Math.min(2 * (progress?.doneBytes ?? 0), blockBytesMax) + BLOCK_MEMORY_FIRST;
+  if (assembly.blockBytes > memory) throw new SimError(`a block has ${assembly.blockBytes} bytes`);
+  if (bytes === null) return;
+  world.blocks += 1;
+  blocks.whole(channel, fragment.key, bytes, theirs);
 }
 
 /** A message, as it is or as the canary has it. */
@@ -251,6 +327,10 @@ function connected(world: World, node: Node, handle: number, payload: Uint8Array
   if (session === null) throw new SimError("a client without a session connected");
   const end = node.isServer ? session.server : session.client;
   world.ledger.connected(end, handle);
+  const { channels, queueBytesMax } = world.profile;
+  if (channels.some(({ blockBytesMax = 0 }) => blockBytesMax > 0)) {
+    end.blocks = new Blocks(node.pair, handle, queueBytesMax, channels.length);
+  }
   if (node.ends.has(handle)) throw new SimError(`the handle ${handle} came twice`);
   node.ends.set(handle, end);
   node.live.push(end);
@@ -268,5 +348,6 @@ function ended(world: World, node: Node, handle: number, reason: number, local: 
   const place = node.live.indexOf(end);
   if (place >= 0) node.live.splice(place, 1);
   if (world.bird.sings("afterlife")) world.ledger.message(end, 0, new Uint8Array(1));
-  node.unfated += world.ledger.unfated(end);
+  node.unfated += world.ledger.unfated(end) + (end.blocks?.unfated ?? 0);
+  end.blocks?.ended();
 }

@@ -7,14 +7,25 @@
 //   deadlines   what was served is never due in the past twice running (R-19)
 //   states      a client's states follow each other as the table says (R-13)
 //   rings       never hold more than their capacity
+//   flight      what is on its way unacked stays within the window, but for what R-58 lets out all the same
 // Never changes anything in a world.
+import {
+  CONGESTION_WINDOW_MAX,
+  CONGESTION_WINDOW_MIN,
+  PACKET_BYTES_MAX,
+} from "../../lib/engine/limits.js";
 import { SESSION_PREFIX } from "../../lib/engine/packet.js";
 import { sequenceExpand24 } from "../../lib/engine/sequence.js";
 import { CLIENT_TABLE } from "../../lib/engine/state.js";
 import {
   HOST_BYTES_IN,
   HOST_DATAGRAMS_IN,
+  PEER_FLIGHT_BYTES,
+  PEER_HANDLE,
+  PEER_IN_FLIGHT,
+  PEER_WINDOW_BYTES,
   REJECT_REASONS,
+  statsPeerWord,
   statsRejectWord,
 } from "../../lib/engine/stats.js";
 import type { SimHost } from "../hosts.js";
@@ -25,6 +36,8 @@ import { SimError } from "./pair.js";
 const UNSLOTTED_HIGH = 2 ** 31;
 const SEQUENCE_BYTES_SHIFT = 4;
 const REQUEST_TYPE = 0;
+/** The packet that fills the window; a state, a copy, a nack and the floor's beside it. */
+const FLIGHT_ABOVE = 5 * PACKET_BYTES_MAX;
 
 interface Lane {
   /** The last number of the connection under way. */
@@ -61,6 +74,8 @@ export class Watch {
   readonly #accounts = new Map<number, Account>();
   /** Sessions under whose keys this node has sealed, in whichever of its hosts. */
   readonly #begun = new Set<number>();
+  /** By handle: bytes on their way before the turn's packets. */
+  readonly #flights = new Map<number, number>();
   #before = new Uint32Array(0);
   #spins = 0;
   #state = 0;
@@ -181,6 +196,36 @@ export class Watch {
     account.out += this.#bird.sings("amplify") ? 1 << 20 : bytes;
     if (account.out > account.in) {
       throw new SimError(`a stranger sent ${account.in} bytes and got ${account.out}`);
+    }
+  }
+
+  // --- what is on its way ---
+
+  /** Before connections transmit. */
+  flightBegin(page: Uint32Array, ends: readonly { readonly handle: number }[]): void {
+    this.#flights.clear();
+    for (const { handle } of ends) {
+      this.#flights.set(handle, page[statsPeerWord(handle & 0xffff) + PEER_FLIGHT_BYTES]);
+    }
+  }
+
+  /** And after: the packet that fills the window, and those that don't wait for it (R-58). */
+  flightEnd(page: Uint32Array, ends: readonly { readonly handle: number }[]): void {
+    for (const { handle } of ends) {
+      const row = statsPeerWord(handle & 0xffff);
+      if (page[row + PEER_HANDLE] !== handle) continue;
+      const window = page[row + PEER_WINDOW_BYTES];
+      const leak = this.#bird.sings("flight") ? 2 * CONGESTION_WINDOW_MAX : 0;
+      const flight = page[row + PEER_FLIGHT_BYTES] + leak;
+      const most = Math.max(this.#flights.get(handle) ?? 0, window) + FLIGHT_ABOVE;
+      if (flight > most)
+        throw new SimError(`${flight} bytes on their way, the window is ${window}`);
+      if (window < CONGESTION_WINDOW_MIN || window > CONGESTION_WINDOW_MAX) {
+        throw new SimError(`a window of ${window} bytes`);
+      }
+      if (page[row + PEER_IN_FLIGHT] === 0 && flight > 0) {
+        throw new SimError(`${flight} bytes on their way, in no packet`);
+      }
     }
   }
 

@@ -48,6 +48,9 @@ const NOBODY = 90;
 /** Addresses behind which a client may be after its NAT changed its mind. */
 const REBOUND = 70;
 
+const LATE = 0x6c617465;
+const COMPLETION_PROMPT = 1_048_576;
+
 /** What a world is made from, beside its seed. */
 const CARRYING = [CHANNEL_SENT, CHANNEL_FRAGMENTS_SENT, CHANNEL_RESENT, CHANNEL_COPIES];
 
@@ -64,7 +67,7 @@ export interface WorldOptions {
   readonly shiftUs?: number;
   /** Every datagram's events are published and read before the next is taken: nothing may change by it. */
   readonly singles?: boolean;
-  /** Users read after every turn, whatever the seed says. */
+  /** Users read after every turn, whatever the seed says, and their ring is never full. */
   readonly prompt?: boolean;
   /** Gets everything that is sent and told. */
   readonly trace?: Trace | null;
@@ -72,6 +75,8 @@ export interface WorldOptions {
 
 export class World {
   readonly random: Random;
+  /** Draws for what was added when there were kept seeds: without it they are the worlds that they were. */
+  readonly late: Random;
   readonly faults: FaultSet;
   readonly profile: Profile;
   readonly ledger: Ledger;
@@ -96,6 +101,8 @@ export class World {
   turns = 0;
   /** Inputs of hosts that are gone. */
   #stepsGone = 0;
+  /** Blocks that arrived. */
+  blocks = 0;
   /** There is a token without a time-out: its connection may stay for ever when its client is gone. */
   endless = false;
 
@@ -106,8 +113,9 @@ export class World {
     this.trace = trace;
     this.singles = options.singles ?? false;
     this.prompt = options.prompt ?? false;
-    this.faults = new FaultSet(this.random, options.without ?? new Set());
-    this.profile = profileDraw(this.random, this.faults, clients);
+    this.late = new Random(seed ^ LATE);
+    this.faults = new FaultSet(this.random, this.late, options.without ?? new Set());
+    this.profile = profileDraw(this.random, this.late, this.faults, clients);
     this.startUs = this.profile.startUs + shiftUs;
     this.nowUs = this.startUs;
     this.network = new Network(new Random(this.random.next32()), this.faults);
@@ -127,7 +135,8 @@ export class World {
   }
 
   #open(config: Uint32Array, index: number): Pair {
-    const { submissionCapacity, completionCapacity } = this.profile;
+    const { submissionCapacity } = this.profile;
+    const completionCapacity = this.prompt ? COMPLETION_PROMPT : this.profile.completionCapacity;
     const entropy = fillRandom(this.random, new Uint8Array(ENTROPY_BYTES));
     this.pairs.host(entropy);
     return new Pair(this.engines[index], {
@@ -364,6 +373,7 @@ export class World {
     const { live } = node;
     const peers = new Set(live.map(({ session }) => session.node));
     const nowUs = node.clockOf(this.nowUs);
+    node.watch.flightBegin(page, live);
     let datagrams = 0;
     for (let count = node.pair.transmit(nowUs); count > 0; ) {
       const { batchBytes, lengths, addresses } = node.pair.first;
@@ -390,6 +400,7 @@ export class World {
       }
       count = node.pair.transmit(nowUs);
     }
+    node.watch.flightEnd(page, live);
     const empty = datagrams - (this.#carried(page) - before);
     if (empty > EMPTY_MAX * peers.size + EMPTY_MAX && !this.profile.raw) {
       throw new SimError(`${empty} of ${datagrams} datagrams of one turn carried no message`);

@@ -4,7 +4,7 @@
  */
 import { describe, expect, onTestFinished, test } from "vitest";
 import { FATE_DROPPED } from "../../lib/engine/channel.js";
-import { CONFIG_QUEUE_MESSAGES_MAX } from "../../lib/engine/config.js";
+import { CONFIG_PAYLOAD_BYTES_MAX, CONFIG_QUEUE_MESSAGES_MAX } from "../../lib/engine/config.js";
 import {
   CLOSE_TEXT_BYTES_MAX,
   DEADLINE_RETRY_US,
@@ -542,6 +542,60 @@ describe.each(engines)("the %s engine refuses", (engine) => {
       const close = closes.find(({ kind }) => kind === "close");
       const told = text === null ? undefined : new TextEncoder().encode(text);
       expect(close).toEqual(told && { kind: "close", reason: REASON_MISMATCH, text: told });
+    }
+  });
+
+  test("a hello of another version by its version, whatever else stands in it and behind it (R-32)", () => {
+    const foreign = (version: number, rest: readonly number[] = []) =>
+      ({ kind: "foreign hello", version, rest: Uint8Array.from(rest) }) as const;
+    const mismatch = {
+      kind: "close",
+      reason: REASON_MISMATCH,
+      text: new TextEncoder().encode("version"),
+    };
+    for (const [frames, told] of [
+      [[foreign(NETRT_VERSION + 1)], mismatch],
+      [[foreign(0)], mismatch],
+      [[foreign(255, new Array(900).fill(0xff))], mismatch],
+      // A message of ours, to whom reads on: not before the hello, and not behind it.
+      [[foreign(NETRT_VERSION - 1, [0x80 + CHAT, 0, 0, 1])], mismatch],
+      [[{ kind: "ping" }, foreign(NETRT_VERSION + 1, [1, 2, 3])], mismatch],
+      [[message(CHAT, 0, 1), foreign(NETRT_VERSION + 1)], { reason: REASON_VIOLATION }],
+    ] as const) {
+      const duo = open(engine);
+      duo.handshake();
+      duo.server.receive(duo.client.forgeFrames(FORGED, frames));
+      expect(duo.server.peer).toBe(0);
+      expect(duo.server.received(CHAT)).toEqual([]);
+      const closes = duo.server.turn().flatMap(({ payload }) => payload?.frames ?? []);
+      expect(closes.find(({ kind }) => kind === "close")).toMatchObject(told);
+    }
+    // Whoever said hello before has another version now: it would be acked, and not read.
+    const duo = connected(engine);
+    duo.server.receive(duo.client.forgeFrames(FORGED, [foreign(NETRT_VERSION + 1)]));
+    expect(duo.server.end).toMatchObject({ reason: REASON_MISMATCH, text: "version" });
+  });
+
+  test("in one piece what is longer than a payload less 100 bytes, whatever the channel takes (R-54)", () => {
+    for (const [payloadBytes, size, refused] of [
+      [1200, 1100, false],
+      [1200, 1101, true],
+      [400, 300, false],
+      [400, 301, true],
+    ] as const) {
+      const configure = (config: Uint32Array) => {
+        config[CONFIG_PAYLOAD_BYTES_MAX] = payloadBytes;
+      };
+      const long = defineProtocol("long/1", { chat: reliable({ messageBytesMax: 4000 }) });
+      const duo = new Duo({ server: engine, client: engine }, long, { client: { configure } });
+      onTestFinished(() => duo.close());
+      duo.connect();
+      const frames = [{ ...message(0, 0, 1), body: new Uint8Array(size).fill(1) }];
+      duo.server.receive(duo.client.forgeFrames(FORGED, frames));
+      expect(duo.server.received(0)).toEqual(refused ? [] : [1]);
+      expect(duo.server.end).toEqual(
+        refused ? expect.objectContaining({ reason: REASON_VIOLATION }) : undefined,
+      );
     }
   });
 

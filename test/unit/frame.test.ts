@@ -14,6 +14,7 @@ import {
   MESSAGE_BYTES_MAX,
   MESSAGES_PER_PACKET_MAX,
   NACK_BITS_BYTES_MAX,
+  NETRT_VERSION,
   PAYLOAD_BYTES_MAX,
   VARINT_MAX,
 } from "../../lib/engine/limits.js";
@@ -163,13 +164,18 @@ const body = fc.oneof(
 const frame: fc.Arbitrary<FrameValue> = fc.oneof(
   fc.record({
     kind: fc.constant("hello" as const),
-    version: u8,
+    version: fc.constant(NETRT_VERSION),
     nameHash: u32,
     hashes: fc.array(u32, { minLength: 1, maxLength: CHANNELS_MAX }),
     // Its own limit cuts the fragments behind it: here they are those of a full payload.
     limits: fc.tuple(fc.constant(PAYLOAD_BYTES_MAX), u16, u32),
     suites: u8.map((bits) => bits | 1),
     key: fc.uint8Array({ minLength: 32, maxLength: 32 }),
+  }),
+  fc.record({
+    kind: fc.constant("foreign hello" as const),
+    version: u8.filter((version) => version !== NETRT_VERSION),
+    rest: fc.uint8Array({ maxLength: 60 }),
   }),
   fc.record({ kind: fc.constant("window" as const), channel, id: u16 }),
   fc.record({
@@ -206,10 +212,12 @@ const frame: fc.Arbitrary<FrameValue> = fc.oneof(
   fc.record({ kind: fc.constant("message" as const), channel, id: u16, body }),
 );
 
-/** Leaves out what may not stand behind what is there (R-20). */
+/** Leaves out what may not stand behind what is there (R-20, R-32). */
 function lawful(frames: readonly FrameValue[]): FrameValue[] {
   const last = new Map<string, number>();
-  const kept = frames.filter((each) => {
+  const foreign = frames.findIndex(({ kind }) => kind === "foreign hello");
+  const kept = (foreign < 0 ? frames : frames.slice(0, foreign + 1)).filter((each) => {
+    if (each.kind === "foreign hello") return !last.has("hello");
     if (["message", "fragment", "block", "age"].includes(each.kind)) return true;
     const place = "channel" in each && each.kind !== "layout" ? each.channel : 0;
     if (place <= (last.get(each.kind) ?? -1)) return false;
@@ -273,8 +281,9 @@ describe.each(twins)("any payload in $name", ({ engine }) => {
           if (read === null) continue;
           expect(read.ack).toEqual(value.ack);
           expect(read.frames.length).toBeLessThanOrEqual(value.frames.length);
-          // Only a message without a length may be shorter: its end is the payload's.
-          const whole = read.frames.at(-1)?.kind === "message" ? -1 : read.frames.length;
+          // Only these may be shorter: their end is the payload's.
+          const open = ["message", "foreign hello"].includes(read.frames.at(-1)?.kind ?? "");
+          const whole = open ? -1 : read.frames.length;
           expect(read.frames.slice(0, whole)).toEqual(
             value.frames.slice(0, read.frames.length).slice(0, whole),
           );
@@ -334,28 +343,28 @@ const REFUSED: readonly [reason: string, hex: string][] = [
   ["frame 0x10", "00 10"],
   ["frame 0x7f", "00 7f 000000"],
   ["an unknown frame behind a known one", "00 04 09"],
-  ["a hello of no channel", `00 01 01 00 00000000 b004 0000 00000000 ${KEY}`],
-  ["a hello of 65 channels", `00 01 01 41 00000000 b004 0000 00000000 ${KEY} ${zeros(4 * 65)}`],
-  ["a hello of 255 channels", `00 01 01 ff 00000000 b004 0000 00000000 ${KEY} ${zeros(4 * 255)}`],
+  ["a hello of no channel", `00 01 03 00 00000000 b004 0000 00000000 ${KEY}`],
+  ["a hello of 65 channels", `00 01 03 41 00000000 b004 0000 00000000 ${KEY} ${zeros(4 * 65)}`],
+  ["a hello of 255 channels", `00 01 03 ff 00000000 b004 0000 00000000 ${KEY} ${zeros(4 * 255)}`],
   [
     "a hello with a hash less than it says",
-    `00 01 01 02 00000000 b004 0000 00000000 ${KEY} ${zeros(7)}`,
+    `00 01 03 02 00000000 b004 0000 00000000 ${KEY} ${zeros(7)}`,
   ],
   [
     "a hello that takes payloads of 199 B",
-    `00 01 01 01 00000000 c700 0000 00000000 ${KEY} ${zeros(4)}`,
+    `00 01 03 01 00000000 c700 0000 00000000 ${KEY} ${zeros(4)}`,
   ],
   [
     "a hello of 64 channels that takes less than a hello",
-    `00 01 01 40 00000000 6f01 0000 00000000 ${KEY} ${zeros(4 * 64)}`,
+    `00 01 03 40 00000000 6f01 0000 00000000 ${KEY} ${zeros(4 * 64)}`,
   ],
   [
     "a hello without the suite that all have",
-    `00 01 01 01 00000000 b004 0000 00000000 fe ${zeros(32)} ${zeros(4)}`,
+    `00 01 03 01 00000000 b004 0000 00000000 fe ${zeros(32)} ${zeros(4)}`,
   ],
   [
     "a hello that takes payloads of 1201 B",
-    `00 01 01 01 00000000 b104 0000 00000000 ${KEY} ${zeros(4)}`,
+    `00 01 03 01 00000000 b104 0000 00000000 ${KEY} ${zeros(4)}`,
   ],
   ["a window of channel 64", "00 08 40 0000"],
   ["a window that is cut", "00 08 01 00"],
@@ -387,6 +396,9 @@ const REFUSED: readonly [reason: string, hex: string][] = [
   ["a length of five bytes", `00 c1 0300 8080808001 ${zeros(20)}`],
   ["a length that never ends", "00 c1 0300 ffffffff ff"],
   ["a length beyond the payload", "00 c1 0300 7f 6869"],
+  ["a hello without a version", "00 01"],
+  ["1101 bytes in one piece at the end (R-54)", `00 81 0300 ${zeros(MESSAGE_BYTES_MAX + 1)}`],
+  ["1101 bytes in one piece (R-54)", `00 c1 0300 cd08 ${zeros(MESSAGE_BYTES_MAX + 1)} 04`],
   ["the longest length there is", "00 c1 0300 ffffff7f 6869"],
 ];
 
@@ -394,9 +406,10 @@ const REFUSED: readonly [reason: string, hex: string][] = [
 const REPEATED: readonly [reason: string, hex: string][] = [
   ["two pings", "00 04 04"],
   ["two closes", "00 03 01 00 03 01 00"],
+  ["two hellos", `00 ${`01 03 01 00000000 b004 0000 00000000 ${KEY} ${zeros(4)}`.repeat(2)}`],
   [
-    "two hellos",
-    `00 ${`01 01 01 00000000 b004 0000 00000000 ${KEY} ${KEY} ${zeros(4)}`.repeat(2)}`,
+    "a hello, and one of another version",
+    `00 01 03 01 00000000 b004 0000 00000000 ${KEY} ${zeros(4)} 01 04`,
   ],
   ["two skips of one channel", "00 02 01 0000 02 01 0100"],
   ["skips against the order of channels", "00 02 02 0000 02 01 0000"],
@@ -408,16 +421,18 @@ const REPEATED: readonly [reason: string, hex: string][] = [
 const TAKEN: readonly [reason: string, hex: string][] = [
   ["an ack bitfield of 32 bytes", `a0 0700 0000 ${"ff".repeat(32)}`],
   ["an ack bitfield whose last byte alone is not zero", `a0 0700 0000 ${zeros(31)} 80`],
-  ["a hello of one channel", `00 01 01 01 00000000 b004 0000 00000000 ${KEY} ${zeros(4)}`],
+  ["a hello of one channel", `00 01 03 01 00000000 b004 0000 00000000 ${KEY} ${zeros(4)}`],
   [
     "a hello with suites that nobody knows yet",
-    `00 01 01 01 00000000 b004 0000 00000000 ff ${zeros(32)} ${zeros(4)}`,
+    `00 01 03 01 00000000 b004 0000 00000000 ff ${zeros(32)} ${zeros(4)}`,
   ],
-  ["a hello of 64 channels", `00 01 01 40 00000000 b004 0000 00000000 ${KEY} ${zeros(4 * 64)}`],
+  ["a hello of 64 channels", `00 01 03 40 00000000 b004 0000 00000000 ${KEY} ${zeros(4 * 64)}`],
   [
     "a hello that takes payloads of 200 B",
-    `00 01 01 01 00000000 c800 0000 00000000 ${KEY} ${zeros(4)}`,
+    `00 01 03 01 00000000 c800 0000 00000000 ${KEY} ${zeros(4)}`,
   ],
+  ["a hello of another version, with nothing", "00 01 04"],
+  ["a hello of another version, with whatever else", `00 04 01 00 ${"ff".repeat(900)}`],
   ["a window of channel 63", "00 08 3f ffff"],
   ["the last fragment of 65,536 B", `00 06 3f ffff 3f 808004 ${zeros(1024)}`],
   ["the last fragment of 16 MiB", `00 07 3f ffff ffff ff7f 80808008 ${zeros(1024)}`],
@@ -432,6 +447,8 @@ const TAKEN: readonly [reason: string, hex: string][] = [
   ["an empty message with a length before a ping", "00 c1 0300 00 04"],
   ["a length of 127 in one byte", `00 c1 0300 7f ${zeros(127)} 04`],
   ["a length of 128 in two bytes", `00 c1 0300 8001 ${zeros(128)} 04`],
+  ["1100 bytes in one piece at the end (R-54)", `00 81 0300 ${zeros(MESSAGE_BYTES_MAX)}`],
+  ["1100 bytes in one piece (R-54)", `00 c1 0300 cc08 ${zeros(MESSAGE_BYTES_MAX)} 04`],
   ["two messages of one channel", "00 c1 0300 00 81 0400"],
   ["skips of two channels in their order", "00 02 01 0000 02 02 0000"],
 ];
@@ -475,7 +492,7 @@ describe.each(twins)("$name refuses", ({ engine }) => {
   });
 
   test("every first byte that no frame has (R-35)", () => {
-    const known = new Set([1, 2, 3, 4, 5]);
+    const known = new Set([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     for (let first = 0; first < 0x80; first++) {
       // Behind it stands more than any frame asks for, all of it lawful.
       const bytes = bytesOf(`00 ${byte(first)} ${"01".repeat(8)}${zeros(200)}`);
@@ -522,7 +539,7 @@ describe.each(twins)("$name takes", ({ engine }) => {
   });
 
   test("a message of any size; its frame is no longer than was reckoned with", () => {
-    for (const size of [0, 1, 127, 128, 1099, MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX - 4]) {
+    for (const size of [0, 1, 127, 128, 1099, MESSAGE_BYTES_MAX]) {
       const frames = [message(5, 77, new Uint8Array(size).fill(9))];
       const last = writePayload(engine, { ack: null, frames });
       const sized = writePayload(engine, { ack: null, frames: [...frames, { kind: "ping" }] });
