@@ -182,9 +182,8 @@ void receiveElsewhere(Host& host, uint64_t nowUs, const Address& address, Connec
     return;
   }
   // Never more bytes than came from there.
-  if (length < PATH_PACKET_BYTES ||
-      !pathSuspect(connection.path, address, host.shared.keysSeed, connection.handle,
-                   host.header.sequence, nowUs)) {
+  if (length < PATH_PACKET_BYTES || !pathSuspect(connection.path, address, host.shared.keysSeed,
+                                                 connection.handle, host.header.sequence, nowUs)) {
     return;
   }
   Host::Reply* entry = replyTake(host, address);

@@ -63,7 +63,8 @@ void infoWrite(const Connection& connection, const Shared& shared, uint8_t suite
   next[2] = connection.session.suite;
 }
 
-// Both directions' keys, the client's first, and the path's id; false where the secret is known to everybody.
+// Both directions' keys, the client's first, and the path's id; false where the secret is known to
+// everybody.
 bool keysMake(const Connection& connection, const Shared& shared, uint8_t suites,
               const uint8_t* publicKey, uint8_t* keys) {
   const bool isServer = shared.config->role == ROLE_SERVER;

@@ -56,9 +56,9 @@ bool slotsOpen(Host& host, const uint32_t* words, uint32_t* page, const uint8_t*
       poolOpen(host.outlet.pool, config.chunkCount, config.messageCount, config.carriedCount) &&
       handshakeOpen(host.handshake, config, privateKey, entropy) &&
       tableOpen(host.addressTable, config.peersMax) &&
-      tableOpen(host.clientTable, config.peersMax) &&
-      tableOpen(host.pathTable, config.peersMax) && timersOpen(host.timers, config.peersMax) &&
-      take(host.connections, peers) && take(host.channels, peers * config.channelCount) &&
+      tableOpen(host.clientTable, config.peersMax) && tableOpen(host.pathTable, config.peersMax) &&
+      timersOpen(host.timers, config.peersMax) && take(host.connections, peers) &&
+      take(host.channels, peers * config.channelCount) &&
       take(host.packetsFew, peers * SENT_PACKETS_FEW) && take(host.packets, peers * SENT_PACKETS) &&
       take(host.free, peers) && take(host.open, peers) && take(host.work, peers) &&
       take(host.dirty, peers) && take(host.replies, REPLIES_MAX) && sealKeyOpen(host.clientKey) &&

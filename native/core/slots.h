@@ -2,9 +2,9 @@
 // list that a slot can be in. Never receives or sends anything: the verbs of demux, submit and host
 // do, and come here to find, take and settle connections. Invariants: a slot in use is in the
 // client table, and in the address table until another's peer proved to be at its address; a
-// connection with something due is in the work list or has a deadline. All memory is taken by slotsOpen; only the cipher contexts of a slot are opened at its
-// first use, and then kept, because OpenSSL's cost half a kilobyte each, which thousands of idle
-// slots should not.
+// connection with something due is in the work list or has a deadline. All memory is taken by
+// slotsOpen; only the cipher contexts of a slot are opened at its first use, and then kept, because
+// OpenSSL's cost half a kilobyte each, which thousands of idle slots should not.
 #ifndef NETRT_CORE_SLOTS_H_
 #define NETRT_CORE_SLOTS_H_
 

@@ -163,9 +163,8 @@ size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, u
   omitDue(connection, shared, nowUs);
   const int64_t number = connection.sent.nextNumber;
   const bool moving = nowUs >= connection.path.dueUs;
-  const size_t headerBytes = moving
-                                 ? movingWrite(connection, number, out, offset)
-                                 : headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
+  const size_t headerBytes = moving ? movingWrite(connection, number, out, offset)
+                                    : headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
   const size_t start = offset + headerBytes;
   const size_t end = start + connection.payloadBytes - (moving ? PATH_ID_BYTES : 0);
   writerSet(shared.writer, out, start, end);

@@ -8,6 +8,7 @@ import {
   PATH_PACKET_BYTES,
   PATH_PROOF_US,
 } from "../../lib/engine/limits.js";
+import { RECORD_CLOSE } from "../../lib/engine/ring.js";
 import { REASON_CLOSED, REASON_TIMED_OUT, REASON_VIOLATION } from "../../lib/engine/state.js";
 import {
   PEER_MOVES,
@@ -29,6 +30,7 @@ import {
   World,
   wordsOf,
 } from "../hostile/world.js";
+import { simPush } from "../hosts.js";
 import { decodePublicToken } from "../peers/netcode.js";
 import { KeyPairs, MOVING_PREFIX, type Opened, Tap } from "../tap.js";
 
@@ -342,7 +344,21 @@ describe.each(engines)("a client at another address: %s", (engine) => {
     expect(scene.told.bytes(CHAT)).toEqual([...numbers(100), ...numbers(100), ...numbers(20)]);
   });
 
-  test("a connection that drains moves as well, and one that says goodbye does not", () => {
+  test("R-71: a connection that drains moves as well", () => {
+    const scene = new Scene(engine);
+    const { world, client } = scene;
+    client.rebind(AWAY);
+    world.server.send(scene.peer, CHAT, Uint8Array.of(9));
+    world.step();
+    simPush(world.server.host, RECORD_CLOSE, [scene.peer, 0, REASON_CLOSED, 1], new Uint8Array(0));
+    client.send(CHAT, Uint8Array.of(8));
+    world.until("it is over", () => client.told.end !== undefined, 4 * SECOND);
+    expect(client.told.end?.reason).toBe(REASON_CLOSED);
+    expect(client.told.bytes(CHAT)).toEqual([9]);
+    expect(scene.told.moves).toEqual([wordsOf(AWAY).join()]);
+  });
+
+  test("one that says goodbye does not move", () => {
     const scene = new Scene(engine);
     const { world, client } = scene;
     client.rebind(AWAY);
