@@ -54,6 +54,7 @@
       "native/core/seal.cc",
       "native/core/sequence.cc",
       "native/core/session.cc",
+      "native/core/settle.cc",
       "native/core/sip.cc",
       "native/core/slots.cc",
       "native/core/sodium.cc",

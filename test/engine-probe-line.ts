@@ -196,7 +196,11 @@ const machines: Channels = {
   channelVerdict(line, channel, peer, name, acked, nowUs, arrivalUs) {
     const message = asLine(line).message(name);
     const its = channelOf(line, channel);
-    repair.channelVerdict(its, outletOf(line), peer, message, acked, nowUs, arrivalUs);
+    return repair.channelVerdict(its, outletOf(line), peer, message, acked, nowUs, arrivalUs);
+  },
+  channelSettled(line, channel, peer, name, acked, nowUs) {
+    const message = asLine(line).message(name);
+    repair.channelSettled(channelOf(line, channel), outletOf(line), peer, message, acked, nowUs);
   },
   channelNacked(line, channel, peer, id16, bits, nowUs, roundTripUs) {
     const its = channelOf(line, channel);

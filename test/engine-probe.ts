@@ -318,6 +318,14 @@ export interface EngineProbe {
     acked: boolean,
     nowUs: number,
     arrivalUs: number,
+  ): boolean;
+  channelSettled(
+    line: LineHandle,
+    channel: number,
+    peer: number,
+    message: number,
+    acked: boolean,
+    nowUs: number,
   ): void;
   channelNacked(
     line: LineHandle,

@@ -158,11 +158,19 @@ export class Line {
     return this.pack((engine, line) => engine.channelPlanCopies(line, channel), room);
   }
 
-  /** The verdict of a packet; what is sent now arrives `afterUs` later. */
-  decide(rides: readonly Ride[], acked: boolean, afterUs = 0): void {
+  /** The verdict of a packet; what is sent now arrives `afterUs` later. Answers what is unsettled by it. */
+  decide(rides: readonly Ride[], acked: boolean, afterUs = 0): Ride[] {
+    const { engine, handle, nowUs } = this;
+    return rides.filter(({ channel, message }) =>
+      engine.channelVerdict(handle, channel, PEER, message, acked, nowUs, nowUs + afterUs),
+    );
+  }
+
+  /** A lost packet was acked after all, or won't be any more. */
+  settle(rides: readonly Ride[], acked: boolean): void {
     const { engine, handle, nowUs } = this;
     for (const { channel, message } of rides) {
-      engine.channelVerdict(handle, channel, PEER, message, acked, nowUs, nowUs + afterUs);
+      engine.channelSettled(handle, channel, PEER, message, acked, nowUs);
     }
   }
 
@@ -170,8 +178,9 @@ export class Line {
     for (const rides of packets) this.decide(rides, true);
   }
 
+  /** Lost, and no ack comes late. */
   lose(...packets: readonly (readonly Ride[])[]): void {
-    for (const rides of packets) this.decide(rides, false);
+    for (const rides of packets) this.settle(this.decide(rides, false), false);
   }
 
   expire(channel = 0): void {

@@ -185,6 +185,10 @@ export class Sent {
   nextNumber = 0;
   /** The oldest number without a verdict. */
   verdictNext = 0;
+  /** No lower number has something left of what it carried (settle). */
+  settleNext = 0;
+  /** Packets that were acked late and still have what they carried. */
+  lateHeld = 0;
   /** The highest number acked, or NO_NUMBER. */
   ackedLatest = NO_NUMBER;
   /** The highest number left out, or NO_NUMBER, and how many are among those without a verdict. */
@@ -214,6 +218,8 @@ export function sentReset(sent: Sent, nextNumber: number): void {
   sent.firstNumber = nextNumber;
   sent.nextNumber = nextNumber;
   sent.verdictNext = nextNumber;
+  sent.settleNext = nextNumber;
+  sent.lateHeld = 0;
   sent.ackedLatest = NO_NUMBER;
   sent.omittedLatest = NO_NUMBER;
   sent.omitted = 0;
@@ -235,7 +241,8 @@ export function sentReady(sent: Sent): boolean {
   return sentInFlight(sent) < IN_FLIGHT_MAX;
 }
 
-function recordOf(sent: Sent, number: number): SentPacket {
+/** Where the record of a number stands, while it has one. */
+export function recordOf(sent: Sent, number: number): SentPacket {
   return sent.packets[number & (sent.packets.length - 1)];
 }
 
@@ -250,13 +257,14 @@ function recordsClear(packets: SentPacket[]): void {
   }
 }
 
-/** Whether an ack may still tell something of a packet. */
+/** Whether an ack may still tell something of a packet, or something is left of what it carried. */
 function isOpen(sent: Sent, packet: SentPacket, nowUs: number): boolean {
   if (packet.number === NO_NUMBER) {
     return false;
   }
   return (
     packet.number >= sent.verdictNext ||
+    packet.carried !== null ||
     (packet.state === SENT_LOST && nowUs < packet.sentUs + LATE_MAX_US)
   );
 }
@@ -317,14 +325,6 @@ export function sentOmitted(sent: Sent, number: number): boolean {
   return packet.number === number && packet.state === SENT_OMITTED;
 }
 
-/** Takes what an undecided packet carried. */
-export function sentTakeCarried(sent: Sent, number: number): Carried | null {
-  const packet = recordOf(sent, number);
-  const carried = packet.number === number ? packet.carried : null;
-  packet.carried = null;
-  return carried;
-}
-
 /** The packet turned out to have something to lose: it asks for an ack. */
 export function sentEliciting(sent: Sent, packet: SentPacket): void {
   packet.eliciting = true;
@@ -346,6 +346,7 @@ function ackNumber(sent: Sent, received: Received, number: number, receivedUs: n
   if (packet.state === SENT_LOST && receivedUs < packet.sentUs + LATE_MAX_US) {
     packet.state = SENT_LATE;
     sent.late += 1;
+    sent.lateHeld += packet.carried === null ? 0 : 1;
   } else if (packet.state === SENT_UNDECIDED) {
     packet.state = SENT_ACKED;
     landed(sent, packet);

@@ -3,7 +3,7 @@
 // Owns the order in which they take effect. Never receives or sends.
 // Invariant: verdicts reach the channels in the order of packet numbers (R-25).
 
-import { acksExpire, acksVerdict, SENT_ACKED, type SentPacket } from "./acks.js";
+import { acksExpire, acksVerdict, SENT_ACKED, SENT_LATE, type SentPacket } from "./acks.js";
 import {
   congestionAcked,
   congestionJudge,
@@ -20,63 +20,116 @@ import {
 import { deliveryRelease, RECEIVE_HELD } from "./delivery.js";
 import { connectionBroken, connectionClose, connectionDone, connectionDrained } from "./ending.js";
 import { gapExpire, gapUpdate } from "./gap.js";
+import { HOLD_RESERVE_PART } from "./limits.js";
 import { CARRIED_SKIP, CARRIED_WINDOW, carriedRelease } from "./queue.js";
-import { channelExpire, channelSkipVerdict, channelVerdict } from "./repair.js";
+import { channelExpire, channelSettled, channelSkipVerdict, channelVerdict } from "./repair.js";
 import { NO_ROOM, RECORD_PACKET, RECORD_WORDS, ringPush } from "./ring.js";
 import { rttBackOff } from "./rtt.js";
+import { settleVerdict } from "./settle.js";
 import { CONNECTION_CLOSING, CONNECTION_FREE, REASON_MISMATCH, REASON_TIMED_OUT } from "./state.js";
 import { channelWindowVerdict } from "./window.js";
 
 const NO_TEXT = new Uint8Array(0);
 const TEXT_HELLO = Uint8Array.from("hello", (c) => c.charCodeAt(0));
 
-/** Hands every verdict that is due to the channels, in the order of packet numbers (R-25). */
+/**
+ * Hands every verdict that is due to the channels, in the order of packet numbers (R-25), and what
+ * late acks, or their absence, say of lost packets (R-27).
+ */
 export function connectionVerdicts(connection: Connection, shared: Shared, nowUs: number): void {
-  const arrivalUs = nowUs + Math.trunc(connection.rtt.smoothedUs / 2);
+  const { sent, rtt } = connection;
   while (connectionRoom(shared)) {
-    const packet = acksVerdict(connection.sent, connection.rtt, nowUs);
+    const settled = settleVerdict(sent, rtt, nowUs);
+    if (settled !== null) {
+      packetSettled(connection, shared, settled, nowUs);
+      continue;
+    }
+    const packet = acksVerdict(sent, rtt, nowUs);
     if (packet === null) {
       break;
     }
-    const acked = packet.state === SENT_ACKED;
-    if (!acked && packet.number < connection.rtt.fromNumber) {
-      connection.path.strayed += 1;
-    }
-    if (packet.hello) {
-      connection.helloInFlight -= 1;
-      connection.helloAcked = connection.helloAcked || acked;
-      // What had no room beside it has room now.
-      connection.stalledUntilUs = 0;
-    }
-    if (connection.watched) {
-      packetReport(connection, shared, packet, acked);
-    }
-    let carried = packet.carried;
-    packet.carried = null;
-    while (carried !== null) {
-      const next = carried.next;
-      const channel = connection.channels[carried.channel];
-      if (carried.kind === CARRIED_SKIP) {
-        channelSkipVerdict(channel, carried.id, acked);
-      } else if (carried.kind === CARRIED_WINDOW) {
-        channelWindowVerdict(channel, carried.id, acked);
-      } else {
-        channelVerdict(
-          channel,
-          shared.outlet,
-          connection.handle,
-          carried.message!,
-          acked,
-          nowUs,
-          arrivalUs,
-        );
-      }
-      carriedRelease(shared.outlet.pool, carried);
-      carried = next;
-    }
+    packetDecided(connection, shared, packet, nowUs);
   }
   connectionBroken(connection, shared, nowUs);
   connectionDrained(connection, shared, nowUs);
+}
+
+/** Whether what lost packets carried may be kept for late acks: where memory is scarce, the verdict settles it (R-48). */
+function mayKeep(shared: Shared): boolean {
+  const { messageCount, carriedCount } = shared.config;
+  const { messagesFree, carriedsFree } = shared.outlet.pool;
+  return (
+    messagesFree >= Math.trunc(messageCount / HOLD_RESERVE_PART) &&
+    carriedsFree >= Math.trunc(carriedCount / HOLD_RESERVE_PART)
+  );
+}
+
+function packetDecided(
+  connection: Connection,
+  shared: Shared,
+  packet: SentPacket,
+  nowUs: number,
+): void {
+  const { outlet } = shared;
+  const acked = packet.state === SENT_ACKED;
+  if (!acked && packet.number < connection.rtt.fromNumber) {
+    connection.path.strayed += 1;
+  }
+  const arrivalUs = nowUs + Math.trunc(connection.rtt.smoothedUs / 2);
+  if (packet.hello) {
+    connection.helloInFlight -= 1;
+    connection.helloAcked = connection.helloAcked || acked;
+    // What had no room beside it has room now.
+    connection.stalledUntilUs = 0;
+  }
+  if (connection.watched) {
+    packetReport(connection, shared, packet, acked);
+  }
+  let carried = packet.carried;
+  packet.carried = null;
+  while (carried !== null) {
+    const { next, kind, id } = carried;
+    const channel = connection.channels[carried.channel];
+    let kept = false;
+    if (kind === CARRIED_SKIP) {
+      channelSkipVerdict(channel, id, acked);
+    } else if (kind === CARRIED_WINDOW) {
+      channelWindowVerdict(channel, id, acked);
+    } else {
+      const message = carried.message!;
+      kept = channelVerdict(channel, outlet, connection.handle, message, acked, nowUs, arrivalUs);
+    }
+    if (kept) {
+      carried.next = packet.carried;
+      packet.carried = carried;
+    } else {
+      carriedRelease(outlet.pool, carried);
+    }
+    carried = next;
+  }
+  if (packet.carried !== null && !mayKeep(shared)) {
+    packetSettled(connection, shared, packet, nowUs);
+  }
+}
+
+/** The fates of what a lost packet carried. */
+function packetSettled(
+  connection: Connection,
+  shared: Shared,
+  packet: SentPacket,
+  nowUs: number,
+): void {
+  const { outlet } = shared;
+  const acked = packet.state === SENT_LATE;
+  let carried = packet.carried;
+  packet.carried = null;
+  while (carried !== null) {
+    const next = carried.next;
+    const channel = connection.channels[carried.channel];
+    channelSettled(channel, outlet, connection.handle, carried.message!, acked, nowUs);
+    carriedRelease(outlet.pool, carried);
+    carried = next;
+  }
 }
 
 /** Tells the user what became of a packet: Tribes' notification, one verdict a packet, in order (R-25). */

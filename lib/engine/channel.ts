@@ -27,6 +27,7 @@ import {
   messageCreate,
   messageForgetBody,
   messageRelease,
+  messageUntie,
   type Pool,
 } from "./queue.js";
 import { NO_ROOM, RECORD_FATE, type Ring, ringPush, TTL_DEFAULT } from "./ring.js";
@@ -365,7 +366,6 @@ function takeGroup(channel: Channel, outlet: Outlet, message: Message, fate: num
   }
 }
 
-/** The record goes once no packet points at it. */
 function take(channel: Channel, outlet: Outlet, message: Message, fate: number): void {
   if (fate === FATE_EXPIRED && message.sent && channelRepaired(channel)) {
     const known = channel.holeFirst !== NO_ID;
@@ -375,9 +375,7 @@ function take(channel: Channel, outlet: Outlet, message: Message, fate: number):
   channelUnlink(channel, message);
   message.group = null;
   messageForgetBody(outlet.pool, message);
-  if (message.inFlight === 0) {
-    messageRelease(outlet.pool, message);
-  }
+  messageUntie(outlet.pool, message);
 }
 
 function end(

@@ -68,6 +68,7 @@ import {
 import { Rtt, rttReset } from "./rtt.js";
 import { SealKey, sealKeySet } from "./seal.js";
 import { Session, sessionReset } from "./session.js";
+import { settleDeadlineUs } from "./settle.js";
 import {
   CONNECTION_CLOSING,
   CONNECTION_EVENT_ASSIGN,
@@ -349,6 +350,7 @@ export function connectionDeadlineUs(connection: Connection, dueUs: number, nowU
     connection.greetingDueUs,
     connection.heardUs + connection.timeoutUs,
     acksDeadlineUs(connection.sent, connection.rtt),
+    settleDeadlineUs(connection.sent, connection.rtt),
   );
   for (const channel of connection.channels) {
     deadlineUs = Math.min(deadlineUs, channel.earliestExpiryUs, gapDeadlineUs(channel));

@@ -365,9 +365,8 @@ function receiveResponse(
 /** Gives a pending client a slot, or denies it. */
 function admit(host: Host, nowUs: number, address: Address, pending: Pending): number {
   const { clientIdLo, clientIdHi } = pending;
-  if (!yields(host, slotAtAddress(host, address), nowUs)) {
-    return REJECT_ADDRESS_CONNECTED;
-  }
+  // What stands at this address only says goodbye: receiveResponse refused for any other.
+  yields(host, slotAtAddress(host, address), nowUs);
   if (!yields(host, slotOfClient(host, clientIdLo, clientIdHi), nowUs)) {
     return REJECT_CLIENT_CONNECTED;
   }

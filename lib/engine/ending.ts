@@ -4,7 +4,6 @@
 // the goodbyes itself (transmit does).
 // Invariant: after the end was reported, nothing more is.
 
-import { sentTakeCarried } from "./acks.js";
 import { NO_ID } from "./channel.js";
 import { type Connection, connectionRecord, type Shared } from "./connection.js";
 import { deliveryDrop } from "./delivery.js";
@@ -22,6 +21,7 @@ import {
 } from "./ring.js";
 import { sealKeyClear } from "./seal.js";
 import { sessionClear } from "./session.js";
+import { settleTake } from "./settle.js";
 import {
   CONNECTION_CLOSING,
   CONNECTION_DRAINING,
@@ -206,11 +206,11 @@ export function connectionDone(connection: Connection, shared: Shared, reason: n
   shared.outlet.page[statsPeerWord(connection.slot) + PEER_HANDLE] = 0;
 }
 
-/** Forgets what undecided packets carried; their messages have had their fate. */
+/** Forgets what packets carried; their messages have had their fate. */
 function releaseCarried(connection: Connection, shared: Shared): void {
   const pool = shared.outlet.pool;
-  for (let number = connection.sent.verdictNext; number < connection.sent.nextNumber; number++) {
-    let carried = sentTakeCarried(connection.sent, number);
+  for (let number = connection.sent.settleNext; number < connection.sent.nextNumber; number++) {
+    let carried = settleTake(connection.sent, number);
     while (carried !== null) {
       const next = carried.next;
       if (carried.message !== null) {

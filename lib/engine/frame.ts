@@ -132,15 +132,13 @@ export class Frame {
   ageMs = 0;
   /** HELLO: the protocol version. CLOSE: the reason. */
   code = 0;
-  /** HELLO: hash of the protocol's name. */
+  /** HELLO: hash of the protocol's name, number of channels. */
   nameHash = 0;
-  /** HELLO: number of channels. */
   channelCount = 0;
   /** HELLO: the longest payload that its sender takes. */
   payloadBytesMax = 0;
-  /** HELLO: packets a second that its sender takes; 0 for any number. */
+  /** HELLO: packets and bytes a second that its sender takes; 0 for any number. */
   packetRateMax = 0;
-  /** HELLO: bytes a second that its sender takes; 0 for any number. */
   byteRateMax = 0;
   /** HELLO: the suites that its sender has, a bit each. */
   suites = 0;
@@ -155,21 +153,13 @@ function messageNext(reader: Reader, first: number, frame: Frame): number {
   frame.index = 0;
   frame.block = false;
   frame.number = 0;
-  if (first >= MESSAGE_SIZED) {
-    frame.bytes = readVarint(reader);
-    frame.offset = reader.offset;
-    readSkip(reader, frame.bytes);
-    // A sized message at the end has a shorter form.
-    if (reader.offset === reader.end) {
-      return FRAME_INVALID;
-    }
-  } else {
-    frame.offset = reader.offset;
-    frame.bytes = reader.end - reader.offset;
-    readSkip(reader, frame.bytes);
-  }
-  // A longer one goes in fragments.
-  const lawful = frame.bytes <= wholeBytesMax(frame.payloadBytes);
+  const sized = first >= MESSAGE_SIZED;
+  frame.bytes = sized ? readVarint(reader) : reader.end - reader.offset;
+  frame.offset = reader.offset;
+  readSkip(reader, frame.bytes);
+  // With a length only before another frame, and no longer than one that goes whole.
+  const lawful =
+    (!sized || reader.offset < reader.end) && frame.bytes <= wholeBytesMax(frame.payloadBytes);
   return reader.failed || !lawful ? FRAME_INVALID : FRAME_MESSAGE;
 }
 

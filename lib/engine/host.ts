@@ -172,7 +172,8 @@ function transmitReplies(host: Host, batch: Batch): void {
 }
 
 function transmitClient(host: Host, nowUs: number, batch: Batch): void {
-  if (host.config.role !== ROLE_CLIENT || batch.count === BATCH_PACKETS) {
+  // A client's batch is empty here: it answers no strangers.
+  if (host.config.role !== ROLE_CLIENT) {
     return;
   }
   const offset = batch.count * BATCH_STRIDE;

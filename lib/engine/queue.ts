@@ -37,6 +37,8 @@ export class Message {
   pieces = 0;
   /** Undecided packets that carry it. */
   inFlight = 0;
+  /** Packets with the verdict lost that carried it, of which an ack may still come. */
+  unsettled = 0;
   copiesLeft = 0;
   /** How often all its packets were lost, up to 255. */
   losses = 0;
@@ -193,6 +195,7 @@ export function messageCreate(pool: Pool): Message | null {
   message.group = null;
   message.pieces = 0;
   message.inFlight = 0;
+  message.unsettled = 0;
   message.copiesLeft = 0;
   message.losses = 0;
   message.tag = 0;
@@ -209,6 +212,13 @@ export function messageRelease(pool: Pool, message: Message): void {
   message.next = pool.messageFree;
   pool.messageFree = message;
   pool.messagesFree += 1;
+}
+
+/** Gives a message that is in no list back, once no packet points at it. */
+export function messageUntie(pool: Pool, message: Message): void {
+  if (message.inFlight === 0 && message.unsettled === 0) {
+    messageRelease(pool, message);
+  }
 }
 
 /** Gives the body back while the record must stay (packets that carried it are undecided). */

@@ -19,15 +19,29 @@ import {
   type Outlet,
 } from "./channel.js";
 import { REPAIR_ACK, REPAIR_NACK } from "./policy.js";
-import { type Message, messageRelease } from "./queue.js";
+import { type Message, messageUntie } from "./queue.js";
 import { sequenceExpand16 } from "./sequence.js";
 import { NO_DEADLINE } from "./timers.js";
 
 // --- verdicts ---
 
+/** Whether the sender's verdicts say what rides again. */
+function repairsByAcks(channel: Channel): boolean {
+  return (channel.policy.repair & REPAIR_ACK) !== 0;
+}
+
+/**
+ * Whether the message may have arrived: a packet with it is undecided, or unsettled. A channel that repairs by
+ * acks doesn't wait for the latter: its receiver waits for the skip (R-44).
+ */
+function mayHaveArrived(channel: Channel, message: Message): boolean {
+  return message.inFlight > 0 || (message.unsettled > 0 && !repairsByAcks(channel));
+}
+
 /**
  * A packet that carried the message has its verdict. What would be sent now arrives at `arrivalUs`:
- * later than a message is of interest, it is not sent again (R-51).
+ * later than a message is of interest, it is not sent again (R-51). True: channelSettled must follow, an
+ * ack that comes late still tells that it arrived.
  */
 export function channelVerdict(
   channel: Channel,
@@ -37,28 +51,48 @@ export function channelVerdict(
   acked: boolean,
   nowUs: number,
   arrivalUs: number,
-): void {
+): boolean {
   message.inFlight -= 1;
   if (!message.listed) {
-    if (message.inFlight === 0) {
-      messageRelease(outlet.pool, message);
-    }
-    return;
+    messageUntie(outlet.pool, message);
+    return false;
   }
   if (acked) {
     channelFinish(channel, outlet, peer, message, FATE_DELIVERED);
-    return;
+    return false;
   }
-  if (message.inFlight > 0 || message.resend) {
-    return;
+  message.unsettled += 1;
+  if (message.inFlight === 0 && !message.resend && repairsByAcks(channel)) {
+    if (message.expiresUs <= nowUs) {
+      channelFinish(channel, outlet, peer, message, FATE_EXPIRED);
+    } else {
+      message.losses = Math.min(message.losses + 1, 255);
+      resend(channel, outlet, peer, message, arrivalUs);
+    }
   }
-  if (message.expiresUs <= nowUs) {
-    channelFinish(channel, outlet, peer, message, FATE_EXPIRED);
-  } else if ((channel.policy.repair & REPAIR_ACK) !== 0) {
-    message.losses = Math.min(message.losses + 1, 255);
-    resend(channel, outlet, peer, message, arrivalUs);
-  } else if (!channelRepaired(channel) && message.copiesLeft === 0) {
-    channelFinish(channel, outlet, peer, message, FATE_LOST);
+  return true;
+}
+
+/** A lost packet that carried the message was acked late, or will not be any more (R-27). */
+export function channelSettled(
+  channel: Channel,
+  outlet: Outlet,
+  peer: number,
+  message: Message,
+  acked: boolean,
+  nowUs: number,
+): void {
+  message.unsettled -= 1;
+  if (!message.listed) {
+    messageUntie(outlet.pool, message);
+  } else if (acked) {
+    channelFinish(channel, outlet, peer, message, FATE_DELIVERED);
+  } else if (!repairsByAcks(channel) && !mayHaveArrived(channel, message)) {
+    if (message.expiresUs <= nowUs) {
+      channelFinish(channel, outlet, peer, message, FATE_EXPIRED);
+    } else if (!channelRepaired(channel) && message.copiesLeft === 0) {
+      channelFinish(channel, outlet, peer, message, FATE_LOST);
+    }
   }
 }
 
@@ -73,7 +107,7 @@ function resend(
   if (arrivalUs <= message.expiresUs) {
     message.resend = true;
     channel.resends += 1;
-  } else if (message.inFlight === 0 && message.copiesLeft === 0) {
+  } else if (!mayHaveArrived(channel, message) && message.copiesLeft === 0) {
     channelFinish(channel, outlet, peer, message, FATE_EXPIRED);
     return false;
   }
@@ -143,7 +177,7 @@ export function channelForgo(
     if (wants && arrivalUs > message.expiresUs) {
       const grouped: boolean = message.group !== null;
       channelQuiet(channel, message);
-      if (message.inFlight === 0) {
+      if (!mayHaveArrived(channel, message)) {
         channelFinish(channel, outlet, peer, message, FATE_EXPIRED);
         next = grouped ? channel.first : next;
       }
@@ -168,17 +202,19 @@ export function channelSkipVerdict(channel: Channel, skipId: number, acked: bool
 
 /** A packet that carried the message is forgotten without a verdict, because the connection ended. */
 export function channelForget(outlet: Outlet, message: Message): void {
-  message.inFlight -= 1;
-  if (message.inFlight === 0) {
-    messageRelease(outlet.pool, message);
+  if (message.inFlight > 0) {
+    message.inFlight -= 1;
+  } else {
+    message.unsettled -= 1;
   }
+  messageUntie(outlet.pool, message);
 }
 
 // --- expiry (R-44) ---
 
 /**
- * Ends what is past its time. A message that a packet still carries waits for the verdict: it may
- * have arrived, and then it is delivered, not expired.
+ * Ends what is past its time. A message that may have arrived waits for what tells: then it is
+ * delivered, not expired.
  */
 export function channelExpire(channel: Channel, outlet: Outlet, peer: number, nowUs: number): void {
   if (nowUs < channel.earliestExpiryUs) {
@@ -190,7 +226,7 @@ export function channelExpire(channel: Channel, outlet: Outlet, peer: number, no
     let next: Message | null = message.next;
     if (message.expiresUs > nowUs) {
       earliestUs = Math.min(earliestUs, message.expiresUs);
-    } else if (message.inFlight === 0) {
+    } else if (!mayHaveArrived(channel, message)) {
       // The rest of a message in fragments goes with the first of them.
       const grouped = message.group !== null;
       channelFinish(channel, outlet, peer, message, FATE_EXPIRED);

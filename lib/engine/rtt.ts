@@ -95,6 +95,12 @@ export function rttTimeoutUs(rtt: Rtt): number {
   return Math.min(timeoutUs * 2 ** rtt.backoff, RTO_MAX_US);
 }
 
+/** How long after its sending an ack of a packet may still come: two time-outs that were not doubled. */
+export function rttSettleUs(rtt: Rtt): number {
+  const timeoutUs = Math.max(rtt.smoothedUs + 4 * rtt.varianceUs, RTO_MIN_US);
+  return 2 * (Math.min(timeoutUs, RTO_MAX_US) + rtt.heldUs);
+}
+
 /** After a time-out: the next one waits twice as long. */
 export function rttBackOff(rtt: Rtt): void {
   if (rttTimeoutUs(rtt) < RTO_MAX_US) {

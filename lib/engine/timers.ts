@@ -80,15 +80,14 @@ function remove(timers: Timers, slot: number): void {
 
 /** Sets the deadline of a slot (µs); NO_DEADLINE takes it out. */
 export function timersSet(timers: Timers, slot: number, deadlineUs: number): void {
+  // A slot without a deadline is in no place, so one that loses its deadline is.
   if (timers.deadlines[slot] === deadlineUs) {
     return;
   }
   const known = timers.place[slot] !== NOWHERE;
   timers.deadlines[slot] = deadlineUs;
   if (deadlineUs === NO_DEADLINE) {
-    if (known) {
-      remove(timers, slot);
-    }
+    remove(timers, slot);
     return;
   }
   if (!known) {

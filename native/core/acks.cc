@@ -114,10 +114,6 @@ void receivedReported(Received& received, int64_t number, int64_t reported) {
   if (number >= received.barrier && reported > received.floor) received.floor = reported;
 }
 
-SentPacket* recordOf(const Sent& sent, int64_t number) {
-  return sent.packets + (static_cast<uint64_t>(number) & sent.mask);
-}
-
 void recordsClear(SentPacket* packets, uint32_t count) {
   for (uint32_t index = 0; index < count; index++) {
     packets[index].number = NO_NUMBER;
@@ -125,10 +121,10 @@ void recordsClear(SentPacket* packets, uint32_t count) {
   }
 }
 
-// Whether an ack may still tell something of a packet.
+// Whether an ack may still tell something of a packet, or something is left of what it carried.
 bool isOpen(const Sent& sent, const SentPacket& packet, uint64_t nowUs) {
   if (packet.number == NO_NUMBER) return false;
-  return packet.number >= sent.verdictNext ||
+  return packet.number >= sent.verdictNext || packet.carried != nullptr ||
          (packet.state == SENT_LOST && nowUs < packet.sentUs + LATE_MAX_US);
 }
 
@@ -155,6 +151,7 @@ bool ackNumber(Sent& sent, Received& received, int64_t number, uint64_t received
   if (packet->state == SENT_LOST && receivedUs < packet->sentUs + LATE_MAX_US) {
     packet->state = SENT_LATE;
     sent.late += 1;
+    if (packet->carried != nullptr) sent.lateHeld += 1;
   } else if (packet->state == SENT_UNDECIDED) {
     packet->state = SENT_ACKED;
     landed(sent, *packet);
@@ -212,6 +209,7 @@ void sentReset(Sent& sent, int64_t nextNumber) {
   sent.firstNumber = nextNumber;
   sent.nextNumber = nextNumber;
   sent.verdictNext = nextNumber;
+  sent.settleNext = nextNumber;
 }
 
 uint32_t sentInFlight(const Sent& sent) {
@@ -258,13 +256,6 @@ int64_t sentUnrecorded(Sent& sent) {
 bool sentOmitted(const Sent& sent, int64_t number) {
   const SentPacket* packet = recordOf(sent, number);
   return packet->number == number && packet->state == SENT_OMITTED;
-}
-
-Carried* sentTakeCarried(Sent& sent, int64_t number) {
-  SentPacket* packet = recordOf(sent, number);
-  Carried* carried = packet->number == number ? packet->carried : nullptr;
-  packet->carried = nullptr;
-  return carried;
 }
 
 int64_t acksLowest(int64_t latest, const uint8_t* bits, size_t bitsOffset, uint32_t bitBytes) {

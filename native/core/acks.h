@@ -3,7 +3,7 @@
 // packet lost. Verdicts are asked for (acksVerdict), in the order of packet numbers, exactly
 // one each.
 // Never retransmits: a packet goes out once.
-// Invariants: verdictNext <= nextNumber <= verdictNext + SENT_PACKETS - ACK_BITS_MAX; a record
+// Invariants: settleNext <= verdictNext <= nextNumber <= verdictNext + SENT_PACKETS - ACK_BITS_MAX; a record
 // behind verdictNext stays for as long as a late ack may still correct it: SENT_PACKETS packets and
 // LATE_MAX_US. A connection that needs no more keeps SENT_PACKETS_FEW records, so that thousands of
 // quiet ones fit into memory.
@@ -99,6 +99,8 @@ struct Sent {
   int64_t nextNumber = 0;
   // The oldest number without a verdict.
   int64_t verdictNext = 0;
+  // No lower number has something left of what it carried (settle).
+  int64_t settleNext = 0;
   // The highest number acked, or NO_NUMBER.
   int64_t ackedLatest = NO_NUMBER;
   // The highest number left out, or NO_NUMBER.
@@ -112,11 +114,18 @@ struct Sent {
   uint32_t acked = 0;
   uint32_t lost = 0;
   uint32_t late = 0;
+  // Packets that were acked late and still have what they carried.
+  uint32_t lateHeld = 0;
   // Share of packets lost of late, in 65536ths: a moving average over some 32 verdicts.
   int32_t lossShare = 0;
   // Bytes of packets that ask for an ack and have none yet, nor count as lost.
   uint32_t flightBytes = 0;
 };
+
+// Where the record of a number stands, while it has one.
+inline SentPacket* recordOf(const Sent& sent, int64_t number) {
+  return sent.packets + (static_cast<uint64_t>(number) & sent.mask);
+}
 
 // Takes memory for SENT_PACKETS_FEW and for SENT_PACKETS records, which stays the caller's.
 // sentReset comes before use: here nothing is written, so that memory that is never used is none.
@@ -142,9 +151,6 @@ int64_t sentUnrecorded(Sent& sent);
 
 // Whether a number was left out, as far as records reach.
 bool sentOmitted(const Sent& sent, int64_t number);
-
-// Takes what an undecided packet carried.
-Carried* sentTakeCarried(Sent& sent, int64_t number);
 
 // The lowest number that an ack of `latest` tells of; below 0 there is none. The bitfield's
 // last byte is not 0.

@@ -5,6 +5,7 @@
 #include "core/ending.h"
 #include "core/gap.h"
 #include "core/repair.h"
+#include "core/settle.h"
 #include "core/window.h"
 
 namespace netrt {
@@ -20,7 +21,8 @@ void packetReport(const Connection& connection, Shared& shared, const SentPacket
                   bool acked) {
   Ring& completion = shared.outlet->completion;
   const int32_t word = ringPush(completion, RECORD_PACKET, 8);
-  if (word == NO_ROOM) return;
+  // Each verdict was asked for while there was room for all that one brings forth.
+  if (NETRT_NEVER(word == NO_ROOM)) return;
   const uint64_t number = static_cast<uint64_t>(packet.number);
   uint32_t* words = completion.words + word;
   words[1] = connection.handle;
@@ -31,40 +33,84 @@ void packetReport(const Connection& connection, Shared& shared, const SentPacket
   words[RECORD_WORDS + 1] = static_cast<uint32_t>(number >> 32);
 }
 
+// Whether what lost packets carried may be kept for late acks: where memory is scarce, the verdict
+// settles it.
+bool mayKeep(const Shared& shared) {
+  const HostConfig& config = *shared.config;
+  const Pool& pool = shared.outlet->pool;
+  return pool.messagesFree >= config.messageCount / HOLD_RESERVE_PART &&
+         pool.carriedsFree >= config.carriedCount / HOLD_RESERVE_PART;
+}
+
+// The fates of what a lost packet carried.
+void packetSettled(Connection& connection, Shared& shared, SentPacket& packet, uint64_t nowUs) {
+  Outlet& outlet = *shared.outlet;
+  const bool acked = packet.state == SENT_LATE;
+  Carried* carried = packet.carried;
+  packet.carried = nullptr;
+  while (carried != nullptr) {
+    Carried* next = carried->next;
+    Channel& channel = connection.channels[carried->channel];
+    connectionBusy(connection, carried->channel);
+    channelSettled(channel, outlet, connection.handle, *carried->message, acked, nowUs);
+    carriedRelease(outlet.pool, carried);
+    carried = next;
+  }
+}
+
+void packetDecided(Connection& connection, Shared& shared, SentPacket& packet, uint64_t nowUs) {
+  Outlet& outlet = *shared.outlet;
+  const bool acked = packet.state == SENT_ACKED;
+  if (!acked && packet.number < connection.rtt.fromNumber) connection.path.strayed += 1;
+  const uint64_t arrivalUs = nowUs + connection.rtt.smoothedUs / 2;
+  if (packet.hello) {
+    connection.helloInFlight -= 1;
+    connection.helloAcked = connection.helloAcked || acked;
+    // What had no room beside it has room now.
+    connection.stalledUntilUs = 0;
+  }
+  if (connection.watched) packetReport(connection, shared, packet, acked);
+  Carried* carried = packet.carried;
+  packet.carried = nullptr;
+  while (carried != nullptr) {
+    Carried* next = carried->next;
+    Channel& channel = connection.channels[carried->channel];
+    connectionBusy(connection, carried->channel);
+    bool kept = false;
+    if (carried->kind == CARRIED_SKIP) {
+      channelSkipVerdict(channel, carried->id, acked);
+    } else if (carried->kind == CARRIED_WINDOW) {
+      channelWindowVerdict(channel, carried->id, acked);
+    } else {
+      kept = channelVerdict(channel, outlet, connection.handle, *carried->message, acked, nowUs,
+                            arrivalUs);
+    }
+    if (kept) {
+      carried->next = packet.carried;
+      packet.carried = carried;
+    } else {
+      carriedRelease(outlet.pool, carried);
+    }
+    carried = next;
+  }
+  if (packet.carried != nullptr && !mayKeep(shared)) {
+    packetSettled(connection, shared, packet, nowUs);
+  }
+}
+
 }  // namespace
 
 void connectionVerdicts(Connection& connection, Shared& shared, uint64_t nowUs) {
-  Outlet& outlet = *shared.outlet;
-  const uint64_t arrivalUs = nowUs + connection.rtt.smoothedUs / 2;
+  Sent& sent = connection.sent;
   while (connectionRoom(shared)) {
-    SentPacket* packet = acksVerdict(connection.sent, connection.rtt, nowUs);
+    SentPacket* packet = settleVerdict(sent, connection.rtt, nowUs);
+    if (packet != nullptr) {
+      packetSettled(connection, shared, *packet, nowUs);
+      continue;
+    }
+    packet = acksVerdict(sent, connection.rtt, nowUs);
     if (packet == nullptr) break;
-    const bool acked = packet->state == SENT_ACKED;
-    if (!acked && packet->number < connection.rtt.fromNumber) connection.path.strayed += 1;
-    if (packet->hello) {
-      connection.helloInFlight -= 1;
-      connection.helloAcked = connection.helloAcked || acked;
-      // What had no room beside it has room now.
-      connection.stalledUntilUs = 0;
-    }
-    if (connection.watched) packetReport(connection, shared, *packet, acked);
-    Carried* carried = packet->carried;
-    packet->carried = nullptr;
-    while (carried != nullptr) {
-      Carried* next = carried->next;
-      Channel& channel = connection.channels[carried->channel];
-      connectionBusy(connection, carried->channel);
-      if (carried->kind == CARRIED_SKIP) {
-        channelSkipVerdict(channel, carried->id, acked);
-      } else if (carried->kind == CARRIED_WINDOW) {
-        channelWindowVerdict(channel, carried->id, acked);
-      } else {
-        channelVerdict(channel, outlet, connection.handle, *carried->message, acked, nowUs,
-                       arrivalUs);
-      }
-      carriedRelease(outlet.pool, carried);
-      carried = next;
-    }
+    packetDecided(connection, shared, *packet, nowUs);
   }
   connectionBroken(connection, shared, nowUs);
   connectionDrained(connection, shared, nowUs);

@@ -216,7 +216,6 @@ void takeGroup(Channel& channel, Outlet& outlet, Message& message, uint32_t fate
   }
 }
 
-// The record goes once no packet points at it.
 void take(Channel& channel, Outlet& outlet, Message& message, uint32_t fate) {
   if (fate == FATE_EXPIRED && message.sent && channelRepaired(channel)) {
     const bool known = channel.holeFirst != NO_ID;
@@ -226,7 +225,7 @@ void take(Channel& channel, Outlet& outlet, Message& message, uint32_t fate) {
   channelUnlink(channel, message);
   message.group = nullptr;
   messageForgetBody(outlet.pool, &message);
-  if (message.inFlight == 0) messageRelease(outlet.pool, &message);
+  messageUntie(outlet.pool, &message);
 }
 
 void end(Channel& channel, Outlet& outlet, uint32_t peer, uint32_t tag, uint32_t bytes,

@@ -6,6 +6,7 @@
 
 #include "core/gap.h"
 #include "core/omit.h"
+#include "core/settle.h"
 #include "core/stats.h"
 
 namespace netrt {
@@ -130,7 +131,8 @@ uint64_t connectionDeadlineUs(const Connection& connection, uint64_t dueUs, uint
   if (connection.heldUp) return 0;
   uint64_t deadlineUs =
       std::min({connection.greetingDueUs, connection.heardUs + connection.timeoutUs,
-                acksDeadlineUs(connection.sent, connection.rtt)});
+                acksDeadlineUs(connection.sent, connection.rtt),
+                settleDeadlineUs(connection.sent, connection.rtt)});
   for (uint64_t left = connection.busy; left != 0;) {
     const Channel& channel = connectionNextBusy(connection, left);
     deadlineUs = std::min({deadlineUs, channel.earliestExpiryUs, gapDeadlineUs(channel)});

@@ -267,7 +267,8 @@ bool releaseFirst(Channel& channel, Outlet& outlet, uint32_t peer) {
   Message* message = channel.heldFirst;
   const Piece piece = {message->total, message->index, message->block, message->number};
   const int32_t place = deliver(channel, outlet, peer, message->id, piece, message->bytes);
-  if (place == NO_ROOM) return false;
+  // A held message takes less than the room that there is.
+  if (NETRT_NEVER(place == NO_ROOM)) return false;
   bodyCopy(outlet.pool, message->body, 0, message->bytes, outlet.completion.bytes,
            static_cast<size_t>(place));
   channel.heldFirst = message->next;

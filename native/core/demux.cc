@@ -214,7 +214,8 @@ int receiveResponse(Host& host, uint64_t nowUs, const Address& address,
 // Gives a pending client a slot, or denies it.
 int admit(Host& host, uint64_t nowUs, const Address& address, Pending& pending) {
   const uint64_t clientId = pending.clientId;
-  if (!yields(host, slotAtAddress(host, address), nowUs)) return REJECT_ADDRESS_CONNECTED;
+  // What stands at this address only says goodbye: receiveResponse refused for any other.
+  yields(host, slotAtAddress(host, address), nowUs);
   if (!yields(host, slotOfClient(host, clientId), nowUs)) return REJECT_CLIENT_CONNECTED;
   if (host.freeCount == 0) {
     reply(host, address, deniedReply, pending.keys + KEY_BYTES);

@@ -6,6 +6,7 @@
 
 #include "core/delivery.h"
 #include "core/repair.h"
+#include "core/settle.h"
 #include "core/stats.h"
 
 namespace netrt {
@@ -137,11 +138,11 @@ void connectionDone(Connection& connection, Shared& shared, uint32_t reason) {
 
 namespace {
 
-// Forgets what undecided packets carried; their messages have had their fate.
+// Forgets what packets carried; their messages have had their fate.
 void releaseCarried(Connection& connection, Shared& shared) {
   const int64_t end = connection.sent.nextNumber;
-  for (int64_t number = connection.sent.verdictNext; number < end; number++) {
-    Carried* carried = sentTakeCarried(connection.sent, number);
+  for (int64_t number = connection.sent.settleNext; number < end; number++) {
+    Carried* carried = settleTake(connection.sent, number);
     while (carried != nullptr) {
       Carried* next = carried->next;
       if (carried->message != nullptr) channelForget(*shared.outlet, *carried->message);

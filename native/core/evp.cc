@@ -99,19 +99,19 @@ const Library& library() {
 
 const Evp& evp() { return library().evp; }
 
-// Node reads the thread's error queue after its own calls: ours must not be found there.
-bool fail() {
-  evp().errorsClear();
-  return false;
+// Whether a call went well. Node reads the thread's error queue after its own calls: ours must not
+// be found there.
+bool ok(bool good) {
+  if (!good) evp().errorsClear();
+  return good;
 }
 
 void* contextOpen(const void* cipher) {
   const uint8_t zeros[KEY_BYTES] = {};
   void* context = evp().contextNew();
   if (context == nullptr) return nullptr;
-  if (evp().init(context, cipher, nullptr, zeros, zeros, 1) == 1) return context;
+  if (ok(evp().init(context, cipher, nullptr, zeros, zeros, 1) == 1)) return context;
   evp().contextFree(context);
-  fail();
   return nullptr;
 }
 
@@ -128,9 +128,8 @@ void keyClose(SealKey& key) {
 bool keySet(SealKey& key, bool suiteChanged) {
   const uint8_t nonce[NONCE_BYTES] = {};
   const void* cipher = key.suite == SUITE_AES ? evp().aesCipher() : evp().aeadCipher();
-  return evp().init(key.context, suiteChanged ? cipher : nullptr, nullptr, key.bytes, nonce, 1) ==
-             1 ||
-         fail();
+  return ok(evp().init(key.context, suiteChanged ? cipher : nullptr, nullptr, key.bytes, nonce,
+                       1) == 1);
 }
 
 bool feed(void* context, const uint8_t* associated, size_t associatedBytes, uint8_t* out,
@@ -151,7 +150,7 @@ bool seal(SealKey& key, const uint8_t* nonce, const uint8_t* associated, size_t 
                       feed(key.context, associated, associatedBytes, bytes, bytes, length) &&
                       evp().final(key.context, rest, &count) == 1 &&
                       evp().control(key.context, CONTROL_TAG_OUT, TAG_BYTES, bytes + length) == 1;
-  return sealed || fail();
+  return ok(sealed);
 }
 
 bool open(SealKey& key, const uint8_t* nonce, const uint8_t* associated, size_t associatedBytes,
@@ -164,7 +163,7 @@ bool open(SealKey& key, const uint8_t* nonce, const uint8_t* associated, size_t 
                       evp().control(key.context, CONTROL_TAG_IN, TAG_BYTES, bytes + length) == 1 &&
                       feed(key.context, associated, associatedBytes, body, bytes, length) &&
                       evp().final(key.context, rest, &count) == 1;
-  if (!opened) return fail();
+  if (!ok(opened)) return false;
   if (length > 0) std::memcpy(bytes, body, length);
   return true;
 }
@@ -179,9 +178,8 @@ void blockClose(void* context) { evp().contextFree(context); }
 bool block(void* context, const uint8_t* key, const uint8_t* iv, uint8_t* out) {
   const uint8_t zeros[BLOCK_BYTES] = {};
   int count = 0;
-  return (evp().init(context, nullptr, nullptr, key, iv, 1) == 1 &&
-          evp().update(context, out, &count, zeros, BLOCK_BYTES) == 1 && count == BLOCK_BYTES) ||
-         fail();
+  return ok(evp().init(context, nullptr, nullptr, key, iv, 1) == 1 &&
+            evp().update(context, out, &count, zeros, BLOCK_BYTES) == 1 && count == BLOCK_BYTES);
 }
 
 // OpenSSL does AES without the hardware as well, but slower than ChaCha20.
@@ -191,7 +189,8 @@ bool aes() {
   __cpuid(words, 1);
   return (words[2] & (1 << 25)) != 0 && (words[2] & (1 << 1)) != 0;
 #elif defined(__x86_64__) || defined(__i386__)
-  return __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul");
+  const bool both[] = {__builtin_cpu_supports("aes") != 0, __builtin_cpu_supports("pclmul") != 0};
+  return both[0] & both[1];
 #elif defined(__aarch64__) && defined(__linux__)
   // HWCAP_AES and HWCAP_PMULL.
   constexpr unsigned long BOTH = (1ul << 3) | (1ul << 4);
@@ -210,7 +209,7 @@ bool publicKey(const uint8_t* secret, uint8_t* out) {
   void* key = evp().privateNew(KEY_TYPE_X25519, nullptr, secret, KEY_BYTES);
   const bool made = key != nullptr && evp().publicBytes(key, out, &count) == 1;
   evp().keyFree(key);
-  return made || fail();
+  return ok(made);
 }
 
 bool agree(const uint8_t* secret, const uint8_t* publicKey, uint8_t* out) {
@@ -225,13 +224,12 @@ bool agree(const uint8_t* secret, const uint8_t* publicKey, uint8_t* out) {
   evp().agreeFree(context);
   evp().keyFree(peer);
   evp().keyFree(key);
-  return agreed || fail();
+  return ok(agreed);
 }
 
 bool hmac(const uint8_t* key, size_t keyBytes, const uint8_t* bytes, size_t count, uint8_t* out) {
-  return evp().hmac(evp().sha256(), key, static_cast<int>(keyBytes), bytes, count, out, nullptr) !=
-             nullptr ||
-         fail();
+  return ok(evp().hmac(evp().sha256(), key, static_cast<int>(keyBytes), bytes, count, out,
+                       nullptr) != nullptr);
 }
 
 constexpr SealProvider PROVIDER = {"evp",      keyOpen, keyClose, keySet,    seal,  open, blockOpen,

@@ -31,19 +31,13 @@ uint8_t messageNext(Reader& reader, uint8_t first, Frame& frame) {
   frame.index = 0;
   frame.block = false;
   frame.number = 0;
-  if (first >= MESSAGE_SIZED) {
-    frame.bytes = readVarint(reader);
-    frame.offset = reader.offset;
-    readSkip(reader, frame.bytes);
-    // A sized message at the end has a shorter form.
-    if (reader.offset == reader.end) return FRAME_INVALID;
-  } else {
-    frame.offset = reader.offset;
-    frame.bytes = static_cast<uint32_t>(reader.end - reader.offset);
-    readSkip(reader, frame.bytes);
-  }
-  // A longer one goes in fragments.
-  const bool lawful = frame.bytes <= wholeBytesMax(frame.payloadBytes);
+  const bool sized = first >= MESSAGE_SIZED;
+  frame.bytes = sized ? readVarint(reader) : static_cast<uint32_t>(reader.end - reader.offset);
+  frame.offset = reader.offset;
+  readSkip(reader, frame.bytes);
+  // With a length only before another frame, and no longer than one that goes whole.
+  const bool lawful =
+      (!sized || reader.offset < reader.end) && frame.bytes <= wholeBytesMax(frame.payloadBytes);
   return reader.failed || !lawful ? FRAME_INVALID : FRAME_MESSAGE;
 }
 

@@ -79,10 +79,11 @@ uint32_t gapMissing(const Channel& channel, uint8_t* bits, size_t offset) {
   const int64_t end = std::min(arrivedEnd(channel), reach);
   uint32_t bytes = 0;
   std::memset(bits + offset, 0, NACK_BITS_BYTES_MAX);
+  // What is held ends where the loop does, so there is always a next.
   const Message* held = channel.heldFirst;
   for (int64_t id = channel.expectedId + 1; id < end; id++) {
-    const bool came = channel.policy->order == ORDER_NONE ? deliverySeen(channel, id)
-                                                          : held != nullptr && held->id == id;
+    const bool came =
+        channel.policy->order == ORDER_NONE ? deliverySeen(channel, id) : held->id == id;
     if (!came) {
       const uint32_t index = static_cast<uint32_t>(id - channel.expectedId - 1);
       bits[offset + (index >> 3)] |= static_cast<uint8_t>(1 << (index & 7));

@@ -134,7 +134,8 @@ void transmitReplies(Host& host, Batch& batch) {
 }
 
 void transmitClient(Host& host, uint64_t nowUs, Batch& batch) {
-  if (host.config.role != ROLE_CLIENT || batch.count == BATCH_PACKETS) return;
+  // A client's batch is empty here: it answers no strangers.
+  if (host.config.role != ROLE_CLIENT) return;
   const size_t offset = batch.count * BATCH_STRIDE;
   Client& client = host.client;
   const size_t bytes =

@@ -23,6 +23,18 @@ namespace netrt {
 #define NETRT_ASSERT(condition) \
   ((condition) ? static_cast<void>(0) : ::netrt::assertFailed(#condition, __FILE__, __LINE__))
 
+// A condition that something held elsewhere rules out: what, is said in the line above. Whoever
+// breaks that finds the check still there. Where tests run it ends the process; where coverage is
+// counted there is none, and `npm run coverage` lists it as excluded. Without side effects.
+#if defined(NETRT_COVERAGE)
+#define NETRT_NEVER(condition) (false)
+#elif defined(NETRT_CHECKED)
+#define NETRT_NEVER(condition) \
+  ((condition) && (::netrt::assertFailed("never " #condition, __FILE__, __LINE__), true))
+#else
+#define NETRT_NEVER(condition) (condition)
+#endif
+
 // ---- Integers on the wire ----
 
 // Bytes of the longest varint: 4 x 7 bits hold every length and count the protocol has.

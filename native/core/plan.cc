@@ -93,7 +93,9 @@ void channelPlanBlocks(Channel& channel, Plan& plan) {
 
 void channelPlanResends(Channel& channel, Plan& plan) {
   uint32_t left = channel.resends;
-  for (Message* message = channel.first; left > 0 && message != nullptr; message = message->next) {
+  for (Message* message = channel.first; left > 0; message = message->next) {
+    // As many as are counted are in the list.
+    if (NETRT_NEVER(message == nullptr)) return;
     if (message->resend) {
       left -= 1;
       if (!message->planned && !planAdd(plan, channel, *message)) return;
@@ -122,7 +124,9 @@ void channelPlanOldest(Channel& channel, Plan& plan, uint64_t arrivalUs) {
 void channelPlanCopies(Channel& channel, Plan& plan) {
   uint32_t left = channel.copying;
   Message* message = channel.fresh == nullptr ? channel.last : channel.fresh->previous;
-  for (; left > 0 && message != nullptr; message = message->previous) {
+  for (; left > 0; message = message->previous) {
+    // As many as are counted are in the list.
+    if (NETRT_NEVER(message == nullptr)) return;
     if (message->copiesLeft > 0) {
       left -= 1;
       if (!message->planned && !planAdd(plan, channel, *message)) return;

@@ -42,6 +42,8 @@ struct Message {
   uint16_t number = 0;
   // Undecided packets that carry it.
   uint16_t inFlight = 0;
+  // Packets with the verdict lost that carried it, of which an ack may still come.
+  uint16_t unsettled = 0;
   uint8_t channel = 0;
   uint8_t copiesLeft = 0;
   // How often all its packets were lost, up to 255.
@@ -117,6 +119,9 @@ Message* messageCreate(Pool& pool);
 
 // Gives a message and its reference to a body back.
 void messageRelease(Pool& pool, Message* message);
+
+// Gives a message that is in no list back, once no packet points at it.
+void messageUntie(Pool& pool, Message* message);
 
 // Gives the body back while the record must stay (packets that carried it are undecided).
 void messageForgetBody(Pool& pool, Message* message);

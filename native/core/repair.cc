@@ -12,29 +12,55 @@ namespace {
 
 bool resend(Channel& channel, Outlet& outlet, uint32_t peer, Message& message, uint64_t arrivalUs);
 
+// Whether the sender's verdicts say what rides again.
+bool repairsByAcks(const Channel& channel) { return (channel.policy->repair & REPAIR_ACK) != 0; }
+
+// Whether the message may have arrived: a packet with it is undecided, or unsettled. A channel that
+// repairs by acks doesn't wait for the latter: its receiver waits for the skip.
+bool mayHaveArrived(const Channel& channel, const Message& message) {
+  return message.inFlight > 0 || (message.unsettled > 0 && !repairsByAcks(channel));
+}
+
 }  // namespace
 
 // ---- Verdicts ----
 
-void channelVerdict(Channel& channel, Outlet& outlet, uint32_t peer, Message& message, bool acked,
+bool channelVerdict(Channel& channel, Outlet& outlet, uint32_t peer, Message& message, bool acked,
                     uint64_t nowUs, uint64_t arrivalUs) {
   message.inFlight -= 1;
   if (!message.listed) {
-    if (message.inFlight == 0) messageRelease(outlet.pool, &message);
-    return;
+    messageUntie(outlet.pool, &message);
+    return false;
   }
   if (acked) {
     channelFinish(channel, outlet, peer, message, FATE_DELIVERED);
-    return;
+    return false;
   }
-  if (message.inFlight > 0 || message.resend) return;
-  if (message.expiresUs <= nowUs) {
-    channelFinish(channel, outlet, peer, message, FATE_EXPIRED);
-  } else if ((channel.policy->repair & REPAIR_ACK) != 0) {
-    if (message.losses < UINT8_MAX) message.losses += 1;
-    resend(channel, outlet, peer, message, arrivalUs);
-  } else if (!channelRepaired(channel) && message.copiesLeft == 0) {
-    channelFinish(channel, outlet, peer, message, FATE_LOST);
+  message.unsettled += 1;
+  if (message.inFlight == 0 && !message.resend && repairsByAcks(channel)) {
+    if (message.expiresUs <= nowUs) {
+      channelFinish(channel, outlet, peer, message, FATE_EXPIRED);
+    } else {
+      if (message.losses < UINT8_MAX) message.losses += 1;
+      resend(channel, outlet, peer, message, arrivalUs);
+    }
+  }
+  return true;
+}
+
+void channelSettled(Channel& channel, Outlet& outlet, uint32_t peer, Message& message, bool acked,
+                    uint64_t nowUs) {
+  message.unsettled -= 1;
+  if (!message.listed) {
+    messageUntie(outlet.pool, &message);
+  } else if (acked) {
+    channelFinish(channel, outlet, peer, message, FATE_DELIVERED);
+  } else if (!repairsByAcks(channel) && !mayHaveArrived(channel, message)) {
+    if (message.expiresUs <= nowUs) {
+      channelFinish(channel, outlet, peer, message, FATE_EXPIRED);
+    } else if (!channelRepaired(channel) && message.copiesLeft == 0) {
+      channelFinish(channel, outlet, peer, message, FATE_LOST);
+    }
   }
 }
 
@@ -45,7 +71,7 @@ bool resend(Channel& channel, Outlet& outlet, uint32_t peer, Message& message, u
   if (arrivalUs <= message.expiresUs) {
     message.resend = true;
     channel.resends += 1;
-  } else if (message.inFlight == 0 && message.copiesLeft == 0) {
+  } else if (!mayHaveArrived(channel, message) && message.copiesLeft == 0) {
     channelFinish(channel, outlet, peer, message, FATE_EXPIRED);
     return false;
   }
@@ -95,7 +121,7 @@ void channelForgo(Channel& channel, Outlet& outlet, uint32_t peer, uint64_t nowU
     if (wants && arrivalUs > message->expiresUs) {
       const bool grouped = message->group != nullptr;
       channelQuiet(channel, *message);
-      if (message->inFlight == 0) {
+      if (!mayHaveArrived(channel, *message)) {
         channelFinish(channel, outlet, peer, *message, FATE_EXPIRED);
         if (grouped) next = channel.first;
       }
@@ -116,8 +142,12 @@ void channelSkipVerdict(Channel& channel, int64_t skipId, bool acked) {
 }
 
 void channelForget(Outlet& outlet, Message& message) {
-  message.inFlight -= 1;
-  if (message.inFlight == 0) messageRelease(outlet.pool, &message);
+  if (message.inFlight > 0) {
+    message.inFlight -= 1;
+  } else {
+    message.unsettled -= 1;
+  }
+  messageUntie(outlet.pool, &message);
 }
 
 // ---- Expiry (R-44) ----
@@ -130,7 +160,7 @@ void channelExpire(Channel& channel, Outlet& outlet, uint32_t peer, uint64_t now
     Message* next = message->next;
     if (message->expiresUs > nowUs) {
       earliestUs = std::min(earliestUs, message->expiresUs);
-    } else if (message->inFlight == 0) {
+    } else if (!mayHaveArrived(channel, *message)) {
       // The rest of a message in fragments goes with the first of them.
       const bool grouped = message->group != nullptr;
       channelFinish(channel, outlet, peer, *message, FATE_EXPIRED);

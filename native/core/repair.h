@@ -15,9 +15,14 @@ namespace netrt {
 // ---- Verdicts ----
 
 // A packet that carried the message has its verdict. What would be sent now arrives at `arrivalUs`:
-// later than a message is of interest, it is not sent again.
-void channelVerdict(Channel& channel, Outlet& outlet, uint32_t peer, Message& message, bool acked,
+// later than a message is of interest, it is not sent again. True: channelSettled must follow,
+// an ack that comes late still tells that it arrived.
+bool channelVerdict(Channel& channel, Outlet& outlet, uint32_t peer, Message& message, bool acked,
                     uint64_t nowUs, uint64_t arrivalUs);
+
+// A lost packet that carried the message was acked late, or will not be any more.
+void channelSettled(Channel& channel, Outlet& outlet, uint32_t peer, Message& message, bool acked,
+                    uint64_t nowUs);
 
 // The receiver names ids that it misses: `id16`, and for bit i of the bitmap the id i + 1 behind it
 // . What rode less than a round trip ago is on its way. False: an id that was never sent.
@@ -38,8 +43,8 @@ void channelForget(Outlet& outlet, Message& message);
 
 // ---- Expiry (R-44) ----
 
-// Ends what is past its time. A message that a packet still carries waits for the verdict: it may
-// have arrived, and then it is delivered, not expired.
+// Ends what is past its time. A message that may have arrived waits for what tells: then it is
+// delivered, not expired.
 void channelExpire(Channel& channel, Outlet& outlet, uint32_t peer, uint64_t nowUs);
 
 // Gives up everything unsent and unacked, because the connection ends.

@@ -90,7 +90,7 @@ void channelPass(Channel& channel, Outlet& outlet, uint32_t peer) {
 
 void channelTrim(Channel& channel, Outlet& outlet, uint32_t peer) {
   while (channel.policy->order == ORDER_SEQUENCED && channel.listed > SEQUENCED_KEPT_MAX &&
-         channel.first != nullptr && channel.first->sent) {
+         channel.first->sent) {
     channelFinish(channel, outlet, peer, *channel.first, FATE_LOST);
   }
 }

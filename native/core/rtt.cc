@@ -63,6 +63,13 @@ uint64_t rttTimeoutUs(const Rtt& rtt) {
   return timeoutUs < RTO_MAX_US ? timeoutUs : RTO_MAX_US;
 }
 
+uint64_t rttSettleUs(const Rtt& rtt) {
+  uint64_t timeoutUs = uint64_t{rtt.smoothedUs} + 4 * uint64_t{rtt.varianceUs};
+  if (timeoutUs < RTO_MIN_US) timeoutUs = RTO_MIN_US;
+  if (timeoutUs > RTO_MAX_US) timeoutUs = RTO_MAX_US;
+  return 2 * (timeoutUs + rtt.heldUs);
+}
+
 void rttBackOff(Rtt& rtt) {
   if (rttTimeoutUs(rtt) < RTO_MAX_US) rtt.backoff += 1;
 }

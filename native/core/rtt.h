@@ -46,6 +46,10 @@ void rttHeld(Rtt& rtt, uint64_t heldUs);
 // srtt + 4 * var between RTO_MIN_US and RTO_MAX_US, doubled for each time-out in a row.
 uint64_t rttTimeoutUs(const Rtt& rtt);
 
+// How long after its sending an ack of a packet may still come: two time-outs that were not
+// doubled.
+uint64_t rttSettleUs(const Rtt& rtt);
+
 // After a time-out: the next one waits twice as long.
 void rttBackOff(Rtt& rtt);
 

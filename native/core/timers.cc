@@ -79,11 +79,12 @@ void timersClose(Timers& timers) {
 }
 
 void timersSet(Timers& timers, uint32_t slot, uint64_t deadlineUs) {
+  // A slot without a deadline is in no place, so one that loses its deadline is.
   if (timers.deadlines[slot] == deadlineUs) return;
   const bool known = timers.place[slot] != NOWHERE;
   timers.deadlines[slot] = deadlineUs;
   if (deadlineUs == NO_DEADLINE) {
-    if (known) remove(timers, slot);
+    remove(timers, slot);
     return;
   }
   if (!known) {

@@ -8,13 +8,14 @@ namespace netrt {
 
 namespace {
 
-// Whether the next bytes are the standard's version text.
+// Whether the next bytes are the standard's version text; whoever asks has looked that they are
+// there.
 bool readVersion(Reader& reader) {
   bool same = true;
   for (size_t index = 0; index < VERSION_BYTES; index++) {
     if (readU8(reader) != VERSION_INFO[index]) same = false;
   }
-  return same && !reader.failed;
+  return same;
 }
 
 bool readServers(Reader& reader, Address* servers, uint32_t& serverCount) {

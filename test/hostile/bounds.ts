@@ -2,7 +2,7 @@
  * Attack 9, bounds: every length, count, number and offset at 0, 1, one below its limit, at it, one above it, and where it
  * wraps. Each case says what must come of it; a third outcome (a crash, a hang, a wrong message) is none.
  */
-import { CHANNEL_ACCEPT } from "../../lib/engine/limits.js";
+import { CHANNEL_ACCEPT, NETRT_VERSION } from "../../lib/engine/limits.js";
 import { REJECT_NONE, REJECT_REASONS } from "../../lib/engine/stats.js";
 import type { EngineName } from "../engines.js";
 import { PACKET_TYPES } from "../peers/netcode.js";
@@ -17,8 +17,9 @@ export const name = "bounds";
 export const promise =
   "every length, count and offset at 0, 1, max - 1, max, max + 1 and at its wrap is taken or refused as the protocol says";
 
-/** "taken": so many messages come. "refused": a violation, and nothing comes. A number is a close's reason. */
-type Outcome = { taken: number } | "refused" | { ends: number };
+/** "taken": so many messages come. "refused": a violation, and nothing comes. "foreign": the end for a peer of another
+ * version, and nothing comes. A number is the reason of a close of the peer's. */
+type Outcome = { taken: number } | "refused" | "foreign" | { ends: number };
 type Case = readonly [what: string, parts: (latest: number) => readonly Uint8Array[], Outcome];
 
 const body = (bytes: number) => new Uint8Array(bytes).fill(7);
@@ -217,27 +218,28 @@ const FRAMES: readonly Case[] = [
     ],
   ),
   ["a close without its text", () => [NO_ACK, raw(3, 1, 5, 65)], "refused"],
-  ["a hello of 0 channels", () => [NO_ACK, raw(1, 1, 0, ...HELLO)], "refused"],
+  ["a hello of 0 channels", () => [NO_ACK, raw(1, NETRT_VERSION, 0, ...HELLO)], "refused"],
   [
     "a hello of 65 channels",
-    () => [NO_ACK, raw(1, 1, 65, ...HELLO, ...new Array(260).fill(0))],
+    () => [NO_ACK, raw(1, NETRT_VERSION, 65, ...HELLO, ...new Array(260).fill(0))],
     "refused",
   ],
   [
     "a hello of 255 channels",
-    () => [NO_ACK, raw(1, 1, 255, ...HELLO, ...new Array(1020).fill(0))],
+    () => [NO_ACK, raw(1, NETRT_VERSION, 255, ...HELLO, ...new Array(1020).fill(0))],
     "refused",
   ],
   [
     "a hello that is cut",
-    () => [NO_ACK, raw(1, 1, 64, ...HELLO, ...new Array(255).fill(0))],
+    () => [NO_ACK, raw(1, NETRT_VERSION, 64, ...HELLO, ...new Array(255).fill(0))],
     "refused",
   ],
   [
     "a second hello that differs",
-    () => [NO_ACK, raw(1, 9, 1, ...HELLO, 0, 0, 0, 0), PING],
+    () => [NO_ACK, raw(1, NETRT_VERSION, 1, ...HELLO, 0, 0, 0, 0), PING],
     taken(0),
   ],
+  ["a second hello of another version", () => [NO_ACK, raw(1, 9, 1, 2, 3), PING], "foreign"],
   ["1,199 pings", () => [NO_ACK, new Uint8Array(1199).fill(4)], "refused"],
 ];
 
@@ -246,8 +248,9 @@ function tried(world: World, address: string, [what, parts, outcome]: Case): voi
   insider.say(...parts(insider.latest));
   world.step();
   const { end, messages } = world.server.of(insider.peer);
-  if (outcome === "refused") {
-    checkEqual(end?.reason, REASONS.violation, `the end after ${what}`);
+  if (outcome === "refused" || outcome === "foreign") {
+    const reason = outcome === "refused" ? REASONS.violation : REASONS.mismatch;
+    checkEqual(end?.reason, reason, `the end after ${what}`);
     checkEqual(messages.length, 0, `messages delivered by ${what}`);
   } else if ("ends" in outcome) {
     checkEqual(end?.reason, outcome.ends, `the end after ${what}`);

@@ -1,6 +1,6 @@
 /*
- * The third decoder's bytes: bounded reading and writing, as docs/PROTOCOL.md has integers, varints and bits.
- * Never imports the engines.
+ * What the third decoder reads and writes with, after the conventions of docs/PROTOCOL.md: bounded, little-endian, varints.
+ * Owns the refusal, which decoder.ts turns into an answer. Never imports the engines, never knows a frame.
  */
 
 /** */

@@ -545,37 +545,6 @@ describe.each(engines)("the %s engine refuses", (engine) => {
     }
   });
 
-  test("a hello of another version by its version, whatever else stands in it and behind it (R-32)", () => {
-    const foreign = (version: number, rest: readonly number[] = []) =>
-      ({ kind: "foreign hello", version, rest: Uint8Array.from(rest) }) as const;
-    const mismatch = {
-      kind: "close",
-      reason: REASON_MISMATCH,
-      text: new TextEncoder().encode("version"),
-    };
-    for (const [frames, told] of [
-      [[foreign(NETRT_VERSION + 1)], mismatch],
-      [[foreign(0)], mismatch],
-      [[foreign(255, new Array(900).fill(0xff))], mismatch],
-      // A message of ours, to whom reads on: not before the hello, and not behind it.
-      [[foreign(NETRT_VERSION - 1, [0x80 + CHAT, 0, 0, 1])], mismatch],
-      [[{ kind: "ping" }, foreign(NETRT_VERSION + 1, [1, 2, 3])], mismatch],
-      [[message(CHAT, 0, 1), foreign(NETRT_VERSION + 1)], { reason: REASON_VIOLATION }],
-    ] as const) {
-      const duo = open(engine);
-      duo.handshake();
-      duo.server.receive(duo.client.forgeFrames(FORGED, frames));
-      expect(duo.server.peer).toBe(0);
-      expect(duo.server.received(CHAT)).toEqual([]);
-      const closes = duo.server.turn().flatMap(({ payload }) => payload?.frames ?? []);
-      expect(closes.find(({ kind }) => kind === "close")).toMatchObject(told);
-    }
-    // Whoever said hello before has another version now: it would be acked, and not read.
-    const duo = connected(engine);
-    duo.server.receive(duo.client.forgeFrames(FORGED, [foreign(NETRT_VERSION + 1)]));
-    expect(duo.server.end).toMatchObject({ reason: REASON_MISMATCH, text: "version" });
-  });
-
   test("in one piece what is longer than a payload less 100 bytes, whatever the channel takes (R-54)", () => {
     for (const [payloadBytes, size, refused] of [
       [1200, 1100, false],

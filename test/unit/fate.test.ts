@@ -1,6 +1,6 @@
 /*
  * One channel from end to end over packets that are lost, overtaken and wrongly given up, at random: every message has
- * exactly one fate (R-45), what is told delivered arrived, order and window hold (R-39, R-42, R-43), no hole stays (R-33),
+ * exactly one fate (R-45), late acks or not (R-27), what is told delivered arrived, order and window hold (R-39, R-42, R-43), no hole stays (R-33),
  * and all memory comes back (R-48). Each strategy's policy, each engine at each end.
  */
 import fc from "fast-check";
@@ -77,6 +77,8 @@ interface Packet {
   arrived: boolean;
   decided: boolean;
   readonly lost: boolean;
+  /** What of it waits for a late ack. */
+  unsettled: readonly Ride[];
 }
 
 type Step =
@@ -85,6 +87,7 @@ type Step =
   | { readonly do: "repair"; lost: boolean; room: number }
   | { readonly do: "arrive"; index: number }
   | { readonly do: "decide" }
+  | { readonly do: "settle"; index: number }
   | { readonly do: "nack"; lost: boolean }
   | { readonly do: "wait"; ms: number };
 
@@ -120,6 +123,7 @@ class World {
     else if (step.do === "repair") this.#repair(step.lost, step.room);
     else if (step.do === "arrive") this.#arrive(step.index);
     else if (step.do === "decide") this.#decide();
+    else if (step.do === "settle") this.#settle(step.index);
     else if (step.do === "nack") this.#nack(step.lost);
     else this.#wait(step.ms);
     this.#watch();
@@ -143,7 +147,8 @@ class World {
       this.#idOf.set(tag, id);
     }
     if (rides.length === 0 && skipId < 0) return;
-    this.#flying.push({ rides, skipId, nack: null, arrived: false, decided: false, lost });
+    const flight = { arrived: false, decided: false, lost, unsettled: [] };
+    this.#flying.push({ rides, skipId, nack: null, ...flight });
   }
 
   /** As transmit fills a packet. */
@@ -188,8 +193,18 @@ class World {
     const { engine, handle } = this.sender;
     packet.decided = true;
     if (packet.skipId >= 0) engine.channelSkipVerdict(handle, 0, packet.skipId, packet.arrived);
-    this.sender.decide(packet.rides, packet.arrived, RTT_US / 2);
-    if (!packet.arrived) this.#lateOnes.push(packet);
+    packet.unsettled = this.sender.decide(packet.rides, packet.arrived, RTT_US / 2);
+    if (packet.arrived) expect(packet.unsettled).toEqual([]);
+    else this.#lateOnes.push(packet);
+  }
+
+  /** A late ack comes, or none will. */
+  #settle(index: number): void {
+    const all = this.#lateOnes.filter(({ unsettled }) => unsettled.length > 0);
+    if (all.length === 0) return;
+    const packet = all[index % all.length];
+    this.sender.settle(packet.unsettled, packet.arrived);
+    packet.unsettled = [];
   }
 
   /** The receiver names what it misses, and the sender hears it. */
@@ -245,6 +260,7 @@ class World {
         this.#decide();
         this.#watch();
       }
+      for (const _ of this.#lateOnes) this.step({ do: "settle", index: 0 });
       this.step({ do: "flush", lost: false, room: 1200 });
       this.step({ do: "nack", lost: false });
       this.step({ do: "repair", lost: false, room: 1200 });
@@ -288,6 +304,9 @@ class World {
     for (const { rides } of this.#flying) {
       for (const { message } of rides) engine.channelForget(handle, message);
     }
+    for (const { unsettled } of this.#lateOnes) {
+      for (const { message } of unsettled) engine.channelForget(handle, message);
+    }
     this.receiver.engine.deliveryDrop(this.receiver.handle, 0);
     expect(this.receiver.events()).toEqual([]);
     this.#memoryIsBack();
@@ -316,6 +335,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   often(2, fc.record({ do: fc.constant("repair" as const), lost, room })),
   often(6, fc.record({ do: fc.constant("arrive" as const), index: fc.nat(20) })),
   often(5, fc.record({ do: fc.constant("decide" as const) })),
+  often(3, fc.record({ do: fc.constant("settle" as const), index: fc.nat(20) })),
   often(2, fc.record({ do: fc.constant("nack" as const), lost })),
   often(2, fc.record({ do: fc.constant("wait" as const), ms: fc.integer({ min: 1, max: 80 }) })),
 );

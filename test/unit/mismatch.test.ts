@@ -1,19 +1,20 @@
 /*
  * Two ends whose definitions of a channel differ, packet by packet: both refuse, both say what the channel is at theirs, and
- * each is told of its end with what the other said, once (R-66).
+ * each is told of its end with what the other said, once (R-66). And ends of different versions (R-32).
  */
 import { describe, expect, onTestFinished, test } from "vitest";
 import { CONFIG_PAYLOAD_BYTES_MAX } from "../../lib/engine/config.js";
 import { LAYOUT_CHANNELS } from "../../lib/engine/layout.js";
 import { LAYOUT_BYTES_MAX, NETRT_VERSION, PAYLOAD_BYTES_MIN } from "../../lib/engine/limits.js";
 import { PACKET_PAYLOAD } from "../../lib/engine/packet.js";
-import { REASON_MISMATCH } from "../../lib/engine/state.js";
+import { REASON_MISMATCH, REASON_VIOLATION } from "../../lib/engine/state.js";
 import { REJECT_PAYLOAD } from "../../lib/engine/stats.js";
 import { defineProtocol, type Protocol, realTime, reliable } from "../../lib/index.js";
 import { Duo, type DuoEvent, type DuoOptions, MS, type Packet, type Side } from "../duo.js";
 import { engines, pairings } from "../engines.js";
 import type { FrameValue } from "../payload.js";
 
+const CHAT = 0;
 const STATE = 1;
 const chat = reliable();
 const ours = defineProtocol("mismatch/1", { chat, state: realTime() });
@@ -190,6 +191,42 @@ describe.each(pairings)("server on $server, client on $client", (pairing) => {
     duo.server.receive(duo.client.forge(FORGED + 1, new Uint8Array(0), 6));
     expect(duo.server.events).toEqual([mismatch("channel 1", new Uint8Array(0))]);
     expect(duo.server.turn()).toEqual([]);
+  });
+
+  function greeted(): Duo {
+    const duo = open(ours);
+    duo.handshake();
+    return duo;
+  }
+
+  test("a hello of another version is that, whatever else stands in it and behind it (R-32)", () => {
+    const foreign = (version: number, rest: readonly number[] = []): FrameValue => ({
+      kind: "foreign hello",
+      version,
+      rest: Uint8Array.from(rest),
+    });
+    const message: FrameValue = { kind: "message", channel: CHAT, id: 0, body: text("no") };
+    const version = { kind: "close", reason: REASON_MISMATCH, text: text("version") };
+    for (const [frames, told] of [
+      [[foreign(NETRT_VERSION + 1)], version],
+      [[foreign(0)], version],
+      [[foreign(255, new Array(900).fill(0xff))], version],
+      // A message of ours, to whom reads on: not before the hello, and not behind it.
+      [[foreign(NETRT_VERSION - 1, [0x80 + CHAT, 0, 0, 1])], version],
+      [[{ kind: "ping" }, foreign(NETRT_VERSION + 1, [1, 2, 3])], version],
+      [[message, foreign(NETRT_VERSION + 1)], { reason: REASON_VIOLATION }],
+    ] as const) {
+      const { server, client } = greeted();
+      server.receive(client.forgeFrames(FORGED, frames));
+      expect([server.peer, server.received(CHAT)]).toEqual([0, []]);
+      const closes = server.turn().flatMap(({ payload }) => payload?.frames ?? []);
+      expect(closes.find(({ kind }) => kind === "close")).toMatchObject(told);
+    }
+    // Whoever said hello before has another version now: it would be acked, and not read.
+    const duo = open(ours);
+    duo.connect();
+    duo.server.receive(duo.client.forgeFrames(FORGED, [foreign(NETRT_VERSION + 1)]));
+    expect(duo.server.end).toMatchObject({ reason: REASON_MISMATCH, text: "version" });
   });
 
   test("to a peer that agrees a layout counts for nothing", () => {
