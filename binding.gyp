@@ -52,6 +52,7 @@
       "native/core/ring.cc",
       "native/core/rtt.cc",
       "native/core/seal.cc",
+      "native/core/seam.cc",
       "native/core/sequence.cc",
       "native/core/session.cc",
       "native/core/settle.cc",
@@ -65,7 +66,8 @@
       "native/core/timers.cc",
       "native/core/token.cc",
       "native/core/transmit.cc",
-      "native/core/window.cc"
+      "native/core/window.cc",
+      "native/core/wrap.cc"
     ],
     "io_sources": [
       "native/io/bell.cc",
@@ -93,7 +95,8 @@
       "native/addon/probe_engine.cc",
       "native/addon/probe_frame.cc",
       "native/addon/probe_host.cc",
-      "native/addon/probe_line.cc"
+      "native/addon/probe_line.cc",
+      "native/addon/probe_standin.cc"
     ]
   },
   "target_defaults": {

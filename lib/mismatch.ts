@@ -8,7 +8,7 @@
 import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
 import type { Driver } from "./driver.js";
 import { LAYOUT_CHANNELS } from "./engine/layout.js";
-import { COPIES_ADAPTIVE } from "./engine/limits.js";
+import { CHANNELS_MAX, COPIES_ADAPTIVE } from "./engine/limits.js";
 import { EXPIRY_NEVER, EXPIRY_SUPERSEDED } from "./engine/policy.js";
 import { NO_ROOM, PEER_RECORD_BYTES, RECORD_BYTES, RECORD_LAYOUT } from "./engine/ring.js";
 import { NetrtError } from "./errors.js";
@@ -253,8 +253,11 @@ function channelMismatch(protocol: Protocol, channel: number, said: string | und
 
 function channelsMismatch(protocol: Protocol, said: string | undefined): string {
   const list = said === undefined ? undefined : parseJson(said);
-  if (!Array.isArray(list)) return "the other side has another number of channels";
-  const there = list.map((each) => JSON.stringify(each)).join(", ");
+  // Names, and no more of them than there can be: lists in lists once overflowed the stack.
+  const named = Array.isArray(list) && list.every((each) => typeof each === "string");
+  if (!named) return "the other side has another number of channels";
+  const names = list.slice(0, CHANNELS_MAX);
+  const there = names.map((each) => JSON.stringify(each)).join(", ");
   const here = protocol.channelNames.map((each) => JSON.stringify(each)).join(", ");
   return sides("channels", here, there);
 }

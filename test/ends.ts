@@ -75,7 +75,7 @@ export class AckEnd {
   /** As a connection does at a deadline: a time-out backs off. */
   expire(nowUs: number): boolean {
     const expired = this.#engine.acksExpire(this.handle, nowUs);
-    if (expired) this.#engine.rttBackOff(this.handle);
+    if (expired) this.#engine.rttBackOff(this.handle, nowUs);
     return expired;
   }
 

@@ -101,9 +101,9 @@ const roads: Pick<EngineProbe, Extract<keyof EngineProbe, `congestion${string}`>
   },
   congestionSent: (handle, flightBytes) =>
     congestion.congestionSent(asRoad(handle).congestion, flightBytes),
-  congestionAcked(handle, ackedLatest, nextNumber, acked, lost) {
+  congestionAcked(handle, ackedLatest, nextNumber, acked, lost, nowUs) {
     const { congestion: its, rtt: path } = asRoad(handle);
-    congestion.congestionAcked(its, path, ackedLatest, nextNumber, acked, lost);
+    congestion.congestionAcked(its, path, ackedLatest, nextNumber, acked, lost, nowUs);
   },
   congestionTimedOut: (handle) => congestion.congestionTimedOut(asRoad(handle).congestion),
   congestionJudge(handle, nowUs) {
@@ -139,8 +139,8 @@ const ends: Ends = {
   },
   rttReset: (end) => rtt.rttReset(asEnd(end).rtt),
   rttSample: (end, rawUs, nowUs) => rtt.rttSample(asEnd(end).rtt, rawUs, nowUs),
-  rttTimeoutUs: (end) => rtt.rttTimeoutUs(asEnd(end).rtt),
-  rttBackOff: (end) => rtt.rttBackOff(asEnd(end).rtt),
+  rttTimeoutUs: (end, sentUs) => rtt.rttTimeoutUs(asEnd(end).rtt, sentUs),
+  rttBackOff: (end, nowUs) => rtt.rttBackOff(asEnd(end).rtt, nowUs),
   rttReorderUs: (end) => rtt.rttReorderUs(asEnd(end).rtt),
   rttRead(end, out) {
     out.set(RTT_FIELDS.map((field) => asEnd(end).rtt[field]));

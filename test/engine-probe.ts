@@ -121,6 +121,7 @@ export interface EngineProbe {
     nextNumber: number,
     acked: number,
     lost: number,
+    nowUs: number,
   ): void;
   congestionTimedOut(road: RoadHandle): void;
   congestionJudge(road: RoadHandle, nowUs: number): void;
@@ -131,8 +132,8 @@ export interface EngineProbe {
   endOpen(nextNumber: number): EndHandle;
   rttReset(end: EndHandle): void;
   rttSample(end: EndHandle, rawUs: number, nowUs: number): void;
-  rttTimeoutUs(end: EndHandle): number;
-  rttBackOff(end: EndHandle): void;
+  rttTimeoutUs(end: EndHandle, sentUs: number): number;
+  rttBackOff(end: EndHandle, nowUs: number): void;
   rttReorderUs(end: EndHandle): number;
   rttRead(end: EndHandle, out: Float64Array): void;
   receivedAdd(end: EndHandle, number: number, receivedUs: number, eliciting: boolean): void;

@@ -228,10 +228,19 @@ class JsHost extends UserSide implements SimHost {
       const length = batch.lengths[index];
       this.batchBytes.set(batch.bytes.subarray(start, start + length), start);
       this.lengths[index] = length;
-      const { type, port, a, b, c, d } = batch.addresses[index];
-      this.addresses.set([type, port, a, b, c, d], index * ADDRESS_WORDS);
+      this.#address(batch.addresses[index], index * ADDRESS_WORDS);
     }
     return count;
+  }
+
+  #address(from: Address, word: number): void {
+    const { addresses } = this;
+    addresses[word] = from.type;
+    addresses[word + 1] = from.port;
+    addresses[word + 2] = from.a;
+    addresses[word + 3] = from.b;
+    addresses[word + 4] = from.c;
+    addresses[word + 5] = from.d;
   }
 
   deadlineUs(): number {
@@ -246,7 +255,11 @@ class JsHost extends UserSide implements SimHost {
     const { outlet, handshake, free } = this.#host;
     const { chunksFree, messagesFree, carriedsFree } = outlet.pool;
     const pendingFree = handshake.pendingFree.length;
-    words.set([chunksFree, messagesFree, carriedsFree, pendingFree, free.length]);
+    words[0] = chunksFree;
+    words[1] = messagesFree;
+    words[2] = carriedsFree;
+    words[3] = pendingFree;
+    words[4] = free.length;
   }
 
   skip(count: number): void {

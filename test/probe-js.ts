@@ -33,12 +33,14 @@ import {
   writeZeros,
 } from "../lib/engine/bytes.js";
 import { hash32 } from "../lib/engine/hash.js";
+import { hkdfExpand, hkdfExtract } from "../lib/engine/hkdf.js";
 import {
   PacketHeader,
   packetAssociatedData,
   packetBodyValid,
   packetHeaderRead,
   packetHeaderWrite,
+  sessionHeaderWrite,
 } from "../lib/engine/packet.js";
 import { ReplayWindow, replayAdvance, replayReset, replayTest } from "../lib/engine/replay.js";
 import {
@@ -46,6 +48,7 @@ import {
   aeadSeal,
   chachaBlock,
   hchacha,
+  hmacSha256,
   openPacket,
   openToken,
   SealKey,
@@ -54,7 +57,10 @@ import {
   sealKeySet,
   sealPacket,
   sealProviderName,
+  sealSuiteSet,
   sealToken,
+  x25519Agree,
+  x25519Public,
 } from "../lib/engine/seal.js";
 import { sequenceExpand16, sequenceNewer16 } from "../lib/engine/sequence.js";
 import { sipHash } from "../lib/engine/sip.js";
@@ -74,6 +80,7 @@ import {
   tokenPublicWrite,
 } from "../lib/engine/token.js";
 import { ADDRESS_WORDS, type CoreProbe, type KeyHandle, OPERATION } from "./probe.js";
+import { standIn } from "./standin.js";
 
 function readOne(reader: Reader, operation: number, count: number, copy: Uint8Array): number {
   switch (operation) {
@@ -245,6 +252,7 @@ export const jsProbe: CoreProbe = {
     return reason;
   },
   packetHeaderWrite,
+  sessionHeaderWrite,
   packetAssociatedData,
   packetBodyValid,
   replayRun(sequences, advances, results) {
@@ -259,8 +267,15 @@ export const jsProbe: CoreProbe = {
   },
   sealInit,
   sealProviderName,
+  standIn,
   sealKeyOpen: () => new SealKey() as unknown as KeyHandle,
   sealKeySet: (key, bytes, offset) => sealKeySet(asKey(key), bytes, offset),
+  sealSuiteSet: (key, suite, bytes, offset) => sealSuiteSet(asKey(key), suite, bytes, offset),
+  x25519Public,
+  x25519Agree,
+  hmacSha256,
+  hkdfExtract,
+  hkdfExpand: (key, info, out) => hkdfExpand(key, info, out, out.length),
   sealKeyClear: (key) => sealKeyClear(asKey(key)),
   aeadSeal: (key, ...rest) => aeadSeal(asKey(key), ...rest),
   aeadOpen: (key, ...rest) => aeadOpen(asKey(key), ...rest),

@@ -109,6 +109,7 @@ export interface CoreProbe {
     bytes: Uint8Array,
     offset: number,
   ): number;
+  sessionHeaderWrite(numberLo: number, bytes: Uint8Array, offset: number): number;
   packetAssociatedData(
     protocolIdLo: number,
     protocolIdHi: number,
@@ -121,9 +122,17 @@ export interface CoreProbe {
   replayRun(sequences: Uint32Array, advances: Uint8Array, results: Uint8Array): void;
   sealInit(): string | null;
   sealProviderName(): string | null;
+  /** Ciphers that cost next to nothing, from now on in this process, or no more (standin.ts). */
+  standIn(on: boolean): void;
   sealKeyOpen(): KeyHandle;
   sealKeySet(key: KeyHandle, bytes: Uint8Array, offset: number): void;
+  sealSuiteSet(key: KeyHandle, suite: number, bytes: Uint8Array, offset: number): void;
   sealKeyClear(key: KeyHandle): void;
+  x25519Public(secret: Uint8Array, publicKey: Uint8Array): boolean;
+  x25519Agree(secret: Uint8Array, publicKey: Uint8Array, shared: Uint8Array): boolean;
+  hmacSha256(key: Uint8Array, bytes: Uint8Array, out: Uint8Array): void;
+  hkdfExtract(salt: Uint8Array, secret: Uint8Array, out: Uint8Array): void;
+  hkdfExpand(key: Uint8Array, info: Uint8Array, out: Uint8Array): void;
   aeadSeal: Cipher<KeyHandle>;
   aeadOpen: Cipher<KeyHandle>;
   sealPacket: PacketCipher;

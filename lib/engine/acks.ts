@@ -21,7 +21,7 @@ import {
   SENT_PACKETS_FEW,
 } from "./limits.js";
 import type { Carried } from "./queue.js";
-import { type Rtt, rttHeld, rttReorderUs, rttSample, rttTimeoutUs } from "./rtt.js";
+import { type Rtt, rttBackedOff, rttExpiryUs, rttHeld, rttReorderUs, rttSample } from "./rtt.js";
 import { NO_DEADLINE } from "./timers.js";
 
 const ACK_WORDS = ACK_BITS_MAX / 32;
@@ -185,9 +185,8 @@ export class Sent {
   nextNumber = 0;
   /** The oldest number without a verdict. */
   verdictNext = 0;
-  /** No lower number has something left of what it carried (settle). */
+  /** No lower number has something left of what it carried; how many were acked late and have (settle). */
   settleNext = 0;
-  /** Packets that were acked late and still have what they carried. */
   lateHeld = 0;
   /** The highest number acked, or NO_NUMBER. */
   ackedLatest = NO_NUMBER;
@@ -447,6 +446,8 @@ export function acksVerdict(sent: Sent, rtt: Rtt, nowUs: number): SentPacket | n
     sent.lost += 1;
   } else {
     sent.acked += 1;
+    // Nothing is left of it once the caller took what it carried.
+    sent.settleNext += sent.settleNext === sent.verdictNext ? 1 : 0;
   }
   const outcome = packet.state === SENT_LOST ? LOSS_WHOLE : 0;
   sent.lossShare += Math.trunc((outcome - sent.lossShare) / LOSS_SMOOTHING);
@@ -473,25 +474,27 @@ function oldestEliciting(sent: Sent): SentPacket | null {
 /** The time-out of the oldest packet that asked for an ack (µs), or NO_DEADLINE. */
 export function acksTimeoutUs(sent: Sent, rtt: Rtt): number {
   const oldest = oldestEliciting(sent);
-  return oldest === null ? NO_DEADLINE : oldest.sentUs + rttTimeoutUs(rtt) + rtt.heldUs;
+  return oldest === null ? NO_DEADLINE : rttExpiryUs(rtt, oldest.sentUs);
 }
 
 /** When acksVerdict or a time-out may have news without another ack (µs), or NO_DEADLINE. */
 export function acksDeadlineUs(sent: Sent, rtt: Rtt): number {
-  const timeoutUs = acksTimeoutUs(sent, rtt);
+  const dueUs = acksTimeoutUs(sent, rtt);
   // The latest acked itself is among them when its verdict found no room in the user's ring.
   if (sent.verdictNext <= sent.ackedLatest) {
-    const overtakenUs = recordOf(sent, sent.verdictNext).sentUs + rttReorderUs(rtt);
-    return Math.min(timeoutUs, overtakenUs);
+    return Math.min(dueUs, recordOf(sent, sent.verdictNext).sentUs + rttReorderUs(rtt));
   }
-  return timeoutUs;
+  return dueUs;
 }
 
-/** Declares lost what is past its time-out; true when something was (the caller backs off). */
+/** Declares lost what is past its time-out; true when it was sent since the last one (the caller backs off). */
 export function acksExpire(sent: Sent, rtt: Rtt, nowUs: number): boolean {
-  if (nowUs < acksTimeoutUs(sent, rtt)) {
+  const oldest = oldestEliciting(sent);
+  if (oldest === null || nowUs < rttExpiryUs(rtt, oldest.sentUs)) {
     return false;
   }
-  sent.timedOutUs = nowUs - rttTimeoutUs(rtt) - rtt.heldUs;
-  return true;
+  const again = rttBackedOff(rtt, oldest.sentUs);
+  const lostUs = nowUs - rttExpiryUs(rtt, oldest.sentUs) + oldest.sentUs;
+  sent.timedOutUs = again ? Math.min(lostUs, rtt.backedOffUs) : lostUs;
+  return !again;
 }

@@ -4,6 +4,7 @@
 // Invariant: verdicts reach the channels in the order of packet numbers.
 
 import { acksExpire, acksVerdict, SENT_ACKED, SENT_LATE, type SentPacket } from "./acks.js";
+import { channelTailed } from "./channel.js";
 import {
   congestionAcked,
   congestionJudge,
@@ -25,8 +26,9 @@ import { CARRIED_SKIP, CARRIED_WINDOW, carriedRelease } from "./queue.js";
 import { channelExpire, channelSettled, channelSkipVerdict, channelVerdict } from "./repair.js";
 import { NO_ROOM, RECORD_PACKET, RECORD_WORDS, ringPush } from "./ring.js";
 import { rttBackOff } from "./rtt.js";
-import { settleVerdict } from "./settle.js";
+import { settleVerdict, settleWaits } from "./settle.js";
 import { CONNECTION_CLOSING, CONNECTION_FREE, REASON_MISMATCH, REASON_TIMED_OUT } from "./state.js";
+import { NO_DEADLINE } from "./timers.js";
 import { channelWindowVerdict } from "./window.js";
 
 const NO_TEXT = new Uint8Array(0);
@@ -39,7 +41,7 @@ const TEXT_HELLO = Uint8Array.from("hello", (c) => c.charCodeAt(0));
 export function connectionVerdicts(connection: Connection, shared: Shared, nowUs: number): void {
   const { sent, rtt } = connection;
   while (connectionRoom(shared)) {
-    const settled = settleVerdict(sent, rtt, nowUs);
+    const settled = settleWaits(sent) ? settleVerdict(sent, rtt, nowUs) : null;
     if (settled !== null) {
       packetSettled(connection, shared, settled, nowUs);
       continue;
@@ -164,7 +166,7 @@ export function connectionCongestion(
   }
   const { ackedLatest, nextNumber, acked, lost } = sent;
   const lostHere = lost - connection.path.strayed;
-  congestionAcked(congestion, rtt, ackedLatest, nextNumber, acked, lostHere);
+  congestionAcked(congestion, rtt, ackedLatest, nextNumber, acked, lostHere, nowUs);
   congestionJudge(congestion, rtt, nowUs);
   connectionRates(connection, nowUs);
 }
@@ -189,7 +191,7 @@ export function connectionAdvance(connection: Connection, shared: Shared, nowUs:
     return;
   }
   if (acksExpire(connection.sent, connection.rtt, nowUs)) {
-    rttBackOff(connection.rtt);
+    rttBackOff(connection.rtt, nowUs);
     // One alone is how a loss shows on a steady path; two without an ack between them are a silence.
     if (connection.rtt.backoff > 1) {
       congestionTimedOut(connection.congestion);
@@ -197,6 +199,9 @@ export function connectionAdvance(connection: Connection, shared: Shared, nowUs:
     }
   }
   connectionVerdicts(connection, shared, nowUs);
+  if (nowUs >= connection.probeDueUs && !connection.channels.some(channelTailed)) {
+    connection.probeDueUs = NO_DEADLINE;
+  }
   for (const channel of connection.channels) {
     channelExpire(channel, shared.outlet, connection.handle, nowUs);
     gapExpire(channel, nowUs);

@@ -17,6 +17,7 @@ import {
   EXPIRY_SUPERSEDED,
   ORDER_SEQUENCED,
   type Policy,
+  REPAIR_ACK,
   REPAIR_NACK,
   REPAIR_NONE,
   STRATEGY_CRITICAL,
@@ -470,6 +471,12 @@ export function channelBlocked(channel: Channel): boolean {
     channelUnsent(channel) &&
     channel.nextId >= channelBase(channel) + CHANNEL_WINDOW
   );
+}
+
+/** Whether an ack of the oldest message is waited for, and nothing else sends it again. */
+export function channelTailed(channel: Channel): boolean {
+  const { first, policy } = channel;
+  return (policy.repair & REPAIR_ACK) !== 0 && first?.sent === true && !first.resend;
 }
 
 /** Whether ids were given up that the receiver may not know of. */

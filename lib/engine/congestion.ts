@@ -18,6 +18,7 @@ import {
   CONGESTION_LOSS_FLOOR,
   CONGESTION_LOSS_PACKETS,
   CONGESTION_LOSS_SHARE,
+  CONGESTION_PROBE_US,
   CONGESTION_STEP,
   CONGESTION_TARGET_US,
   CONGESTION_WINDOW_INITIAL,
@@ -49,6 +50,11 @@ export class Congestion {
   /** Packets acked and lost when it began. */
   roundAcked = 0;
   roundLost = 0;
+  /** The window has another size: what the next round trip shows was sent before. */
+  settling = false;
+  /** When a round trip last showed no queue (µs), and the window to come back to after a look beneath it; 0 for none. */
+  emptyUs = 0;
+  probedBytes = 0;
   /** Round trips in a row without a queue. */
   clearRounds = 0;
   /** The last queueing delay that counted (µs), for the user's eyes. */
@@ -74,6 +80,9 @@ export function congestionReset(congestion: Congestion, mode: number, nowUs: num
   congestion.roundFlightBytes = 0;
   congestion.roundAcked = 0;
   congestion.roundLost = 0;
+  congestion.settling = false;
+  congestion.emptyUs = nowUs;
+  congestion.probedBytes = 0;
   congestion.clearRounds = 0;
   congestion.delayUs = 0;
   congestion.good = true;
@@ -132,12 +141,13 @@ export function congestionAcked(
   nextNumber: number,
   acked: number,
   lost: number,
+  nowUs: number,
 ): void {
   if (congestion.mode !== CONGESTION_DELAY || ackedLatest < congestion.roundEnd) {
     return;
   }
   if (congestion.roundDelayUs !== NO_SAMPLE) {
-    roundEnded(congestion, rtt, acked - congestion.roundAcked, lost - congestion.roundLost);
+    roundEnded(congestion, rtt, acked - congestion.roundAcked, lost - congestion.roundLost, nowUs);
   }
   congestion.roundEnd = nextNumber;
   congestion.roundDelayUs = NO_SAMPLE;
@@ -147,10 +157,37 @@ export function congestionAcked(
 }
 
 /** One step a round trip. What doesn't use its window learns nothing of the path. */
-function roundEnded(congestion: Congestion, rtt: Rtt, acked: number, lost: number): void {
+function roundEnded(
+  congestion: Congestion,
+  rtt: Rtt,
+  acked: number,
+  lost: number,
+  nowUs: number,
+): void {
   const delayUs = congestion.roundDelayUs;
   congestion.delayUs = delayUs;
+  if (delayUs < CONGESTION_TARGET_US / 4) {
+    congestion.emptyUs = nowUs;
+  }
   if (congestion.roundFlightBytes < Math.trunc(congestion.windowBytes / 2)) {
+    return;
+  }
+  if (congestion.settling) {
+    congestion.settling = false;
+    return;
+  }
+  if (congestion.probedBytes > 0) {
+    resize(congestion, congestion.probedBytes);
+    congestion.probedBytes = 0;
+    congestion.emptyUs = nowUs;
+    return;
+  }
+  const drained = Math.trunc((congestion.windowBytes * rtt.minimumUs) / (rtt.minimumUs + delayUs));
+  if (nowUs - congestion.emptyUs >= CONGESTION_PROBE_US && !congestion.starting) {
+    // A queue that is always there would pass for the path's own length once the minimum is forgotten, and the next
+    // would stand on it.
+    congestion.probedBytes = congestion.windowBytes;
+    resize(congestion, Math.max(Math.trunc((drained * 3) / 4), CONGESTION_WINDOW_MIN));
     return;
   }
   const packets = acked + lost;
@@ -160,9 +197,6 @@ function roundEnded(congestion: Congestion, rtt: Rtt, acked: number, lost: numbe
   const lossy = packets >= CONGESTION_LOSS_PACKETS && lost * 65536 >= packets * share;
   if (delayUs > CONGESTION_TARGET_US) {
     // What empties the queue: then whoever came late sees the path without it.
-    const drained = Math.trunc(
-      (congestion.windowBytes * rtt.minimumUs) / (rtt.minimumUs + delayUs),
-    );
     shrink(congestion, drained, CONGESTION_WINDOW_MIN);
   } else if (lossy) {
     shrink(congestion, Math.trunc((congestion.windowBytes * 7) / 10), CONGESTION_LOSS_FLOOR);
@@ -175,9 +209,16 @@ function roundEnded(congestion: Congestion, rtt: Rtt, acked: number, lost: numbe
   }
 }
 
+/** What the next round trip shows was sent before. */
+function resize(congestion: Congestion, bytes: number): void {
+  congestion.windowBytes = bytes;
+  congestion.settling = true;
+}
+
 function shrink(congestion: Congestion, bytes: number, least: number): void {
   congestion.starting = false;
   congestion.clearRounds = 0;
+  congestion.probedBytes = 0;
   congestion.windowBytes = Math.min(congestion.windowBytes, Math.max(bytes, least));
 }
 
@@ -193,6 +234,7 @@ function grow(congestion: Congestion, delayUs: number): void {
     congestion.clearRounds += 1;
     if (congestion.clearRounds > CONGESTION_CLEAR_ROUNDS) {
       bytes += Math.trunc(congestion.windowBytes / 8);
+      congestion.settling = true;
     }
   } else {
     congestion.clearRounds = 0;

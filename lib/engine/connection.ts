@@ -8,6 +8,7 @@
 
 import {
   acksDeadlineUs,
+  NO_NUMBER,
   Received,
   receivedDueUs,
   receivedReset,
@@ -86,7 +87,6 @@ import {
   PEER_HANDLE,
   PEER_IN_FLIGHT,
   PEER_JITTER_US,
-  PEER_MOVES,
   PEER_PACKET_RATE,
   PEER_PACKETS_ACKED,
   PEER_PACKETS_LOST,
@@ -183,6 +183,9 @@ export class Connection {
   streamUs = 0;
   streamIntervalUs = NO_DEADLINE;
   copyDueUs = NO_DEADLINE;
+  /** When the end of a burst is probed (µs), and the number of the last probe. */
+  probeDueUs = NO_DEADLINE;
+  probeNumber = NO_NUMBER;
   /** What wants to ride found no place in the last packet, and is tried again then (µs). */
   stalledUntilUs = 0;
 
@@ -278,6 +281,8 @@ export function connectionAssign(
   connection.streamUs = 0;
   connection.streamIntervalUs = NO_DEADLINE;
   connection.copyDueUs = NO_DEADLINE;
+  connection.probeDueUs = NO_DEADLINE;
+  connection.probeNumber = NO_NUMBER;
   connection.stalledUntilUs = 0;
   connection.layout = LAYOUT_NONE;
   connection.awaiting = false;
@@ -374,7 +379,7 @@ export function connectionDueUs(connection: Connection): number {
   const keepAliveDueUs = connection.spokenUs + connection.keepAliveUs;
   let dueUs = Math.min(ackUs, keepAliveDueUs, connection.path.dueUs);
   const wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
-  const askUs = Math.min(wantsUs, connection.copyDueUs);
+  const askUs = Math.min(wantsUs, connection.copyDueUs, connection.probeDueUs);
   dueUs = Math.min(dueUs, Math.max(askUs, connectionOpenUs(connection)));
   if (!windowOpen(connection)) {
     dueUs = Math.min(dueUs, connectionNewsUs(connection));
@@ -491,6 +496,5 @@ export function connectionStats(connection: Connection, page: Uint32Array): void
   page[row + PEER_PAYLOAD_BYTES] = connection.payloadBytes;
   page[row + PEER_PACKET_RATE] = connection.pacing.packetRate;
   const { sending, suite } = connection.session;
-  page[row + PEER_MOVES] = connection.path.moves;
   page[row + PEER_CIPHER] = sending ? CIPHER_SESSION + suite : CIPHER_TOKEN;
 }

@@ -7,7 +7,7 @@
 
 import type { SentPacket } from "./acks.js";
 import type { Writer } from "./bytes.js";
-import { channelBlocked } from "./channel.js";
+import { channelBlocked, channelTailed } from "./channel.js";
 import { type Connection, connectionOpenUs, type Shared } from "./connection.js";
 import {
   ageWrite,
@@ -75,29 +75,34 @@ export function messagesFill(
   planBusy(plan, channels, shared.config.channelOrder);
   const oneWayUs = Math.trunc(connection.rtt.smoothedUs / 2);
   let stuck = false;
+  let blocks = false;
   for (let rank = 0; rank < plan.busyCount; rank++) {
     const channel = channels[plan.busy[rank]];
     channelForgo(channel, shared.outlet, connection.handle, nowUs, oneWayUs);
     stuck = stuck || channelStuck(channel);
+    blocks = blocks || channel.blockFirst !== null;
     if (channel.policy.order === ORDER_SEQUENCED) {
       channelPlanFresh(channel, plan);
     }
   }
   if (nowUs < connectionOpenUs(connection)) {
-    newsPlan(connection, shared);
+    newsCopiesPlan(connection, shared);
   } else if (stuck) {
     for (let rank = 0; rank < plan.busyCount; rank++) {
       channelPlanHead(channels[plan.busy[rank]], plan);
     }
   } else {
-    ranksPlan(connection, shared, nowUs + oneWayUs);
+    ranksPlan(connection, shared, blocks, nowUs, nowUs + oneWayUs);
   }
   planWrite(connection, shared, packet, nowUs);
   return plan.count;
 }
 
-/** What rides with the newest real-time messages where the window has no room for more: their copies. */
-function newsPlan(connection: Connection, shared: Shared): void {
+/**
+ * Copies of real-time messages: all that rides with the newest where the window has no room for more (R-58), and
+ * what goes ahead where blocks wait. Those fill every packet, and a lost state once waited for the next (test/matrix).
+ */
+function newsCopiesPlan(connection: Connection, shared: Shared): void {
   const plan = shared.plan;
   for (let rank = 0; rank < plan.busyCount; rank++) {
     const channel = connection.channels[plan.busy[rank]];
@@ -108,7 +113,13 @@ function newsPlan(connection: Connection, shared: Shared): void {
 }
 
 /** What rides in the room that the newest real-time messages leave. */
-function ranksPlan(connection: Connection, shared: Shared, arrivalUs: number): void {
+function ranksPlan(
+  connection: Connection,
+  shared: Shared,
+  blocks: boolean,
+  nowUs: number,
+  arrivalUs: number,
+): void {
   const plan = shared.plan;
   const channels = connection.channels;
   for (let rank = 0; rank < plan.busyCount; rank++) {
@@ -120,12 +131,20 @@ function ranksPlan(connection: Connection, shared: Shared, arrivalUs: number): v
   for (let rank = 0; rank < plan.busyCount; rank++) {
     channelPlanResends(channels[plan.busy[rank]], plan);
   }
-  if (connection.flushBegun) {
+  const probes = nowUs >= connection.probeDueUs;
+  if (connection.flushBegun || probes) {
     for (let rank = 0; rank < plan.busyCount; rank++) {
-      if (channelBlocked(channels[plan.busy[rank]])) {
-        channelPlanOldest(channels[plan.busy[rank]], plan, arrivalUs);
+      const channel = channels[plan.busy[rank]];
+      if (
+        (connection.flushBegun && channelBlocked(channel)) ||
+        (probes && channelTailed(channel))
+      ) {
+        channelPlanOldest(channel, plan, arrivalUs);
       }
     }
+  }
+  if (blocks) {
+    newsCopiesPlan(connection, shared);
   }
   const sharing = planShares(plan, channels);
   for (let place = 0; place < sharing; place++) {

@@ -144,6 +144,8 @@ export const CONGESTION_LOSS_SHARE = 6554;
 export const CONGESTION_LOSS_PACKETS = 8;
 /** Round trips without a queue after which the window grows by an eighth each. */
 export const CONGESTION_CLEAR_ROUNDS = 4;
+/** µs after which a queue that never went away is emptied for a round trip: half of RTT_MINIMUM_WINDOW_US. */
+export const CONGESTION_PROBE_US = 5000000;
 /** Packets a second in Fiedler's binary mode: good, */
 export const BINARY_GOOD_HZ = 30;
 /** … and bad. */

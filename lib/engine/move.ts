@@ -8,6 +8,7 @@ import { type Connection, connectionRates, type Shared } from "./connection.js";
 import { pacingReset } from "./pacing.js";
 import { pathAnswered, pathChallenged } from "./path.js";
 import { rttReset } from "./rtt.js";
+import { PEER_MOVES, statsPeerWord } from "./stats.js";
 
 /**
  * Another way leads to the peer: what is known of it begins anew, and what went the old one says nothing of
@@ -21,7 +22,7 @@ export function connectionMoved(connection: Connection, shared: Shared, nowUs: n
   congestion.roundAcked = sent.acked;
   congestion.roundLost = sent.lost;
   path.strayed = 0;
-  path.moves += 1;
+  shared.outlet.page[statsPeerWord(connection.slot) + PEER_MOVES] += 1;
   pacingReset(pacing, connection.rateMax, nowUs);
   connectionRates(connection, nowUs);
 }

@@ -39,8 +39,7 @@ export class Path {
   /** A server's: where the proof went, and when it was drawn (µs). */
   candidate = new Address();
   candidateUs = 0;
-  /** How often the way became another, and the packets of earlier ones that were lost since. */
-  moves = 0;
+  /** Packets of earlier ways that were lost since this one is used. */
   strayed = 0;
 }
 
@@ -49,7 +48,6 @@ export function pathReset(path: Path): void {
   path.acked = NO_NUMBER;
   path.asked = false;
   path.answered = false;
-  path.moves = 0;
   path.strayed = 0;
 }
 

@@ -23,6 +23,8 @@ export class Rtt {
   samples = 0;
   /** The time-out is shifted left by this, once for each time-out in a row. */
   backoff = 0;
+  /** When it last was (µs). */
+  backedOffUs = 0;
   /** The lowest sample of the running window, which becomes minimumUs when the window ends. */
   windowMinimumUs = 0;
   windowEndsUs = 0;
@@ -40,6 +42,7 @@ export function rttReset(rtt: Rtt): void {
   rtt.jitterUs = 0;
   rtt.samples = 0;
   rtt.backoff = 0;
+  rtt.backedOffUs = 0;
   rtt.windowMinimumUs = 0;
   rtt.windowEndsUs = 0;
   rtt.heldUs = ACK_HOLD_US;
@@ -89,21 +92,46 @@ function rttMinimum(rtt: Rtt, sampleUs: number, nowUs: number): void {
   }
 }
 
-/** srtt + 4 * var between RTO_MIN_US and RTO_MAX_US, doubled for each time-out in a row. */
-export function rttTimeoutUs(rtt: Rtt): number {
-  const timeoutUs = Math.max(rtt.smoothedUs + 4 * rtt.varianceUs, RTO_MIN_US);
-  return Math.min(timeoutUs * 2 ** rtt.backoff, RTO_MAX_US);
+/** Whether the last time-out is one of this packet's flight as well: it was sent before. */
+export function rttBackedOff(rtt: Rtt, sentUs: number): boolean {
+  return rtt.backoff > 0 && sentUs <= rtt.backedOffUs;
+}
+
+function baseTimeoutUs(rtt: Rtt): number {
+  return Math.max(rtt.smoothedUs + 4 * rtt.varianceUs, RTO_MIN_US);
+}
+
+/**
+ * The time-out of a packet that was sent then: srtt + 4 * var between RTO_MIN_US and RTO_MAX_US, doubled for
+ * each time-out in a row before it was.
+ */
+export function rttTimeoutUs(rtt: Rtt, sentUs: number): number {
+  const backoff = rttBackedOff(rtt, sentUs) ? rtt.backoff - 1 : rtt.backoff;
+  return Math.min(baseTimeoutUs(rtt) * 2 ** backoff, RTO_MAX_US);
+}
+
+/** When a packet that was sent then is timed out (µs): the peer may hold its ack as long as it lately did. */
+export function rttExpiryUs(rtt: Rtt, sentUs: number): number {
+  return sentUs + rttTimeoutUs(rtt, sentUs) + rtt.heldUs;
+}
+
+/**
+ * How long after its sending the end of a burst is probed (R-68): after RFC 8985 section 7.2, two round trips,
+ * but no longer than the time-out.
+ */
+export function rttProbeUs(rtt: Rtt): number {
+  return Math.min(2 * rtt.smoothedUs, baseTimeoutUs(rtt), RTO_MAX_US) + rtt.heldUs;
 }
 
 /** How long after its sending an ack of a packet may still come: two time-outs that were not doubled. */
 export function rttSettleUs(rtt: Rtt): number {
-  const timeoutUs = Math.max(rtt.smoothedUs + 4 * rtt.varianceUs, RTO_MIN_US);
-  return 2 * (Math.min(timeoutUs, RTO_MAX_US) + rtt.heldUs);
+  return 2 * (Math.min(baseTimeoutUs(rtt), RTO_MAX_US) + rtt.heldUs);
 }
 
-/** After a time-out: the next one waits twice as long. */
-export function rttBackOff(rtt: Rtt): void {
-  if (rttTimeoutUs(rtt) < RTO_MAX_US) {
+/** After a time-out: what is sent from now on waits twice as long for the next. */
+export function rttBackOff(rtt: Rtt, nowUs: number): void {
+  rtt.backedOffUs = nowUs;
+  if (baseTimeoutUs(rtt) * 2 ** rtt.backoff < RTO_MAX_US) {
     rtt.backoff += 1;
   }
 }

@@ -27,6 +27,11 @@ function settleLate(sent: Sent): SentPacket {
   }
 }
 
+/** Whether a packet may wait for settleVerdict. */
+export function settleWaits(sent: Sent): boolean {
+  return sent.settleNext < sent.verdictNext || sent.lateHeld > 0;
+}
+
 /**
  * The next packet with the verdict lost that is still loaded and of which nothing more is expected, or null.
  * Its state is SENT_LATE, or SENT_LOST where no ack came in time. The caller takes its load.
@@ -48,7 +53,7 @@ export function settleVerdict(sent: Sent, rtt: Rtt, nowUs: number): SentPacket |
 
 /** When settleVerdict may have news without another ack (µs), or NO_DEADLINE. */
 export function settleDeadlineUs(sent: Sent, rtt: Rtt): number {
-  if (sent.settleNext === sent.verdictNext) {
+  if (!settleWaits(sent)) {
     return NO_DEADLINE;
   }
   // A late ack still waits when what it tells found no room in the user's ring.

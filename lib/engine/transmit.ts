@@ -67,25 +67,15 @@ import {
   UNASKED_MAX,
 } from "./limits.js";
 import { omitDue } from "./omit.js";
-import { pacingReady, pacingSpend } from "./pacing.js";
-import {
-  MOVING_PREFIX,
-  movingHeaderWrite,
-  PACKET_DISCONNECT,
-  PACKET_KEEP_ALIVE,
-  PACKET_PAYLOAD,
-  packetAssociatedData,
-  packetHeaderWrite,
-  sessionHeaderWrite,
-} from "./packet.js";
+import { pacingReady } from "./pacing.js";
+import { PACKET_DISCONNECT, PACKET_KEEP_ALIVE, PACKET_PAYLOAD } from "./packet.js";
 import { pathAsk, pathTell } from "./path.js";
 import { bodyCopy, CARRIED_SKIP, CARRIED_WINDOW, carriedCreate } from "./queue.js";
 import { channelPass } from "./ride.js";
-import { rttReorderUs } from "./rtt.js";
-import { sealPacket } from "./seal.js";
-import { sessionSends } from "./session.js";
+import { rttProbeUs, rttReorderUs } from "./rtt.js";
 import { CONNECTION_CLOSING, CONNECTION_FREE } from "./state.js";
-import { PEER_BYTES_SENT, PEER_PACKETS_SENT, statsAdd, statsPeerWord } from "./stats.js";
+import { NO_DEADLINE } from "./timers.js";
+import { wrapHeader, wrapMoving, wrapSeal } from "./wrap.js";
 
 /**
  * Writes the packet that this connection wants to send now, sealed; its bytes, or 0 for nothing.
@@ -117,57 +107,6 @@ export function connectionTransmit(
     : payloadTransmit(connection, shared, nowUs, out, offset);
 }
 
-// --- sealing ---
-
-/** A payload and a disconnect are session packets once the keys are there. */
-function headerWrite(
-  connection: Connection,
-  type: number,
-  number: number,
-  out: Uint8Array,
-  offset: number,
-): number {
-  return sessionSends(connection, number)
-    ? sessionHeaderWrite(number >>> 0, out, offset)
-    : packetHeaderWrite(type, number >>> 0, Math.trunc(number / 2 ** 32), out, offset);
-}
-
-/** Seals a packet whose body of so many bytes stands behind its header; the packet's bytes. */
-function seal(
-  connection: Connection,
-  shared: Shared,
-  number: number,
-  nowUs: number,
-  out: Uint8Array,
-  offset: number,
-  headerBytes: number,
-  bodyBytes: number,
-): number {
-  const { config, associated } = shared;
-  const { session } = connection;
-  const moving = out[offset] === MOVING_PREFIX;
-  const idLo = moving ? session.pathLo : config.protocolIdLo;
-  const idHi = moving ? session.pathHi : config.protocolIdHi;
-  packetAssociatedData(idLo, idHi, out[offset], associated);
-  const sealedBytes = sealPacket(
-    connection.sendKey,
-    number >>> 0,
-    Math.trunc(number / 2 ** 32),
-    associated,
-    out,
-    offset + headerBytes,
-    bodyBytes,
-  );
-  const bytes = headerBytes + sealedBytes;
-  const page = shared.outlet.page;
-  const row = statsPeerWord(connection.slot);
-  page[row + PEER_PACKETS_SENT] = (page[row + PEER_PACKETS_SENT] + 1) >>> 0;
-  statsAdd(page, row + PEER_BYTES_SENT, bytes);
-  pacingSpend(connection.pacing, bytes, nowUs);
-  connection.spokenUs = nowUs;
-  return bytes;
-}
-
 // --- packets without frames ---
 
 /** A NETCODE keep-alive: tells an unconfirmed client its slot, keeps a bare peer alive. */
@@ -183,12 +122,21 @@ function keepAliveTransmit(
   const number = shared.config.raw
     ? sentUnrecorded(connection.sent)
     : sentAdd(connection.sent, nowUs, 0, false).number;
-  const headerBytes = headerWrite(connection, PACKET_KEEP_ALIVE, number, out, offset);
+  const headerBytes = wrapHeader(connection, PACKET_KEEP_ALIVE, number, out, offset);
   const writer = shared.writer;
   writerSet(writer, out, offset + headerBytes, out.length);
   writeU32(writer, connection.slot);
   writeU32(writer, shared.config.peersMax);
-  return seal(connection, shared, number, nowUs, out, offset, headerBytes, KEEP_ALIVE_BODY_BYTES);
+  return wrapSeal(
+    connection,
+    shared,
+    number,
+    nowUs,
+    out,
+    offset,
+    headerBytes,
+    KEEP_ALIVE_BODY_BYTES,
+  );
 }
 
 /** One goodbye: with the reason at first, the standard's bare disconnect at the end. */
@@ -206,11 +154,11 @@ function farewellTransmit(
   connection.farewellDueUs = nowUs + FAREWELL_INTERVAL_US;
   const number = sentUnrecorded(connection.sent);
   if (connection.farewellsWithReason === 0) {
-    const headerBytes = headerWrite(connection, PACKET_DISCONNECT, number, out, offset);
-    return seal(connection, shared, number, nowUs, out, offset, headerBytes, 0);
+    const headerBytes = wrapHeader(connection, PACKET_DISCONNECT, number, out, offset);
+    return wrapSeal(connection, shared, number, nowUs, out, offset, headerBytes, 0);
   }
   connection.farewellsWithReason -= 1;
-  const headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
+  const headerBytes = wrapHeader(connection, PACKET_PAYLOAD, number, out, offset);
   const writer = shared.writer;
   const start = offset + headerBytes;
   writerSet(writer, out, start, start + connection.payloadBytes);
@@ -220,7 +168,7 @@ function farewellTransmit(
   }
   closeWrite(writer, connection.closeReason, connection.closeText, connection.closeTextBytes);
   const bodyBytes = writer.offset - start;
-  return seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
+  return wrapSeal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
 }
 
 /**
@@ -258,11 +206,11 @@ function rawTransmit(
     return keepAliveTransmit(connection, shared, nowUs, out, offset);
   }
   const number = sentUnrecorded(connection.sent);
-  const headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
+  const headerBytes = wrapHeader(connection, PACKET_PAYLOAD, number, out, offset);
   const bodyBytes = message.bytes;
   bodyCopy(shared.outlet.pool, message.body, 0, bodyBytes, out, offset + headerBytes);
   channelPass(channel, shared.outlet, connection.handle);
-  return seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
+  return wrapSeal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
 }
 
 // --- a payload of frames ---
@@ -278,8 +226,8 @@ function payloadTransmit(
   const number = connection.sent.nextNumber;
   const moving = nowUs >= connection.path.dueUs;
   const headerBytes = moving
-    ? movingWrite(connection, number, out, offset)
-    : headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
+    ? wrapMoving(connection, number, out, offset)
+    : wrapHeader(connection, PACKET_PAYLOAD, number, out, offset);
   const start = offset + headerBytes;
   const end = start + connection.payloadBytes - (moving ? PATH_ID_BYTES : 0);
   writerSet(shared.writer, out, start, end);
@@ -302,12 +250,15 @@ function payloadTransmit(
     // follow each other as fast as the budget allows (test/lockstep).
     connection.stalledUntilUs = nowUs + STALL_RETRY_US;
   }
+  if (open) {
+    tailNote(connection, number, messages, nowUs);
+  }
   connection.flushBegun = connection.flushBegun && !open;
   if (!moving) {
     keepAliveAdd(connection, shared, nowUs, acksEnd, owed);
   }
   const bodyBytes = shared.writer.offset - start;
-  const bytes = seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
+  const bytes = wrapSeal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
   packet.bytes = bytes;
   if (shared.writer.offset > acksEnd) {
     sentEliciting(connection.sent, packet);
@@ -318,6 +269,16 @@ function payloadTransmit(
     }
   }
   return bytes;
+}
+
+/** The packet is the probe that was due, or may be the last of a burst, which is probed then. */
+function tailNote(connection: Connection, number: number, messages: number, nowUs: number): void {
+  if (nowUs >= Math.max(connection.probeDueUs, connectionOpenUs(connection))) {
+    connection.probeDueUs = NO_DEADLINE;
+    connection.probeNumber = messages > 0 ? number : connection.probeNumber;
+  } else if (messages > 0 && connection.probeNumber < connection.sent.verdictNext) {
+    connection.probeDueUs = nowUs + rttProbeUs(connection.rtt);
+  }
 }
 
 function ackWrite(connection: Connection, shared: Shared, nowUs: number): void {
@@ -335,19 +296,6 @@ function ackWrite(connection: Connection, shared: Shared, nowUs: number): void {
     writeU8(shared.writer, receivedBitByte(received, index));
   }
   received.owed = 0;
-}
-
-/** The head of a packet that is found by the path's id, from whatever address it comes. */
-function movingWrite(
-  connection: Connection,
-  number: number,
-  out: Uint8Array,
-  offset: number,
-): number {
-  // The keys are there, and go on to the number's epoch.
-  sessionSends(connection, number);
-  const { pathLo, pathHi } = connection.session;
-  return movingHeaderWrite(number >>> 0, pathLo, pathHi, out, offset);
 }
 
 /** Until the peer acked one, every payload starts with a hello. */
@@ -486,12 +434,12 @@ export function challengeTransmit(
   // What becomes of it says nothing of the way to the peer: it asks the record for no ack.
   const packet = sentAdd(connection.sent, nowUs, 0, false);
   const { number } = packet;
-  const headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
+  const headerBytes = wrapHeader(connection, PACKET_PAYLOAD, number, out, offset);
   const start = offset + headerBytes;
   writerSet(shared.writer, out, start, start + connection.payloadBytes);
   writeU8(shared.writer, 0);
   pathWrite(shared.writer, FRAME_CHALLENGE, connection.path.proof);
   const bodyBytes = shared.writer.offset - start;
-  packet.bytes = seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
+  packet.bytes = wrapSeal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
   return packet.bytes;
 }

@@ -4,6 +4,7 @@
 // a `code`, and changes nothing.
 #include <node_api.h>
 
+#include <algorithm>
 #include <new>
 
 #include "addon/arguments.h"
@@ -292,8 +293,13 @@ napi_value arm(napi_env env, napi_callback_info info) {
   flush = threaded && flush && tenant->unflushed;
   if (flush) tenant->unflushed = false;
   // A socket that is gone can't be watched; the next turn says so again.
-  const bool gone = !threaded && tenant->engine.socket.fault.error != 0;
-  wakeArm(tenant->wake, deadlineUs, watch && !gone, flush);
+  const Engine& engine = tenant->engine;
+  const bool gone = !threaded && engine.socket.fault.error != 0;
+  // Nor one that could not be read a moment ago: what waits in it would wake us at once, again and
+  // again.
+  const bool starved = !threaded && engine.socket.starved;
+  if (starved) deadlineUs = std::min(deadlineUs, engine.nowUs + BLOCKED_RETRY_US);
+  wakeArm(tenant->wake, deadlineUs, watch && !gone && !starved, flush);
   return nullptr;
 }
 

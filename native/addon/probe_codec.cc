@@ -4,9 +4,11 @@
 #include <cstring>
 
 #include "addon/probe.h"
+#include "addon/probe_standin.h"
 #include "core/address.h"
 #include "core/bytes.h"
 #include "core/hash.h"
+#include "core/hkdf.h"
 #include "core/packet.h"
 #include "core/provider.h"
 #include "core/replay.h"
@@ -221,6 +223,11 @@ void packetInit(Napi::Object exports) {
                           probeBytes(info, 3), probeU32(info, 4));
     return Number::New(info.Env(), static_cast<double>(count));
   });
+  probeExport(exports, "sessionHeaderWrite", [](const Info& info) -> Value {
+    const size_t count =
+        sessionHeaderWrite(probeU32(info, 0), probeBytes(info, 1), probeU32(info, 2));
+    return Number::New(info.Env(), static_cast<double>(count));
+  });
   probeExport(exports, "packetAssociatedData", [](const Info& info) {
     packetAssociatedData(probeU64(info, 0), static_cast<uint8_t>(probeU32(info, 2)),
                          probeBytes(info, 3));
@@ -295,14 +302,42 @@ Value block(const Info& info) {
   return out;
 }
 
+void keysInit(Napi::Object exports) {
+  probeExport(exports, "x25519Public", [](const Info& info) -> Value {
+    return Boolean::New(info.Env(), x25519Public(probeBytes(info, 0), probeBytes(info, 1)));
+  });
+  probeExport(exports, "x25519Agree", [](const Info& info) -> Value {
+    return Boolean::New(info.Env(),
+                        x25519Agree(probeBytes(info, 0), probeBytes(info, 1), probeBytes(info, 2)));
+  });
+  probeExport(exports, "hmacSha256", [](const Info& info) {
+    hmacSha256(probeBytes(info, 0), probeLength(info, 0), probeBytes(info, 1), probeLength(info, 1),
+               probeBytes(info, 2));
+  });
+  probeExport(exports, "hkdfExtract", [](const Info& info) {
+    hkdfExtract(probeBytes(info, 0), probeLength(info, 0), probeBytes(info, 1),
+                probeLength(info, 1), probeBytes(info, 2));
+  });
+  probeExport(exports, "hkdfExpand", [](const Info& info) {
+    hkdfExpand(probeBytes(info, 0), probeBytes(info, 1), probeLength(info, 1), probeBytes(info, 2),
+               probeLength(info, 2));
+  });
+}
+
 void sealInitExports(Napi::Object exports) {
   probeExport(exports, "sealInit",
               [](const Info& info) -> Value { return nameOut(info.Env(), sealInit()); });
   probeExport(exports, "sealProviderName",
               [](const Info& info) -> Value { return nameOut(info.Env(), sealProviderName()); });
+  probeExport(exports, "standIn",
+              [](const Info& info) { standIn(info[0].As<Napi::Boolean>().Value()); });
   probeExport(exports, "sealKeyOpen", keyOpen);
   probeExport(exports, "sealKeySet", [](const Info& info) {
     sealKeySet(keyIn(info), probeBytes(info, 1), probeU32(info, 2));
+  });
+  probeExport(exports, "sealSuiteSet", [](const Info& info) {
+    sealSuiteSet(keyIn(info), static_cast<uint8_t>(probeU32(info, 1)), probeBytes(info, 2),
+                 probeU32(info, 3));
   });
   probeExport(exports, "sealKeyClear", [](const Info& info) { sealKeyClear(keyIn(info)); });
   probeExport(exports, "aeadSeal", aead<aeadSeal>);
@@ -313,6 +348,7 @@ void sealInitExports(Napi::Object exports) {
   probeExport(exports, "openToken", token<openToken>);
   probeExport(exports, "chachaBlock", block<chachaBlock, BLOCK_BYTES>);
   probeExport(exports, "hchacha", block<hchacha, KEY_BYTES>);
+  keysInit(exports);
 }
 
 // ---- token ----

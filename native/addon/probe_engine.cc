@@ -159,7 +159,7 @@ void congestionInit(Napi::Object exports) {
   probeExport(exports, "congestionAcked", [](const Info& info) {
     Road& road = roadIn(info);
     congestionAcked(road.congestion, road.rtt, probeU32(info, 1), probeU32(info, 2),
-                    probeU32(info, 3), probeU32(info, 4));
+                    probeU32(info, 3), probeU32(info, 4), probeTime(info, 5));
   });
   probeExport(exports, "congestionTimedOut",
               [](const Info& info) { congestionTimedOut(roadIn(info).congestion); });
@@ -226,9 +226,11 @@ void rttInit(Napi::Object exports) {
     rttSample(endIn(info).rtt, info[1].As<Number>().Int64Value(), probeTime(info, 2));
   });
   probeExport(exports, "rttTimeoutUs", [](const Info& info) -> Value {
-    return number(info, rttTimeoutUs(endIn(info).rtt));
+    return number(info, rttTimeoutUs(endIn(info).rtt, probeTime(info, 1)));
   });
-  probeExport(exports, "rttBackOff", [](const Info& info) { rttBackOff(endIn(info).rtt); });
+  probeExport(exports, "rttBackOff", [](const Info& info) {
+    rttBackOff(endIn(info).rtt, probeTime(info, 1));
+  });
   probeExport(exports, "rttReorderUs", [](const Info& info) -> Value {
     return number(info, rttReorderUs(endIn(info).rtt));
   });

@@ -1,6 +1,8 @@
 // What arrived, what was sent, and verdicts: see acks.h.
 #include "core/acks.h"
 
+#include <algorithm>
+
 #include "core/timers.h"
 
 namespace netrt {
@@ -292,6 +294,8 @@ SentPacket* acksVerdict(Sent& sent, const Rtt& rtt, uint64_t nowUs) {
     sent.lost += 1;
   } else {
     sent.acked += 1;
+    // Nothing is left of it once the caller took what it carried.
+    if (sent.settleNext == sent.verdictNext) sent.settleNext += 1;
   }
   const int32_t outcome = packet->state == SENT_LOST ? LOSS_WHOLE : 0;
   sent.lossShare += (outcome - sent.lossShare) / LOSS_SMOOTHING;
@@ -302,7 +306,7 @@ SentPacket* acksVerdict(Sent& sent, const Rtt& rtt, uint64_t nowUs) {
 
 uint64_t acksTimeoutUs(const Sent& sent, const Rtt& rtt) {
   const SentPacket* oldest = oldestEliciting(sent);
-  return oldest == nullptr ? NO_DEADLINE : oldest->sentUs + rttTimeoutUs(rtt) + rtt.heldUs;
+  return oldest == nullptr ? NO_DEADLINE : rttExpiryUs(rtt, oldest->sentUs);
 }
 
 uint64_t acksDeadlineUs(const Sent& sent, const Rtt& rtt) {
@@ -316,9 +320,12 @@ uint64_t acksDeadlineUs(const Sent& sent, const Rtt& rtt) {
 }
 
 bool acksExpire(Sent& sent, const Rtt& rtt, uint64_t nowUs) {
-  if (nowUs < acksTimeoutUs(sent, rtt)) return false;
-  sent.timedOutUs = static_cast<int64_t>(nowUs - rttTimeoutUs(rtt) - rtt.heldUs);
-  return true;
+  const SentPacket* oldest = oldestEliciting(sent);
+  if (oldest == nullptr || nowUs < rttExpiryUs(rtt, oldest->sentUs)) return false;
+  const bool again = rttBackedOff(rtt, oldest->sentUs);
+  const uint64_t lostUs = nowUs - rttExpiryUs(rtt, oldest->sentUs) + oldest->sentUs;
+  sent.timedOutUs = static_cast<int64_t>(again ? std::min(lostUs, rtt.backedOffUs) : lostUs);
+  return !again;
 }
 
 }  // namespace netrt

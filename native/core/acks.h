@@ -172,7 +172,8 @@ uint64_t acksTimeoutUs(const Sent& sent, const Rtt& rtt);
 // When acksVerdict or a time-out may have news without another ack (µs), or NO_DEADLINE.
 uint64_t acksDeadlineUs(const Sent& sent, const Rtt& rtt);
 
-// Declares lost what is past its time-out; true when something was (the caller backs off).
+// Declares lost what is past its time-out; true when it was sent since the last one (the caller
+// backs off).
 bool acksExpire(Sent& sent, const Rtt& rtt, uint64_t nowUs);
 
 }  // namespace netrt

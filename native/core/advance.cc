@@ -33,6 +33,14 @@ void packetReport(const Connection& connection, Shared& shared, const SentPacket
   words[RECORD_WORDS + 1] = static_cast<uint32_t>(number >> 32);
 }
 
+// Whether a channel waits for an ack of its last messages.
+bool isTailed(const Connection& connection) {
+  for (uint64_t left = connection.busy; left != 0;) {
+    if (channelTailed(connectionNextBusy(connection, left))) return true;
+  }
+  return false;
+}
+
 // Whether what lost packets carried may be kept for late acks: where memory is scarce, the verdict
 // settles it.
 bool mayKeep(const Shared& shared) {
@@ -103,7 +111,8 @@ void packetDecided(Connection& connection, Shared& shared, SentPacket& packet, u
 void connectionVerdicts(Connection& connection, Shared& shared, uint64_t nowUs) {
   Sent& sent = connection.sent;
   while (connectionRoom(shared)) {
-    SentPacket* packet = settleVerdict(sent, connection.rtt, nowUs);
+    SentPacket* packet =
+        settleWaits(sent) ? settleVerdict(sent, connection.rtt, nowUs) : nullptr;
     if (packet != nullptr) {
       packetSettled(connection, shared, *packet, nowUs);
       continue;
@@ -121,7 +130,7 @@ void connectionCongestion(Connection& connection, bool sampled, uint64_t nowUs) 
   const Sent& sent = connection.sent;
   if (sampled) congestionSample(congestion, connection.rtt);
   congestionAcked(congestion, connection.rtt, sent.ackedLatest, sent.nextNumber, sent.acked,
-                  sent.lost - connection.path.strayed);
+                  sent.lost - connection.path.strayed, nowUs);
   congestionJudge(congestion, connection.rtt, nowUs);
   connectionRates(connection, nowUs);
 }
@@ -143,7 +152,7 @@ void connectionAdvance(Connection& connection, Shared& shared, uint64_t nowUs) {
     return;
   }
   if (acksExpire(connection.sent, connection.rtt, nowUs)) {
-    rttBackOff(connection.rtt);
+    rttBackOff(connection.rtt, nowUs);
     // One alone is how a loss shows on a steady path; two without an ack between them are a
     // silence.
     if (connection.rtt.backoff > 1) {
@@ -152,6 +161,9 @@ void connectionAdvance(Connection& connection, Shared& shared, uint64_t nowUs) {
     }
   }
   connectionVerdicts(connection, shared, nowUs);
+  if (nowUs >= connection.probeDueUs && !isTailed(connection)) {
+    connection.probeDueUs = NO_DEADLINE;
+  }
   for (uint64_t left = connection.busy; left != 0;) {
     Channel& channel = connectionNextBusy(connection, left);
     channelExpire(channel, *shared.outlet, connection.handle, nowUs);

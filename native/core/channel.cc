@@ -304,6 +304,12 @@ bool channelBlocked(const Channel& channel) {
          channel.nextId >= channelBase(channel) + CHANNEL_WINDOW;
 }
 
+bool channelTailed(const Channel& channel) {
+  const Message* first = channel.first;
+  return (channel.policy->repair & REPAIR_ACK) != 0 && first != nullptr && first->sent &&
+         !first->resend;
+}
+
 bool channelHoled(const Channel& channel) {
   return channel.holeFirst != NO_ID && channelSkipId(channel) > channel.holeFirst;
 }

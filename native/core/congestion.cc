@@ -10,6 +10,7 @@ void congestionReset(Congestion& congestion, uint32_t mode, uint64_t nowUs) {
   congestion.mode = mode;
   congestion.windowBytes =
       mode == CONGESTION_DELAY ? CONGESTION_WINDOW_INITIAL : CONGESTION_WINDOW_MAX;
+  congestion.emptyUs = nowUs;
   congestion.modeUs = nowUs;
   congestion.halvedUs = nowUs;
   congestion.conditionsUs = nowUs;
@@ -47,17 +48,19 @@ void congestionSample(Congestion& congestion, const Rtt& rtt) {
 
 namespace {
 
-void roundEnded(Congestion& congestion, const Rtt& rtt, uint32_t acked, uint32_t lost);
+void roundEnded(Congestion& congestion, const Rtt& rtt, uint32_t acked, uint32_t lost,
+                uint64_t nowUs);
+void resize(Congestion& congestion, uint32_t bytes);
 void shrink(Congestion& congestion, uint32_t bytes, uint32_t least);
 void grow(Congestion& congestion, uint64_t delayUs);
 
 }  // namespace
 
 void congestionAcked(Congestion& congestion, const Rtt& rtt, int64_t ackedLatest,
-                     int64_t nextNumber, uint32_t acked, uint32_t lost) {
+                     int64_t nextNumber, uint32_t acked, uint32_t lost, uint64_t nowUs) {
   if (congestion.mode != CONGESTION_DELAY || ackedLatest < congestion.roundEnd) return;
   if (congestion.roundDelayUs != NO_SAMPLE) {
-    roundEnded(congestion, rtt, acked - congestion.roundAcked, lost - congestion.roundLost);
+    roundEnded(congestion, rtt, acked - congestion.roundAcked, lost - congestion.roundLost, nowUs);
   }
   congestion.roundEnd = nextNumber;
   congestion.roundDelayUs = NO_SAMPLE;
@@ -69,10 +72,32 @@ void congestionAcked(Congestion& congestion, const Rtt& rtt, int64_t ackedLatest
 namespace {
 
 // One step a round trip. What doesn't use its window learns nothing of the path.
-void roundEnded(Congestion& congestion, const Rtt& rtt, uint32_t acked, uint32_t lost) {
+void roundEnded(Congestion& congestion, const Rtt& rtt, uint32_t acked, uint32_t lost,
+                uint64_t nowUs) {
   const uint64_t delayUs = static_cast<uint64_t>(congestion.roundDelayUs);
   congestion.delayUs = static_cast<uint32_t>(delayUs);
+  if (delayUs < CONGESTION_TARGET_US / 4) congestion.emptyUs = nowUs;
   if (congestion.roundFlightBytes < congestion.windowBytes / 2) return;
+  if (congestion.settling) {
+    congestion.settling = false;
+    return;
+  }
+  if (congestion.probedBytes > 0) {
+    resize(congestion, congestion.probedBytes);
+    congestion.probedBytes = 0;
+    congestion.emptyUs = nowUs;
+    return;
+  }
+  const uint64_t minimumUs = rtt.minimumUs;
+  const uint64_t drained = congestion.windowBytes * minimumUs / (minimumUs + delayUs);
+  if (nowUs >= congestion.emptyUs + CONGESTION_PROBE_US && !congestion.starting) {
+    // A queue that is always there would pass for the path's own length once the minimum is
+    // forgotten, and the next would stand on it.
+    congestion.probedBytes = congestion.windowBytes;
+    resize(congestion,
+           std::max(static_cast<uint32_t>(drained * 3 / 4), uint32_t{CONGESTION_WINDOW_MIN}));
+    return;
+  }
   const uint64_t packets = uint64_t{acked} + lost;
   // A lossy link is none of ours: without a queue only heavy loss counts, as behind a policer.
   const uint64_t share = delayUs >= CONGESTION_TARGET_US / 4 ? uint64_t{CONGESTION_LOSS_SHARE}
@@ -81,8 +106,6 @@ void roundEnded(Congestion& congestion, const Rtt& rtt, uint32_t acked, uint32_t
       packets >= CONGESTION_LOSS_PACKETS && uint64_t{lost} * 65536 >= packets * share;
   if (delayUs > CONGESTION_TARGET_US) {
     // What empties the queue: then whoever came late sees the path without it.
-    const uint64_t minimumUs = rtt.minimumUs;
-    const uint64_t drained = congestion.windowBytes * minimumUs / (minimumUs + delayUs);
     shrink(congestion, static_cast<uint32_t>(drained), CONGESTION_WINDOW_MIN);
   } else if (lossy) {
     shrink(congestion, congestion.windowBytes * 7 / 10, CONGESTION_LOSS_FLOOR);
@@ -96,9 +119,16 @@ void roundEnded(Congestion& congestion, const Rtt& rtt, uint32_t acked, uint32_t
   }
 }
 
+// What the next round trip shows was sent before.
+void resize(Congestion& congestion, uint32_t bytes) {
+  congestion.windowBytes = bytes;
+  congestion.settling = true;
+}
+
 void shrink(Congestion& congestion, uint32_t bytes, uint32_t least) {
   congestion.starting = false;
   congestion.clearRounds = 0;
+  congestion.probedBytes = 0;
   congestion.windowBytes = std::min(congestion.windowBytes, std::max(bytes, least));
 }
 
@@ -115,6 +145,7 @@ void grow(Congestion& congestion, uint64_t delayUs) {
     congestion.clearRounds += 1;
     if (congestion.clearRounds > CONGESTION_CLEAR_ROUNDS) {
       bytes += congestion.windowBytes / 8;
+      congestion.settling = true;
     }
   } else {
     congestion.clearRounds = 0;

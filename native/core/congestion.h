@@ -37,6 +37,12 @@ struct Congestion {
   // Packets acked and lost when it began, modulo 2^32.
   uint32_t roundAcked = 0;
   uint32_t roundLost = 0;
+  // The window has another size: what the next round trip shows was sent before.
+  bool settling = false;
+  // When a round trip last showed no queue (µs), and the window to come back to after a look
+  // beneath it; 0 for none.
+  uint64_t emptyUs = 0;
+  uint32_t probedBytes = 0;
   // Round trips in a row without a queue.
   uint32_t clearRounds = 0;
   // The last queueing delay that counted (µs), for the user's eyes.
@@ -74,7 +80,7 @@ void congestionSample(Congestion& congestion, const Rtt& rtt);
 // After acks took effect: `ackedLatest` is the highest number acked, `nextNumber` the next to send,
 // `acked` and `lost` count verdicts.
 void congestionAcked(Congestion& congestion, const Rtt& rtt, int64_t ackedLatest,
-                     int64_t nextNumber, uint32_t acked, uint32_t lost);
+                     int64_t nextNumber, uint32_t acked, uint32_t lost, uint64_t nowUs);
 
 // No ack came in time: half the window, and doubling from there once acks come again.
 void congestionTimedOut(Congestion& congestion);

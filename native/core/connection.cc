@@ -69,6 +69,8 @@ void connectionAssign(Connection& connection, Shared& shared, const uint8_t* sen
   connection.streamUs = 0;
   connection.streamIntervalUs = NO_DEADLINE;
   connection.copyDueUs = NO_DEADLINE;
+  connection.probeDueUs = NO_DEADLINE;
+  connection.probeNumber = NO_NUMBER;
   connection.stalledUntilUs = 0;
   connection.layout = LAYOUT_NONE;
   connection.awaiting = false;
@@ -131,8 +133,10 @@ uint64_t connectionDeadlineUs(const Connection& connection, uint64_t dueUs, uint
   if (connection.heldUp) return 0;
   uint64_t deadlineUs =
       std::min({connection.greetingDueUs, connection.heardUs + connection.timeoutUs,
-                acksDeadlineUs(connection.sent, connection.rtt),
-                settleDeadlineUs(connection.sent, connection.rtt)});
+                acksDeadlineUs(connection.sent, connection.rtt)});
+  if (settleWaits(connection.sent)) {
+    deadlineUs = std::min(deadlineUs, settleDeadlineUs(connection.sent, connection.rtt));
+  }
   for (uint64_t left = connection.busy; left != 0;) {
     const Channel& channel = connectionNextBusy(connection, left);
     deadlineUs = std::min({deadlineUs, channel.earliestExpiryUs, gapDeadlineUs(channel)});
@@ -159,7 +163,7 @@ uint64_t connectionDueUs(const Connection& connection) {
   const uint64_t keepAliveDueUs = connection.spokenUs + connection.keepAliveUs;
   uint64_t dueUs = std::min({ackUs, keepAliveDueUs, connection.path.dueUs});
   const uint64_t wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
-  const uint64_t askUs = std::min(wantsUs, connection.copyDueUs);
+  const uint64_t askUs = std::min({wantsUs, connection.copyDueUs, connection.probeDueUs});
   dueUs = std::min(dueUs, std::max(askUs, connectionOpenUs(connection)));
   if (!windowOpen(connection)) dueUs = std::min(dueUs, connectionNewsUs(connection));
   for (uint64_t left = connection.busy; left != 0;) {
@@ -245,7 +249,6 @@ void connectionStats(const Connection& connection, uint32_t* page) {
   row[PEER_QUEUE_DELAY_US] = connection.congestion.delayUs;
   row[PEER_PAYLOAD_BYTES] = connection.payloadBytes;
   row[PEER_PACKET_RATE] = connection.pacing.packetRate;
-  row[PEER_MOVES] = connection.path.moves;
   row[PEER_CIPHER] =
       connection.session.sending ? CIPHER_SESSION + connection.session.suite : CIPHER_TOKEN;
 }

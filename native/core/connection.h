@@ -100,6 +100,9 @@ struct Connection {
   uint64_t streamUs = 0;
   uint64_t streamIntervalUs = NO_DEADLINE;
   uint64_t copyDueUs = NO_DEADLINE;
+  // When the end of a burst is probed (µs), and the number of the last probe.
+  uint64_t probeDueUs = NO_DEADLINE;
+  int64_t probeNumber = NO_NUMBER;
   // What wants to ride found no place in the last packet, and is tried again then (µs).
   uint64_t stalledUntilUs = 0;
 

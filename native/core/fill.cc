@@ -12,8 +12,9 @@ namespace netrt {
 
 namespace {
 
-void newsPlan(Connection& connection, Shared& shared);
-void ranksPlan(Connection& connection, Shared& shared, uint64_t arrivalUs);
+void newsCopiesPlan(Connection& connection, Shared& shared);
+void ranksPlan(Connection& connection, Shared& shared, bool blocks, uint64_t nowUs,
+               uint64_t arrivalUs);
 void planWrite(Connection& connection, Shared& shared, SentPacket& packet, uint64_t nowUs);
 bool messageAdd(Connection& connection, Shared& shared, SentPacket& packet, Message& message,
                 uint64_t nowUs);
@@ -35,19 +36,21 @@ uint32_t messagesFill(Connection& connection, Shared& shared, SentPacket& packet
   const uint32_t* end = order + plan.busyCount;
   const uint64_t oneWayUs = connection.rtt.smoothedUs / 2;
   bool stuck = false;
+  bool blocks = false;
   for (const uint32_t* index = order; index < end; index++) {
     channelForgo(channels[*index], *shared.outlet, connection.handle, nowUs, oneWayUs);
     stuck = stuck || channelStuck(channels[*index]);
+    blocks = blocks || channels[*index].blockFirst != nullptr;
     if (channels[*index].policy->order == ORDER_SEQUENCED) channelPlanFresh(channels[*index], plan);
   }
   if (nowUs < connectionOpenUs(connection)) {
-    newsPlan(connection, shared);
+    newsCopiesPlan(connection, shared);
   } else if (stuck) {
     for (const uint32_t* index = order; index < end; index++) {
       channelPlanHead(channels[*index], plan);
     }
   } else {
-    ranksPlan(connection, shared, nowUs + oneWayUs);
+    ranksPlan(connection, shared, blocks, nowUs, nowUs + oneWayUs);
   }
   planWrite(connection, shared, packet, nowUs);
   return plan.count;
@@ -55,9 +58,10 @@ uint32_t messagesFill(Connection& connection, Shared& shared, SentPacket& packet
 
 namespace {
 
-// What rides with the newest real-time messages where the window has no room for more: their copies
-//
-void newsPlan(Connection& connection, Shared& shared) {
+// Copies of real-time messages: all that rides with the newest where the window has no room for
+// more, and what goes ahead where blocks wait. Those fill every packet, and a lost state
+// once waited for the next (test/matrix).
+void newsCopiesPlan(Connection& connection, Shared& shared) {
   Plan& plan = shared.plan;
   for (uint32_t rank = 0; rank < plan.busyCount; rank++) {
     Channel& channel = connection.channels[plan.busy[rank]];
@@ -66,7 +70,8 @@ void newsPlan(Connection& connection, Shared& shared) {
 }
 
 // What rides in the room that the newest real-time messages leave.
-void ranksPlan(Connection& connection, Shared& shared, uint64_t arrivalUs) {
+void ranksPlan(Connection& connection, Shared& shared, bool blocks, uint64_t nowUs,
+               uint64_t arrivalUs) {
   Plan& plan = shared.plan;
   Channel* channels = connection.channels;
   const uint32_t* order = plan.busy;
@@ -77,9 +82,15 @@ void ranksPlan(Connection& connection, Shared& shared, uint64_t arrivalUs) {
   for (const uint32_t* index = order; index < end; index++) {
     channelPlanResends(channels[*index], plan);
   }
-  for (const uint32_t* index = order; connection.flushBegun && index < end; index++) {
-    if (channelBlocked(channels[*index])) channelPlanOldest(channels[*index], plan, arrivalUs);
+  const bool flushes = connection.flushBegun;
+  const bool probes = nowUs >= connection.probeDueUs;
+  for (const uint32_t* index = order; (flushes || probes) && index < end; index++) {
+    Channel& channel = channels[*index];
+    if ((flushes && channelBlocked(channel)) || (probes && channelTailed(channel))) {
+      channelPlanOldest(channel, plan, arrivalUs);
+    }
   }
+  if (blocks) newsCopiesPlan(connection, shared);
   const uint32_t sharing = planShares(plan, channels, connection.channelCount);
   for (uint32_t place = 0; place < sharing; place++) {
     channelPlanFresh(channels[plan.order[place]], plan);

@@ -310,8 +310,11 @@ size_t challengeWrite(Handshake& handshake, uint8_t* out, size_t offset) {
     out[body + index] = static_cast<uint8_t>(sequence >> (8 * index));
   }
   tokenChallengeWrite(challenge, out, body + 8);
-  sealPacket(handshake.challengeKey, sequence, nullptr, 0, out, body + 8,
-             CHALLENGE_TOKEN_PLAIN_BYTES);
+  // Without the cipher there is no packet: unsealed, the token's user data once went out in it.
+  if (sealPacket(handshake.challengeKey, sequence, nullptr, 0, out, body + 8,
+                 CHALLENGE_TOKEN_PLAIN_BYTES) < 0) {
+    return 0;
+  }
   return preSlotSeal(handshake, PACKET_CHALLENGE, token.serverToClientKey, 0, out, offset,
                      CHALLENGE_BODY_BYTES);
 }

@@ -194,6 +194,9 @@ constexpr uint32_t CONGESTION_LOSS_SHARE = 6554;
 constexpr uint32_t CONGESTION_LOSS_PACKETS = 8;
 // Round trips without a queue after which the window grows by an eighth each.
 constexpr uint32_t CONGESTION_CLEAR_ROUNDS = 4;
+// µs after which a queue that never went away is emptied for a round trip: half of
+// RTT_MINIMUM_WINDOW_US.
+constexpr uint64_t CONGESTION_PROBE_US = 5000000;
 // Packets a second in Fiedler's binary mode: good,
 constexpr uint32_t BINARY_GOOD_HZ = 30;
 // … and bad.

@@ -5,6 +5,7 @@
 #include "core/pacing.h"
 #include "core/path.h"
 #include "core/rtt.h"
+#include "core/stats.h"
 
 namespace netrt {
 
@@ -16,7 +17,7 @@ void connectionMoved(Connection& connection, const Shared& shared, uint64_t nowU
   connection.congestion.roundAcked = sent.acked;
   connection.congestion.roundLost = sent.lost;
   connection.path.strayed = 0;
-  connection.path.moves += 1;
+  shared.outlet->page[statsPeerWord(connection.slot) + PEER_MOVES] += 1;
   pacingReset(connection.pacing, connection.rateMax, nowUs);
   connectionRates(connection, nowUs);
 }

@@ -37,7 +37,6 @@ void pathReset(Path& path) {
   path.acked = NO_NUMBER;
   path.asked = false;
   path.answered = false;
-  path.moves = 0;
   path.strayed = 0;
 }
 

@@ -32,8 +32,7 @@ struct Path {
   // A server's: where the proof went, and when it was drawn (µs).
   Address candidate;
   uint64_t candidateUs = 0;
-  // How often the way became another, and the packets of earlier ones that were lost since.
-  uint32_t moves = 0;
+  // Packets of earlier ways that were lost since this one is used.
   uint32_t strayed = 0;
 };
 

@@ -46,6 +46,9 @@ const SealProvider* evpProvider();
 // libsodium, or null where the build has none.
 const SealProvider* sodiumProvider();
 
+// What serves in place of a provider that was chosen and proven: itself (seam.cc).
+const SealProvider* providerSeam(const SealProvider* proven);
+
 }  // namespace netrt
 
 #endif  // NETRT_CORE_PROVIDER_H_

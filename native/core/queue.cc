@@ -118,10 +118,6 @@ void messageRelease(Pool& pool, Message* message) {
   pool.messagesFree += 1;
 }
 
-void messageUntie(Pool& pool, Message* message) {
-  if (message->inFlight == 0 && message->unsettled == 0) messageRelease(pool, message);
-}
-
 void messageForgetBody(Pool& pool, Message* message) {
   if (message->body == NO_CHUNK) return;
   bodyRelease(pool, message->body);

@@ -121,7 +121,9 @@ Message* messageCreate(Pool& pool);
 void messageRelease(Pool& pool, Message* message);
 
 // Gives a message that is in no list back, once no packet points at it.
-void messageUntie(Pool& pool, Message* message);
+inline void messageUntie(Pool& pool, Message* message) {
+  if (message->inFlight == 0 && message->unsettled == 0) messageRelease(pool, message);
+}
 
 // Gives the body back while the record must stay (packets that carried it are undecided).
 void messageForgetBody(Pool& pool, Message* message);

@@ -56,22 +56,36 @@ void rttSample(Rtt& rtt, int64_t rawUs, uint64_t nowUs) {
   rtt.backoff = 0;
 }
 
-uint64_t rttTimeoutUs(const Rtt& rtt) {
-  uint64_t timeoutUs = uint64_t{rtt.smoothedUs} + 4 * uint64_t{rtt.varianceUs};
-  if (timeoutUs < RTO_MIN_US) timeoutUs = RTO_MIN_US;
-  timeoutUs <<= rtt.backoff;
-  return timeoutUs < RTO_MAX_US ? timeoutUs : RTO_MAX_US;
+namespace {
+
+uint64_t baseTimeoutUs(const Rtt& rtt) {
+  const uint64_t timeoutUs = uint64_t{rtt.smoothedUs} + 4 * uint64_t{rtt.varianceUs};
+  return std::max(timeoutUs, uint64_t{RTO_MIN_US});
+}
+
+}  // namespace
+
+uint64_t rttTimeoutUs(const Rtt& rtt, uint64_t sentUs) {
+  const uint32_t backoff = rttBackedOff(rtt, sentUs) ? rtt.backoff - 1 : rtt.backoff;
+  return std::min(baseTimeoutUs(rtt) << backoff, uint64_t{RTO_MAX_US});
+}
+
+uint64_t rttExpiryUs(const Rtt& rtt, uint64_t sentUs) {
+  return sentUs + rttTimeoutUs(rtt, sentUs) + rtt.heldUs;
+}
+
+uint64_t rttProbeUs(const Rtt& rtt) {
+  return std::min({2 * uint64_t{rtt.smoothedUs}, baseTimeoutUs(rtt), uint64_t{RTO_MAX_US}}) +
+         rtt.heldUs;
 }
 
 uint64_t rttSettleUs(const Rtt& rtt) {
-  uint64_t timeoutUs = uint64_t{rtt.smoothedUs} + 4 * uint64_t{rtt.varianceUs};
-  if (timeoutUs < RTO_MIN_US) timeoutUs = RTO_MIN_US;
-  if (timeoutUs > RTO_MAX_US) timeoutUs = RTO_MAX_US;
-  return 2 * (timeoutUs + rtt.heldUs);
+  return 2 * (std::min(baseTimeoutUs(rtt), uint64_t{RTO_MAX_US}) + rtt.heldUs);
 }
 
-void rttBackOff(Rtt& rtt) {
-  if (rttTimeoutUs(rtt) < RTO_MAX_US) rtt.backoff += 1;
+void rttBackOff(Rtt& rtt, uint64_t nowUs) {
+  rtt.backedOffUs = nowUs;
+  if ((baseTimeoutUs(rtt) << rtt.backoff) < RTO_MAX_US) rtt.backoff += 1;
 }
 
 uint64_t rttReorderUs(const Rtt& rtt) {

@@ -22,12 +22,14 @@ struct Rtt {
   uint32_t jitterUs = 0;
   // The time-out is shifted left by this, once for each time-out in a row.
   uint32_t backoff = 0;
+  // The lowest sample of the running window, which becomes minimumUs when the window ends.
+  uint32_t windowMinimumUs = 0;
+  // When the time-out was last shifted (µs).
+  uint64_t backedOffUs = 0;
   uint64_t samples = 0;
   uint64_t windowEndsUs = 0;
   // For how long the peer lately held acks (µs).
   uint64_t heldUs = ACK_HOLD_US;
-  // The lowest sample of the running window, which becomes minimumUs when the window ends.
-  uint32_t windowMinimumUs = 0;
   // Packets below this number went another way: they say nothing.
   int64_t fromNumber = 0;
 };
@@ -43,15 +45,29 @@ void rttSample(Rtt& rtt, int64_t rawUs, uint64_t nowUs);
 // a second lose everything to time-outs, for ever (test/sim).
 void rttHeld(Rtt& rtt, uint64_t heldUs);
 
-// srtt + 4 * var between RTO_MIN_US and RTO_MAX_US, doubled for each time-out in a row.
-uint64_t rttTimeoutUs(const Rtt& rtt);
+// Whether the last time-out is one of this packet's flight as well: it was sent before.
+inline bool rttBackedOff(const Rtt& rtt, uint64_t sentUs) {
+  return rtt.backoff > 0 && sentUs <= rtt.backedOffUs;
+}
+
+// The time-out of a packet that was sent then: srtt + 4 * var between RTO_MIN_US and RTO_MAX_US,
+// doubled for each time-out in a row before it was.
+uint64_t rttTimeoutUs(const Rtt& rtt, uint64_t sentUs);
+
+// When a packet that was sent then is timed out (µs): the peer may hold its ack as long as it
+// lately did.
+uint64_t rttExpiryUs(const Rtt& rtt, uint64_t sentUs);
+
+// How long after its sending the end of a burst is probed: after RFC 8985 section 7.2, two
+// round trips, but no longer than the time-out.
+uint64_t rttProbeUs(const Rtt& rtt);
 
 // How long after its sending an ack of a packet may still come: two time-outs that were not
 // doubled.
 uint64_t rttSettleUs(const Rtt& rtt);
 
-// After a time-out: the next one waits twice as long.
-void rttBackOff(Rtt& rtt);
+// After a time-out: what is sent from now on waits twice as long for the next.
+void rttBackOff(Rtt& rtt, uint64_t nowUs);
 
 // How long a packet may be overtaken before it counts as lost: RTT + RTT/8.
 uint64_t rttReorderUs(const Rtt& rtt);

@@ -319,7 +319,9 @@ bool allowed(const char* name) {
 const SealProvider* choose() {
   const SealProvider* const candidates[] = {sodiumProvider(), evpProvider()};
   for (const SealProvider* candidate : candidates) {
-    if (candidate != nullptr && allowed(candidate->name) && proven(candidate)) return candidate;
+    if (candidate != nullptr && allowed(candidate->name) && proven(candidate)) {
+      return providerSeam(candidate);
+    }
   }
   return nullptr;
 }

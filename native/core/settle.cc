@@ -36,7 +36,7 @@ SentPacket* settleVerdict(Sent& sent, const Rtt& rtt, uint64_t nowUs) {
 }
 
 uint64_t settleDeadlineUs(const Sent& sent, const Rtt& rtt) {
-  if (sent.settleNext == sent.verdictNext) return NO_DEADLINE;
+  if (!settleWaits(sent)) return NO_DEADLINE;
   // A late ack still waits when what it tells found no room in the user's ring.
   if (sent.lateHeld > 0) return 0;
   return recordOf(sent, sent.settleNext)->sentUs + rttSettleUs(rtt);

@@ -12,6 +12,11 @@
 
 namespace netrt {
 
+// Whether a packet may wait for settleVerdict.
+inline bool settleWaits(const Sent& sent) {
+  return sent.settleNext < sent.verdictNext || sent.lateHeld > 0;
+}
+
 // The next packet with the verdict lost that is still loaded and of which nothing more is expected,
 // or null. Its state is SENT_LATE, or SENT_LOST where no ack came in time. The caller takes its
 // load.

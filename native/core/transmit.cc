@@ -9,7 +9,7 @@
 #include "core/packet.h"
 #include "core/path.h"
 #include "core/ride.h"
-#include "core/stats.h"
+#include "core/wrap.h"
 
 namespace netrt {
 
@@ -23,8 +23,8 @@ size_t rawTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8
                    size_t offset);
 size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8_t* out,
                        size_t offset);
+void tailNote(Connection& connection, int64_t number, uint32_t messages, uint64_t nowUs);
 void ackWrite(Connection& connection, Shared& shared, uint64_t nowUs);
-size_t movingWrite(Connection& connection, int64_t number, uint8_t* out, size_t offset);
 void layoutAdd(const Connection& connection, Shared& shared);
 void helloAdd(Connection& connection, Shared& shared, SentPacket& packet);
 void helloPut(const Connection& connection, Shared& shared);
@@ -51,38 +51,7 @@ size_t connectionTransmit(Connection& connection, Shared& shared, uint64_t nowUs
                             : payloadTransmit(connection, shared, nowUs, out, offset);
 }
 
-// ---- Sealing ----
-
 namespace {
-
-// A payload and a disconnect are session packets once the keys are there.
-size_t headerWrite(Connection& connection, uint8_t type, int64_t number, uint8_t* out,
-                   size_t offset) {
-  const uint64_t sequence = static_cast<uint64_t>(number);
-  return sessionSends(connection, sequence) ? sessionHeaderWrite(sequence, out, offset)
-                                            : packetHeaderWrite(type, sequence, out, offset);
-}
-
-// Seals a packet whose body of so many bytes stands behind its header; the packet's bytes.
-size_t seal(Connection& connection, Shared& shared, int64_t number, uint64_t nowUs, uint8_t* out,
-            size_t offset, size_t headerBytes, size_t bodyBytes) {
-  const bool moving = out[offset] == MOVING_PREFIX;
-  const uint64_t id = moving ? connection.session.path : shared.config->protocolId;
-  packetAssociatedData(id, out[offset], shared.associated);
-  const int sealedBytes =
-      sealPacket(connection.sendKey, static_cast<uint64_t>(number), shared.associated,
-                 PACKET_ASSOCIATED_BYTES, out, offset + headerBytes, bodyBytes);
-  // A cipher that fails sends nothing; the number is used up all the same.
-  if (sealedBytes < 0) return 0;
-  const size_t bytes = headerBytes + static_cast<size_t>(sealedBytes);
-  const size_t row = statsPeerWord(connection.slot);
-  uint32_t* page = shared.outlet->page;
-  page[row + PEER_PACKETS_SENT] += 1;
-  statsAdd(page, row + PEER_BYTES_SENT, static_cast<uint32_t>(bytes));
-  pacingSpend(connection.pacing, static_cast<uint32_t>(bytes), nowUs);
-  connection.spokenUs = nowUs;
-  return bytes;
-}
 
 // ---- Packets without frames ----
 
@@ -93,12 +62,13 @@ size_t keepAliveTransmit(Connection& connection, Shared& shared, uint64_t nowUs,
   omitDue(connection, shared, nowUs);
   const int64_t number = shared.config->raw ? sentUnrecorded(connection.sent)
                                             : sentAdd(connection.sent, nowUs, 0, false)->number;
-  const size_t headerBytes = headerWrite(connection, PACKET_KEEP_ALIVE, number, out, offset);
+  const size_t headerBytes = wrapHeader(connection, PACKET_KEEP_ALIVE, number, out, offset);
   Writer& writer = shared.writer;
   writerSet(writer, out, offset + headerBytes, offset + PACKET_BYTES_MAX);
   writeU32(writer, connection.slot);
   writeU32(writer, shared.config->peersMax);
-  return seal(connection, shared, number, nowUs, out, offset, headerBytes, KEEP_ALIVE_BODY_BYTES);
+  return wrapSeal(connection, shared, number, nowUs, out, offset, headerBytes,
+                  KEEP_ALIVE_BODY_BYTES);
 }
 
 // One goodbye: with the reason at first, the standard's bare disconnect at the end.
@@ -109,11 +79,11 @@ size_t farewellTransmit(Connection& connection, Shared& shared, uint64_t nowUs, 
   connection.farewellDueUs = nowUs + FAREWELL_INTERVAL_US;
   const int64_t number = sentUnrecorded(connection.sent);
   if (connection.farewellsWithReason == 0) {
-    const size_t headerBytes = headerWrite(connection, PACKET_DISCONNECT, number, out, offset);
-    return seal(connection, shared, number, nowUs, out, offset, headerBytes, 0);
+    const size_t headerBytes = wrapHeader(connection, PACKET_DISCONNECT, number, out, offset);
+    return wrapSeal(connection, shared, number, nowUs, out, offset, headerBytes, 0);
   }
   connection.farewellsWithReason -= 1;
-  const size_t headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
+  const size_t headerBytes = wrapHeader(connection, PACKET_PAYLOAD, number, out, offset);
   Writer& writer = shared.writer;
   const size_t start = offset + headerBytes;
   writerSet(writer, out, start, start + connection.payloadBytes);
@@ -122,7 +92,7 @@ size_t farewellTransmit(Connection& connection, Shared& shared, uint64_t nowUs, 
   closeWrite(writer, static_cast<uint8_t>(connection.closeReason), connection.closeText,
              connection.closeTextBytes);
   const size_t bodyBytes = writer.offset - start;
-  return seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
+  return wrapSeal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
 }
 
 // What the refused channel is here, as much of it as fits, behind a hello: the peer finds
@@ -152,11 +122,11 @@ size_t rawTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8
   const Message* message = channel.fresh;
   if (message == nullptr) return keepAliveTransmit(connection, shared, nowUs, out, offset);
   const int64_t number = sentUnrecorded(connection.sent);
-  const size_t headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
+  const size_t headerBytes = wrapHeader(connection, PACKET_PAYLOAD, number, out, offset);
   const uint32_t bodyBytes = message->bytes;
   bodyCopy(shared.outlet->pool, message->body, 0, bodyBytes, out, offset + headerBytes);
   channelPass(channel, *shared.outlet, connection.handle);
-  return seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
+  return wrapSeal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
 }
 
 // ---- A payload of frames ----
@@ -166,8 +136,8 @@ size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, u
   omitDue(connection, shared, nowUs);
   const int64_t number = connection.sent.nextNumber;
   const bool moving = nowUs >= connection.path.dueUs;
-  const size_t headerBytes = moving ? movingWrite(connection, number, out, offset)
-                                    : headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
+  const size_t headerBytes = moving ? wrapMoving(connection, number, out, offset)
+                                    : wrapHeader(connection, PACKET_PAYLOAD, number, out, offset);
   const size_t start = offset + headerBytes;
   const size_t end = start + connection.payloadBytes - (moving ? PATH_ID_BYTES : 0);
   writerSet(shared.writer, out, start, end);
@@ -189,10 +159,12 @@ size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, u
     // follow each other as fast as the budget allows (test/lockstep).
     connection.stalledUntilUs = nowUs + STALL_RETRY_US;
   }
+  if (open) tailNote(connection, number, messages, nowUs);
   connection.flushBegun = connection.flushBegun && !open;
   if (!moving) keepAliveAdd(connection, shared, nowUs, acksEnd, owed);
   const size_t bodyBytes = shared.writer.offset - start;
-  const size_t bytes = seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
+  const size_t bytes =
+      wrapSeal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
   packet.bytes = bytes;
   if (shared.writer.offset > acksEnd) {
     sentEliciting(connection.sent, packet);
@@ -203,6 +175,16 @@ size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, u
     }
   }
   return bytes;
+}
+
+// The packet is the probe that was due, or may be the last of a burst, which is probed then.
+void tailNote(Connection& connection, int64_t number, uint32_t messages, uint64_t nowUs) {
+  if (nowUs >= std::max(connection.probeDueUs, connectionOpenUs(connection))) {
+    connection.probeDueUs = NO_DEADLINE;
+    if (messages > 0) connection.probeNumber = number;
+  } else if (messages > 0 && connection.probeNumber < connection.sent.verdictNext) {
+    connection.probeDueUs = nowUs + rttProbeUs(connection.rtt);
+  }
 }
 
 void ackWrite(Connection& connection, Shared& shared, uint64_t nowUs) {
@@ -220,14 +202,6 @@ void ackWrite(Connection& connection, Shared& shared, uint64_t nowUs) {
     writeU8(shared.writer, receivedBitByte(received, index));
   }
   received.owed = 0;
-}
-
-// The head of a packet that is found by the path's id, from whatever address it comes.
-size_t movingWrite(Connection& connection, int64_t number, uint8_t* out, size_t offset) {
-  const uint64_t sequence = static_cast<uint64_t>(number);
-  // The keys are there, and go on to the number's epoch.
-  sessionSends(connection, sequence);
-  return movingHeaderWrite(sequence, connection.session.path, out, offset);
 }
 
 // Until the peer acked one, every payload starts with a hello.
@@ -339,13 +313,13 @@ size_t challengeTransmit(Connection& connection, Shared& shared, uint64_t nowUs,
   // What becomes of it says nothing of the way to the peer: it asks the record for no ack.
   SentPacket& packet = *sentAdd(connection.sent, nowUs, 0, false);
   const int64_t number = packet.number;
-  const size_t headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
+  const size_t headerBytes = wrapHeader(connection, PACKET_PAYLOAD, number, out, offset);
   const size_t start = offset + headerBytes;
   writerSet(shared.writer, out, start, start + connection.payloadBytes);
   writeU8(shared.writer, 0);
   pathWrite(shared.writer, FRAME_CHALLENGE, connection.path.proof);
   const size_t bodyBytes = shared.writer.offset - start;
-  packet.bytes = seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
+  packet.bytes = wrapSeal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
   return packet.bytes;
 }
 

@@ -371,6 +371,7 @@ void receiveBatchOpen(ReceiveBatch& batch) {
 
 BatchResult receiveBatch(Socket& socket, ReceiveBatch& batch) {
   batch.count = 0;
+  socket.starved = false;
   if (socket.fault.error != 0) return BatchResult::FATAL;
   for (uint32_t attempt = 0; attempt < RETRIES_MAX; attempt++) {
     socket.stats.receiveCalls++;
@@ -396,6 +397,8 @@ BatchResult receiveBatch(Socket& socket, ReceiveBatch& batch) {
       return BatchResult::FATAL;
     }
     if (fault.action == FaultAction::WARN) warningNote(socket, fault);
+    // Datagrams may wait all the same: who looked for them at once would find the same again.
+    socket.starved = fault.error != EAGAIN;
     return BatchResult::LATER;
   }
   return BatchResult::LATER;

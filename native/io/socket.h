@@ -98,6 +98,7 @@ struct Socket {
   ClockMap clock = {};
   uint32_t dropsSeen = 0;  // the kernel's drop counter as last read; it wraps
   SocketStats stats = {};
+  bool starved = false;  // the last receive failed for want of something: it comes back in a while
   Fault fault = FAULT_NONE;  // why the socket is gone, once a call answered BatchResult::FATAL
   SocketWarning warning = {FAULT_NONE, 0};
   uint64_t warningDueUs = 0;  // no warning is given out before this

@@ -73,7 +73,7 @@ bool sleepOnce(const Thread& thread, uint64_t untilUs, bool reads) {
   if (leftUs > SLEEP_US_MAX) leftUs = SLEEP_US_MAX;
   pollfd handles[2] = {{thread.bell.readEnd, POLLIN, 0}, {thread.engine->socket.handle, POLLIN, 0}};
   const int count = sleepOn(handles, reads ? 2 : 1, leftUs);
-  if (count < 0) NETRT_ASSERT(faultOf(Call::WAIT, errno).action == FaultAction::AGAIN);
+  if (count < 0) waitFailed(errno);
   if (count <= 0) return false;
   const bool rung = handles[0].revents != 0;
   if (rung) bellSilence(thread.bell);
@@ -99,6 +99,7 @@ struct Turned {
   bool failed;
   bool more;
   bool stalled;
+  bool starved;
   uint64_t nowUs;
   uint64_t deadlineUs;
   uint32_t peers;
@@ -116,6 +117,7 @@ Turned turnTake(Thread& thread) {
   Turned result;
   result.failed = (turned & TURNED_FAILED) != 0;
   result.stalled = engine.inNext < engine.in.count;
+  result.starved = engine.socket.starved;
   result.more = (turned & TURNED_MORE) != 0 && !result.stalled;
   result.nowUs = engine.nowUs;
   result.deadlineUs = engine.deadlineUs;
@@ -123,6 +125,9 @@ Turned turnTake(Thread& thread) {
     // Time stands still for an engine that waits long: its deadlines may be past, and stay so.
     result.deadlineUs = std::max(result.deadlineUs, engine.nowUs + STALLED_PAUSE_US);
     result.deadlineUs = std::min(result.deadlineUs, engine.nowUs + STALLED_RETRY_US);
+  }
+  if (result.starved) {
+    result.deadlineUs = std::min(result.deadlineUs, engine.nowUs + BLOCKED_RETRY_US);
   }
   result.peers = engine.host.page[statsHostWord(HOST_PEERS)];
   return result;
@@ -162,7 +167,7 @@ Rest turnEnd(Thread& thread, const Turned& turned) {
   order.stalled = turned.stalled;
   Rest rest = {};
   rest.untilUs = turned.failed ? WAKER_NEVER : turned.deadlineUs;
-  rest.reads = !turned.failed && !turned.stalled;
+  rest.reads = !turned.failed && !turned.stalled && !turned.starved;
   const bool news = !turned.failed && order.watch && (unread || order.peersChanged);
   // That it failed is told once: who is told and arms again would hear of nothing else any more.
   rest.wake = order.armed && (news || (turned.failed && !thread.failureTold));

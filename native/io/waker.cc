@@ -1,6 +1,7 @@
 #include "io/waker.h"
 
 #include <errno.h>
+#include <time.h>
 
 #include "core/limits.h"
 #include "io/clock.h"
@@ -19,6 +20,10 @@ namespace netrt {
 namespace {
 
 constexpr uint64_t US_PER_SECOND = 1000000;
+
+// A sleep that could not begin, for want of memory or by a kernel's whim, is tried again after this
+// long: at once, the thread would burn a processor until there is memory.
+constexpr long PAUSE_NS = 1000000;
 
 // What a sleep ended with.
 struct Wake {
@@ -94,7 +99,7 @@ Wake sleepOnce(Waker& waker) {
   Wake wake = {false, false, 0};
   epoll_event events[EVENTS_MAX];
   const int count = ::epoll_wait(waker.waitHandle, events, EVENTS_MAX, -1);
-  if (count < 0) NETRT_ASSERT(faultOf(Call::WAIT, errno).action == FaultAction::AGAIN);
+  if (count <= 0) waitFailed(count < 0 ? errno : 0);
   for (int index = 0; index < count; index++) {
     const uint64_t about = events[index].data.u64;
     const uint64_t source = about & ~uint64_t{UINT32_MAX};
@@ -131,7 +136,7 @@ Wake sleepOnce(Waker& waker) {
   const bool watch = order.armed && order.watchSocket;
   pollfd polled[2] = {{waker.bell.readEnd, POLLIN, 0}, {waker.socket, POLLIN, 0}};
   const int count = ::poll(polled, watch ? 2 : 1, timeoutOf(order));
-  if (count < 0) NETRT_ASSERT(faultOf(Call::WAIT, errno).action == FaultAction::AGAIN);
+  if (count < 0) waitFailed(errno);
   if (count <= 0) return {false, false, 0};
   if (polled[0].revents != 0) bellSilence(waker.bell);
   return {false, watch && polled[1].revents != 0, order.serial};
@@ -180,6 +185,14 @@ void* threadRun(void* argument) {
 }
 
 }  // namespace
+
+void waitFailed(int error) {
+  if (error != 0) NETRT_ASSERT(faultOf(Call::WAIT, error).action == FaultAction::AGAIN);
+  // An interruption is over with the call.
+  if (error == EINTR) return;
+  const timespec time = {0, PAUSE_NS};
+  ::nanosleep(&time, nullptr);
+}
 
 Fault wakerStart(Waker& waker, int socket, WakeCallback callback, void* context) {
   NETRT_ASSERT(!waker.running && callback != nullptr);

@@ -55,6 +55,10 @@ struct Waker {
   WakerOrder order;
 };
 
+// A sleep could not begin, with this errno, or ended with nothing at all (0): whoever tries again
+// does so in a while, but for an interruption.
+void waitFailed(int error);
+
 // Starts the thread, unarmed. `socket` is a handle that outlives it, or -1 for deadlines only.
 // On a fault nothing is left behind.
 Fault wakerStart(Waker& waker, int socket, WakeCallback callback, void* context);

@@ -108,6 +108,27 @@ type Mode = keyof typeof MODES;
 
 /** An outage lasts so long: several times the longest RTO that an idle loopback has. */
 const OUTAGE_MS = 120;
+/**
+ * What is over with the call that told it (a signal, an ICMP message) is made again at once, as
+ * it should be: its outage is so many in a row.
+ */
+const PASSING_MAX = 1000;
+
+const isPassing = ({ call, name, action }: Fault): boolean =>
+  name === "EINTR" || (call === "receive" && action === "ICMP");
+
+/**
+ * Calls of the native engine's two ends in a millisecond of an outage that may last: each tries again after one.
+ * Whoever makes more doesn't wait for its end, but turns in circles until then.
+ */
+const CALLS_PER_MS = 4;
+
+/** EAGAIN of a socket that says it is readable: no kernel is so, and none could tell it from one that is empty. */
+const mayLast = (fault: Fault): boolean =>
+  !isPassing(fault) && !(fault.call === "receive" && fault.name === "EAGAIN");
+
+const rateOf = (fault: Fault, mode: Mode): Rate =>
+  mode === "outage" && isPassing(fault) ? { ...MODES.outage, left: PASSING_MAX } : MODES[mode];
 /** Messages on each channel under a fault, and after it. */
 const MESSAGES = 40;
 /** How often a cell goes on sending until there was a fault. */
@@ -128,12 +149,19 @@ function runningCell(pair: Pair, engines: Engines, fault: Fault, mode: Mode): Pr
   const name = `${engines.server}-${engines.client} ${nameOf(fault)} ${mode}`;
   return cell(name, pair.hosts, async () => {
     const before = await reports(pair);
-    begin(pair, [fault], MODES[mode]);
+    begin(pair, [fault], rateOf(fault, mode));
+    const wrong = [...before.wrong];
     const sent = traffic(pair, MESSAGES);
     sent.catch(() => undefined); // it is awaited below, after the outage
     if (mode === "outage") {
+      const began = performance.now();
       await sleep(OUTAGE_MS);
       await untilFault(pair.hosts);
+      const calls = pair.hosts.reduce((sum, { control }) => sum + control.total, 0);
+      const most = Math.ceil((performance.now() - began) * CALLS_PER_MS);
+      if (engines.server === "native" && mayLast(fault) && calls > most) {
+        wrong.push(`${calls} calls failed while no more than ${most} were worth a try`);
+      }
       // A part of each batch is no outage: it goes on until there was such a batch.
       if (fault.name !== "partial") for (const { control } of pair.hosts) control.end();
     }
@@ -142,12 +170,12 @@ function runningCell(pair: Pair, engines: Engines, fault: Fault, mode: Mode): Pr
     const made = () => pair.hosts.some(({ control }) => control.total > 0);
     for (let more = 0; more < MORE_MAX && !made(); more++) await traffic(pair, MESSAGES);
     const after = await reports(pair);
-    const wrong = [...after.wrong, ...uncounted(engines.server, fault, before, after)];
+    wrong.push(...after.wrong, ...uncounted(engines.server, fault, before, after));
     const lost = after.lost - before.lost;
     if (mode === "third" && lost > 0 && isLossless(engines.server, fault)) {
       wrong.push(`${lost} packets were lost, which could have gone out`);
     }
-    return [...before.wrong, ...wrong];
+    return wrong;
   });
 }
 

@@ -2,7 +2,8 @@
  * codec: the stateless targets (bytes, packet, frame, token) over one engine, as test/fuzz/{bytes,packet,frame,token}.cc
  * are over the C++ core. What is accepted is encoded again; the digest tells what came out.
  */
-import { CHANNELS_MAX, KEY_BYTES, NETRT_VERSION, PACKET_TYPES } from "../../lib/engine/limits.js";
+import { CHANNELS_MAX, KEY_BYTES, NETRT_VERSION } from "../../lib/engine/limits.js";
+import { PACKET_MOVING, PACKET_SESSION } from "../../lib/engine/packet.js";
 import { ACK_WORDS, FRAME_WORDS } from "../engine-probe.js";
 import {
   CHALLENGE_BLOB,
@@ -131,9 +132,12 @@ export function packetTarget(twin: Twin, bytes: Uint8Array): string {
   const [type, low, high, headerBytes] = header;
   if (reason === 0 && type !== 0) {
     const out = new Uint8Array(16);
-    // Our own packets have one form of header; the standard's are written in their shortest.
-    const written = type < PACKET_TYPES ? core.packetHeaderWrite(type, low, high, out, 0) : 0;
-    digest.emit(type < PACKET_TYPES ? out.subarray(0, written) : bytes.subarray(0, headerBytes));
+    const session = type === PACKET_SESSION || type === PACKET_MOVING;
+    const written = session
+      ? core.sessionHeaderWrite(low, out, 0)
+      : core.packetHeaderWrite(type, low, high, out, 0);
+    // A moving packet's head has one form; what was read is all of it but the path's id.
+    digest.emit(type === PACKET_MOVING ? bytes.subarray(0, headerBytes) : out.subarray(0, written));
     const associated = new Uint8Array(22);
     core.packetAssociatedData(PROTOCOL_LOW, PROTOCOL_HIGH, bytes[0], associated);
     digest.emit(associated);

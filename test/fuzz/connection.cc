@@ -2,8 +2,8 @@
 // at the other end sends, closes and reads. The host under test is a server, or a client.
 //
 // Input: two bytes of profile, one of options (1: the host is a client; 2: no hello; 4: the peer
-// left a hello half said; 8: the peer takes short payloads only), then operations: a byte whose low
-// half says what, and whose high half is its parameter.
+// left a hello half said; 8: the peer takes short payloads only; 64: it stays under the token's
+// keys), then operations: a byte whose low half says what, and whose high half is its parameter.
 #include <algorithm>
 #include <cstring>
 
@@ -17,7 +17,7 @@ namespace netrt::fuzz {
 
 namespace {
 
-constexpr uint32_t OPERATIONS_MAX = 128;
+constexpr uint32_t OPERATIONS_MAX = 64;
 
 struct World {
   Machine machine;
@@ -72,9 +72,11 @@ void join(const Profile& profile, uint8_t options) {
     joinServer(machine, peer);
   }
   if (profile.raw || (options & 2) != 0) return;
+  peer.keepsToken = (options & 64) != 0;
   uint8_t hello[PAYLOAD_BYTES_MAX];
   const size_t bytes = peerHello(machine, hello, (options & 8) != 0 ? 400 : PAYLOAD_BYTES_MAX);
   peerPayload(peer, machine, {false, 0, hello, (options & 4) != 0 ? bytes / 2 : bytes});
+  peer.greeted = (options & 4) == 0;
 }
 
 // ---- The operations ----
@@ -210,9 +212,7 @@ void operate(Input& input, uint8_t operation) {
       return wish(parameter);
     default:
       // The peer heard nothing of the last packets.
-      if (world.peer.latest >= 0 && world.peer.latest < static_cast<int64_t>(HEARD_MAX)) {
-        world.peer.heard[world.peer.latest] = (parameter & 1) != 0;
-      }
+      peerForget(world.peer, (parameter & 1) == 0);
   }
 }
 

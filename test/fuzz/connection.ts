@@ -12,7 +12,7 @@ import { Peer, peerHello } from "./peer.js";
 import { addressOf, LONG_BYTES, type Profile, profileTake } from "./profile.js";
 import { Digest, Input } from "./targets.js";
 
-const OPERATIONS_MAX = 128;
+const OPERATIONS_MAX = 64;
 const TTLS = [TTL_DEFAULT, 0, 40, 2000];
 const NUMBER_MAX = 1n << 62n;
 const FRAME_PING = 4;
@@ -54,7 +54,9 @@ class World {
     const hello = peerHello(this.machine, (options & 8) !== 0 ? 400 : PAYLOAD_BYTES_MAX);
     const half = (options & 4) !== 0;
     const frames = half ? hello.subarray(0, hello.length >> 1) : hello;
+    this.peer.keepsToken = (options & 64) !== 0;
     this.peer.payload(this.machine, false, 0, frames);
+    this.peer.greeted = !half;
   }
 
   #joinServer(): void {
@@ -136,8 +138,7 @@ class World {
         this.#wish(parameter);
         break;
       default:
-        if ((parameter & 1) === 0) peer.heard.delete(peer.latest);
-        else if (peer.latest >= 0 && peer.latest < 1024) peer.heard.add(peer.latest);
+        peer.forget((parameter & 1) === 0);
     }
   }
 

@@ -132,6 +132,7 @@ void hello(Peer& peer) {
   uint8_t frames[PAYLOAD_BYTES_MAX];
   const size_t bytes = peerHello(world.machine, frames);
   peerPayload(peer, world.machine, {false, 0, frames, bytes});
+  peer.greeted = true;
 }
 
 void keepAlive(Peer& peer) {

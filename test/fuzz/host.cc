@@ -16,7 +16,7 @@ namespace netrt::fuzz {
 
 namespace {
 
-constexpr uint32_t OPERATIONS_MAX = 128;
+constexpr uint32_t OPERATIONS_MAX = 64;
 constexpr uint32_t SLOTS = 3;
 // Addresses from here on are strangers'.
 constexpr uint32_t STRANGER = 8;
@@ -51,6 +51,7 @@ void hello(Peer& peer) {
   uint8_t frames[PAYLOAD_BYTES_MAX];
   const size_t bytes = peerHello(world.machine, frames);
   peerPayload(peer, world.machine, {false, 0, frames, bytes});
+  peer.greeted = true;
 }
 
 void payload(Input& input, Peer& peer, bool bare, uint8_t numbering) {

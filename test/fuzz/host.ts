@@ -10,7 +10,7 @@ import { PEERS, Peer } from "./peer.js";
 import { addressOf, indexOf, LONG_BYTES, type Profile, profileTake } from "./profile.js";
 import { Digest, Input } from "./targets.js";
 
-const OPERATIONS_MAX = 128;
+const OPERATIONS_MAX = 64;
 const SLOTS = 3;
 const STRANGER = 8;
 const TEXT = Uint8Array.of(9, 8, 7, 6);

@@ -30,8 +30,10 @@ struct Secrets {
     for (size_t index = 0; index < KEY_BYTES; index++) {
       privateKey[index] = static_cast<uint8_t>(3 * index + 1);
     }
+    // Packets are numbered from 0 on, so that inputs can say numbers.
     for (size_t index = 0; index < ENTROPY_BYTES; index++) {
-      entropy[index] = static_cast<uint8_t>(7 * index + 1);
+      const bool number = index >= ENTROPY_NUMBER && index < ENTROPY_KEYS;
+      entropy[index] = number ? 0 : static_cast<uint8_t>(7 * index + 1);
     }
   }
 };

@@ -9,6 +9,8 @@ import {
   CONFIG_RAW,
   CONFIG_ROLE,
   ENTROPY_BYTES,
+  ENTROPY_KEYS,
+  ENTROPY_NUMBER,
   ROLE_CLIENT,
 } from "../../lib/engine/config.js";
 import { fragmentCount, fragmentLength } from "../../lib/engine/fragment.js";
@@ -59,7 +61,12 @@ const NOTHING = new Uint8Array(0);
 const OVER = new TextEncoder().encode("over");
 
 export const PRIVATE_KEY = Uint8Array.from({ length: KEY_BYTES }, (_, index) => 3 * index + 1);
-export const ENTROPY = Uint8Array.from({ length: ENTROPY_BYTES }, (_, index) => 7 * index + 1);
+/** Packets are numbered from 0 on, so that inputs can say numbers. */
+export const ENTROPY = Uint8Array.from({ length: ENTROPY_BYTES }, (_, index) => 7 * index + 1).fill(
+  0,
+  ENTROPY_NUMBER,
+  ENTROPY_KEYS,
+);
 
 export interface MachineEvents {
   /** A datagram went out; `to` is what `addressOf` calls it. */

@@ -19,12 +19,13 @@ namespace {
 constexpr size_t NUMBERS_MAX = 64;
 constexpr uint64_t PROTOCOL_ID = 0x1122334455667788;
 
-// Our own packets have one form of header.
+// Our own packets have one form of header.
 void oursWrite(const uint8_t* data, const PacketHeader& header) {
   uint8_t out[MOVING_HEADER_BYTES];
   const bool moving = header.type == PACKET_MOVING;
   const size_t bytes = moving ? movingHeaderWrite(header.sequence, header.path, out, 0)
                               : sessionHeaderWrite(header.sequence, out, 0);
+  FUZZ_CHECK(header.sequence >> EPOCH_BITS == 0);
   FUZZ_CHECK(bytes == header.bytes && std::memcmp(out, data, bytes) == 0);
   emit(out, bytes);
 }

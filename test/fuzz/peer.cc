@@ -6,8 +6,10 @@
 
 #include "core/bytes.h"
 #include "core/frame.h"
+#include "core/hkdf.h"
 #include "core/payload.h"
 #include "core/seal.h"
+#include "core/sequence.h"
 
 namespace netrt::fuzz {
 
@@ -91,7 +93,11 @@ void peerOpen(Peer& peer, const Profile& profile, uint32_t index) {
   peer.nextNumber = 0;
   peer.sentCount = 0;
   std::memset(peer.heard, 0, sizeof(peer.heard));
+  peer.first = -1;
   peer.latest = -1;
+  peer.keepsToken = false;
+  peer.greeted = false;
+  peer.derived = false;
   peer.hasChallenge = false;
   peer.accepted = false;
   peer.forged = false;
@@ -103,7 +109,90 @@ void peerRestart(Peer& peer) {
   peer.nextNumber = 0;
   peer.hasChallenge = false;
   peer.accepted = false;
+  peer.greeted = false;
+  peer.derived = false;
 }
+
+// ---- Its session keys (R-61, R-64) ----
+
+namespace {
+
+struct Pair {
+  uint8_t secret[KEY_BYTES];
+  uint8_t publicKey[KEY_BYTES];
+  Pair() {
+    fill(secret, KEY_BYTES, 99);
+    x25519Public(secret, publicKey);
+  }
+};
+
+// Every peer's. Made at the first use, with the ciphers that are there then.
+const Pair& pair() {
+  static const Pair made;
+  return made;
+}
+
+// The keys of two who have each other's hello: `suites` and `hostKey` are of the host's.
+void derive(Peer& peer, const Machine& machine, uint8_t suites, const uint8_t* hostKey) {
+  constexpr char LABEL[] = "netrt 3 session";
+  constexpr size_t LABEL_LENGTH = sizeof(LABEL) - 1;
+  const bool toServer = speaksToServer(machine);
+  const ConnectToken& token = peer.identity->open;
+  uint8_t salt[2 * KEY_BYTES];
+  std::memcpy(salt, token.clientToServerKey, KEY_BYTES);
+  std::memcpy(salt + KEY_BYTES, token.serverToClientKey, KEY_BYTES);
+  uint8_t info[LABEL_LENGTH + 8 + 2 * KEY_BYTES + 3];
+  uint8_t* next = info + LABEL_LENGTH;
+  std::memcpy(info, LABEL, LABEL_LENGTH);
+  for (size_t index = 0; index < 8; index++) {
+    next[index] = static_cast<uint8_t>(PROTOCOL_ID >> (8 * index));
+  }
+  std::memcpy(next + 8, toServer ? pair().publicKey : hostKey, KEY_BYTES);
+  std::memcpy(next + 8 + KEY_BYTES, toServer ? hostKey : pair().publicKey, KEY_BYTES);
+  next += 8 + 2 * KEY_BYTES;
+  next[0] = toServer ? SUITES_ALWAYS : suites;
+  next[1] = toServer ? suites : SUITES_ALWAYS;
+  next[2] = SUITE_CHACHA;
+  uint8_t secret[KEY_BYTES];
+  uint8_t digest[DIGEST_BYTES];
+  uint8_t keys[2 * KEY_BYTES];
+  FUZZ_CHECK(x25519Agree(pair().secret, hostKey, secret));
+  FUZZ_CHECK(hkdfExtract(salt, sizeof(salt), secret, KEY_BYTES, digest));
+  FUZZ_CHECK(hkdfExpand(digest, info, sizeof(info), keys, sizeof(keys)));
+  FUZZ_CHECK(peer.sendKey.open || sealKeyOpen(peer.sendKey));
+  FUZZ_CHECK(peer.receiveKey.open || sealKeyOpen(peer.receiveKey));
+  sealKeySet(peer.sendKey, keys, toServer ? 0 : KEY_BYTES);
+  sealKeySet(peer.receiveKey, keys, toServer ? KEY_BYTES : 0);
+  std::memcpy(peer.hostKey, hostKey, KEY_BYTES);
+  peer.sendEpoch = 0;
+  peer.derived = true;
+}
+
+// A payload starts with its hello.
+void hearHello(Peer& peer, const Machine& machine, const uint8_t* body, size_t bytes) {
+  const size_t start = body[0] == 0 ? 1 : 5 + (body[0] & 0x3fu);
+  if (bytes < start + HELLO_BYTES || body[start] != 1) return;
+  const uint8_t* hostKey = body + start + 16;
+  if (peer.derived && std::memcmp(peer.hostKey, hostKey, KEY_BYTES) == 0) return;
+  derive(peer, machine, body[start + 15], hostKey);
+}
+
+// The key of a number's epoch; there is no way back, and none that leads far.
+SealKey& sessionKey(Peer& peer, uint64_t number) {
+  constexpr uint64_t EPOCHS_MAX = 8;
+  const char label[] = "netrt 3 update";
+  const uint64_t epoch = number >> EPOCH_BITS;
+  if (epoch - peer.sendEpoch > EPOCHS_MAX) return peer.sendKey;
+  for (; peer.sendEpoch < epoch; peer.sendEpoch++) {
+    uint8_t next[KEY_BYTES];
+    FUZZ_CHECK(hkdfExpand(peer.sendKey.bytes, reinterpret_cast<const uint8_t*>(label),
+                          sizeof(label) - 1, next, KEY_BYTES));
+    sealKeySet(peer.sendKey, next, 0);
+  }
+  return peer.sendKey;
+}
+
+}  // namespace
 
 // ---- What it hears ----
 
@@ -138,9 +227,19 @@ void peerHear(Peer& peer, const Machine& machine, const uint8_t* bytes, size_t l
   PacketHeader header;
   if (packetHeaderRead(bytes, 0, length, header) != 0 || header.type == PACKET_REQUEST) return;
   const bool server = speaksToServer(machine);
-  SealKey& key = server ? peer.identity->serverToClient : peer.identity->clientToServer;
+  const bool session = header.type >= PACKET_SESSION;
+  if (session && !peer.derived) return;
+  if (session) {
+    // A host under test never sends so much that there is another epoch.
+    const uint64_t latest = static_cast<uint64_t>(std::max<int64_t>(peer.latest, 0));
+    header.sequence =
+        static_cast<uint64_t>(sequenceExpand24(static_cast<uint32_t>(header.sequence), latest));
+  }
+  SealKey& token = server ? peer.identity->serverToClient : peer.identity->clientToServer;
+  SealKey& key = session ? peer.receiveKey : token;
   uint8_t associated[PACKET_ASSOCIATED_BYTES];
-  packetAssociatedData(PROTOCOL_ID, bytes[0], associated);
+  packetAssociatedData(header.type == PACKET_MOVING ? header.path : PROTOCOL_ID, bytes[0],
+                       associated);
   uint8_t body[PACKET_BYTES_MAX];
   std::memcpy(body, bytes, length);
   const int opened = openPacket(key, header.sequence, associated, PACKET_ASSOCIATED_BYTES, body,
@@ -155,11 +254,21 @@ void peerHear(Peer& peer, const Machine& machine, const uint8_t* bytes, size_t l
   // A packet number is used once, and each is above the one before.
   FUZZ_CHECK(peer.forged || static_cast<int64_t>(header.sequence) > peer.latest);
   peer.latest = static_cast<int64_t>(header.sequence);
-  if (header.sequence < HEARD_MAX) peer.heard[header.sequence] = true;
+  if (peer.first < 0) peer.first = peer.latest;
+  peerForget(peer, false);
   if (header.type == PACKET_KEEP_ALIVE) peer.accepted = true;
-  if (header.type == PACKET_PAYLOAD && !machine.host.config.raw) {
-    checkPayload(peer, machine, body, header.bytes, static_cast<size_t>(opened));
+  if (session) peer.greeted = true;
+  const bool payload = header.type == PACKET_PAYLOAD || (session && opened > 0);
+  if (payload && !machine.host.config.raw) {
+    const size_t count = static_cast<size_t>(opened);
+    checkPayload(peer, machine, body, header.bytes, count);
+    hearHello(peer, machine, body + header.bytes, count);
   }
+}
+
+void peerForget(Peer& peer, bool forgets) {
+  const int64_t index = peer.latest - peer.first;
+  if (peer.latest >= 0 && index < static_cast<int64_t>(HEARD_MAX)) peer.heard[index] = !forgets;
 }
 
 // ---- What it says ----
@@ -186,15 +295,33 @@ void peerSend(Peer& peer, Machine& machine, uint8_t type, uint64_t number, const
   peerSendBytes(peer, machine, out, peer.lastBytes);
 }
 
+namespace {
+
+void sendSession(Peer& peer, Machine& machine, uint64_t number, const uint8_t* body, size_t bytes) {
+  uint8_t* out = peer.last;
+  const size_t headerBytes = sessionHeaderWrite(number, out, 0);
+  if (bytes > 0) std::memcpy(out + headerBytes, body, bytes);
+  uint8_t associated[PACKET_ASSOCIATED_BYTES];
+  packetAssociatedData(PROTOCOL_ID, out[0], associated);
+  const int sealed = sealPacket(sessionKey(peer, number), number, associated,
+                                PACKET_ASSOCIATED_BYTES, out, headerBytes, bytes);
+  FUZZ_CHECK(sealed == static_cast<int>(bytes + TAG_BYTES));
+  peer.lastBytes = headerBytes + static_cast<size_t>(sealed);
+  if (peer.sentCount < SENT_MAX) peer.sent[peer.sentCount++] = number;
+  peerSendBytes(peer, machine, out, peer.lastBytes);
+}
+
+}  // namespace
+
 size_t peerAcks(const Peer& peer, uint8_t* out) {
   AckHeader header;
   uint8_t bits[ACK_BITS_MAX / 8] = {};
   header.present = peer.latest >= 0;
   header.latest = static_cast<uint16_t>(peer.latest);
   for (uint32_t bit = 0; bit < ACK_BITS_MAX; bit++) {
-    const int64_t number = peer.latest - 1 - bit;
-    if (number < 0) break;
-    if (number >= static_cast<int64_t>(HEARD_MAX) || !peer.heard[number]) continue;
+    const int64_t index = peer.latest - peer.first - 1 - bit;
+    if (index < 0) break;
+    if (index >= static_cast<int64_t>(HEARD_MAX) || !peer.heard[index]) continue;
     bits[bit / 8] = static_cast<uint8_t>(bits[bit / 8] | (1 << (bit % 8)));
     header.bitBytes = bit / 8 + 1;
   }
@@ -209,10 +336,8 @@ size_t peerHello(const Machine& machine, uint8_t* out, uint32_t payloadBytes) {
   const HostConfig& config = machine.host.config;
   Writer writer;
   writerSet(writer, out, 0, PAYLOAD_BYTES_MAX);
-  // The base point: a public key of high order, whose private key nobody has.
-  const uint8_t publicKey[KEY_BYTES] = {9};
   helloWrite(writer, NETRT_VERSION, config.nameHash, config.channelCount, payloadBytes, 0, 0,
-             SUITES_ALWAYS, publicKey);
+             SUITES_ALWAYS, pair().publicKey);
   for (uint32_t channel = 0; channel < config.channelCount; channel++) {
     writeU32(writer, config.policies[channel].hash);
   }
@@ -236,7 +361,12 @@ void peerPayload(Peer& peer, Machine& machine, const Payload& payload) {
   size_t bytes = payload.bare ? 0 : peerAcks(peer, body);
   if (payload.bytes > 0) std::memcpy(body + bytes, payload.frames, payload.bytes);
   bytes = std::min(bytes + payload.bytes, PAYLOAD_BYTES_MAX);
-  peerSend(peer, machine, PACKET_PAYLOAD, peerNumber(peer, payload.numbering), body, bytes);
+  const uint64_t number = peerNumber(peer, payload.numbering);
+  if (peer.derived && peer.greeted && !peer.keepsToken) {
+    sendSession(peer, machine, number, body, bytes);
+  } else {
+    peerSend(peer, machine, PACKET_PAYLOAD, number, body, bytes);
+  }
 }
 
 }  // namespace netrt::fuzz

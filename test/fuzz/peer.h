@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "core/packet.h"
+#include "core/seal.h"
 #include "core/token.h"
 #include "machine.h"
 
@@ -40,12 +41,21 @@ struct Peer {
   // Numbers that it has used.
   uint64_t sent[SENT_MAX];
   uint32_t sentCount = 0;
-  // Numbers that it has heard, and the highest.
+  // Numbers that it has heard from the first on, and the highest.
   bool heard[HEARD_MAX];
+  int64_t first = -1;
   int64_t latest = -1;
   bool hasChallenge = false;
   uint8_t challenge[CHALLENGE_BODY_BYTES];
   bool accepted = false;
+  // Its session: it stays under the token's keys, it said hello, and it has keys from the host's.
+  bool keepsToken = false;
+  bool greeted = false;
+  bool derived = false;
+  uint8_t hostKey[KEY_BYTES];
+  SealKey sendKey;
+  SealKey receiveKey;
+  uint64_t sendEpoch = 0;
   // There is another token with its keys, which no backend makes: numbers begin again.
   bool forged = false;
   // The last datagram that it sent.
@@ -74,6 +84,8 @@ void peerSend(Peer& peer, Machine& machine, uint8_t type, uint64_t number, const
 // Sends bytes as they are.
 void peerSendBytes(Peer& peer, Machine& machine, const uint8_t* bytes, size_t length);
 
+// What a user of this peer heard is forgotten, or remembered.
+void peerForget(Peer& peer, bool forgets);
 // The truth about what it has heard, as an ack header at `out`; its bytes.
 size_t peerAcks(const Peer& peer, uint8_t* out);
 // A hello that the host agrees with, at `out`; its bytes.

@@ -10,6 +10,7 @@ import {
   ACK_BITS_MAX,
   ACK_HEADER_BYTES_MAX,
   CHALLENGE_BODY_BYTES,
+  EPOCH_BITS,
   KEY_BYTES,
   NETRT_VERSION,
   PACKET_ASSOCIATED_BYTES,
@@ -25,16 +26,20 @@ import {
 import {
   PACKET_CHALLENGE,
   PACKET_KEEP_ALIVE,
+  PACKET_MOVING,
   PACKET_PAYLOAD,
   PACKET_REQUEST,
   PACKET_RESPONSE,
+  PACKET_SESSION,
   PacketHeader,
   packetAssociatedData,
   packetHeaderRead,
   packetHeaderWrite,
+  sessionHeaderWrite,
 } from "../../lib/engine/packet.js";
 import { POLICY_WORDS } from "../../lib/engine/policy.js";
 import { openPacket, SealKey, sealKeySet, sealPacket, sealToken } from "../../lib/engine/seal.js";
+import { sequenceExpand24 } from "../../lib/engine/sequence.js";
 import {
   ConnectToken,
   PrivateToken,
@@ -44,6 +49,7 @@ import {
   tokenPublicWrite,
 } from "../../lib/engine/token.js";
 import { addressOf as addressFrom } from "../sim/tokens.js";
+import { type Hello, helloOf, nextKey, publicOf, sessionKeys } from "../tap.js";
 import { type Machine, PRIVATE_KEY } from "./machine.js";
 import { addressOf, PROTOCOL_HIGH, PROTOCOL_LOW, type Profile, START_SECONDS } from "./profile.js";
 
@@ -131,6 +137,35 @@ export function requestSeal(open: ConnectToken, plain: Uint8Array): Uint8Array {
   return request;
 }
 
+// --- its session keys (R-61, R-64) ---
+
+/** Every peer's private key. */
+const SECRET = new Uint8Array(KEY_BYTES);
+fill(SECRET, 99);
+const PUBLIC = publicOf(SECRET);
+const EPOCHS_MAX = 8n;
+const PROTOCOL_ID = (BigInt(PROTOCOL_HIGH) << 32n) | BigInt(PROTOCOL_LOW);
+
+interface SessionHalf {
+  readonly hostKey: Uint8Array;
+  readonly send: SealKey;
+  readonly receive: SealKey;
+}
+
+/** The keys of two who have each other's hello: `host` is the host's. */
+function derive(identity: Identity, toServer: boolean, host: Hello): SessionHalf {
+  const { clientToServerKey, serverToClientKey } = identity.open;
+  const own = { suites: SUITES_ALWAYS, publicKey: PUBLIC };
+  const [client, server] = toServer ? [own, host] : [host, own];
+  const options = { protocolId: PROTOCOL_ID, clientToServerKey, serverToClientKey };
+  const keys = sessionKeys(options, client, server, SECRET, toServer);
+  const send = new SealKey();
+  const receive = new SealKey();
+  sealKeySet(send, toServer ? keys.clientToServer : keys.serverToClient, 0);
+  sealKeySet(receive, toServer ? keys.serverToClient : keys.clientToServer, 0);
+  return { hostKey: host.publicKey, send, receive };
+}
+
 const low = (number: bigint) => Number(number & 0xffffffffn);
 const high = (number: bigint) => Number(number >> 32n);
 
@@ -139,7 +174,14 @@ export class Peer {
   address: Uint32Array;
   nextNumber = 0n;
   readonly heard = new Set<number>();
+  first = -1;
   latest = -1;
+  /** It stays under the token's keys. */
+  keepsToken = false;
+  /** It said hello. */
+  greeted = false;
+  session: SessionHalf | null = null;
+  sendEpoch = 0n;
   hasChallenge = false;
   readonly challenge = new Uint8Array(CHALLENGE_BODY_BYTES);
   last: Uint8Array = new Uint8Array(0);
@@ -153,6 +195,8 @@ export class Peer {
   restart(): void {
     this.nextNumber = 0n;
     this.hasChallenge = false;
+    this.greeted = false;
+    this.session = null;
   }
 
   /** A datagram came from the host under test. */
@@ -160,21 +204,55 @@ export class Peer {
     const header = new PacketHeader();
     const reason = packetHeaderRead(bytes, 0, bytes.length, header);
     if (reason !== 0 || header.type === PACKET_REQUEST) return;
+    const session = header.type >= PACKET_SESSION;
+    const moving = header.type === PACKET_MOVING;
+    if (session && this.session === null) return;
+    if (session) {
+      // A host under test never sends so much that there is another epoch.
+      const number = sequenceExpand24(header.sequenceLo, Math.max(this.latest, 0));
+      header.sequenceLo = number >>> 0;
+      header.sequenceHi = Math.floor(number / 2 ** 32) >>> 0;
+    }
     const { clientToServer, serverToClient } = this.identity;
-    const key = machine.isClient ? clientToServer : serverToClient;
+    const token = machine.isClient ? clientToServer : serverToClient;
+    const key = session ? (this.session as SessionHalf).receive : token;
     const associated = new Uint8Array(PACKET_ASSOCIATED_BYTES);
-    packetAssociatedData(PROTOCOL_LOW, PROTOCOL_HIGH, bytes[0], associated);
+    const idLo = moving ? header.pathLo : PROTOCOL_LOW;
+    const idHi = moving ? header.pathHi : PROTOCOL_HIGH;
+    packetAssociatedData(idLo, idHi, bytes[0], associated);
     const body = bytes.slice();
     const length = bytes.length - header.bytes;
     const { sequenceLo, sequenceHi } = header;
-    if (openPacket(key, sequenceLo, sequenceHi, associated, body, header.bytes, length) < 0) return;
+    const opened = openPacket(key, sequenceLo, sequenceHi, associated, body, header.bytes, length);
+    if (opened < 0) return;
     if (header.type === PACKET_CHALLENGE) {
       this.hasChallenge = true;
       this.challenge.set(body.subarray(header.bytes, header.bytes + CHALLENGE_BODY_BYTES));
     }
     if (header.type < PACKET_RESPONSE) return;
     this.latest = sequenceHi * 2 ** 32 + sequenceLo;
-    if (this.latest < HEARD_MAX) this.heard.add(this.latest);
+    if (this.first < 0) this.first = this.latest;
+    this.forget(false);
+    if (session) this.greeted = true;
+    const payload = header.type === PACKET_PAYLOAD || (session && opened > 0);
+    if (payload && !machine.raw)
+      this.#hearHello(machine, body.subarray(header.bytes, header.bytes + opened));
+  }
+
+  #hearHello(machine: Machine, body: Uint8Array): void {
+    const hello = helloOf(body);
+    if (hello === undefined) return;
+    const { session } = this;
+    if (session !== null && Buffer.compare(session.hostKey, hello.publicKey) === 0) return;
+    this.session = derive(this.identity, !machine.isClient, hello);
+    this.sendEpoch = 0n;
+  }
+
+  /** The last packet that it heard is forgotten, or remembered. */
+  forget(forgets: boolean): void {
+    if (this.latest < 0 || this.latest - this.first >= HEARD_MAX) return;
+    if (forgets) this.heard.delete(this.latest);
+    else this.heard.add(this.latest);
   }
 
   sendBytes(machine: Machine, bytes: Uint8Array): void {
@@ -191,6 +269,30 @@ export class Peer {
     packetAssociatedData(PROTOCOL_LOW, PROTOCOL_HIGH, out[0], associated);
     const { clientToServer, serverToClient } = this.identity;
     const key = machine.isClient ? serverToClient : clientToServer;
+    const count = given.length;
+    const sealed = sealPacket(key, low(number), high(number), associated, out, headerBytes, count);
+    this.last = out.slice(0, headerBytes + sealed);
+    this.sendBytes(machine, this.last);
+  }
+
+  /** The key of a number's epoch; there is no way back, and none that leads far. */
+  #sessionKey(session: SessionHalf, number: bigint): SealKey {
+    const epoch = number >> BigInt(EPOCH_BITS);
+    if (epoch - this.sendEpoch > EPOCHS_MAX) return session.send;
+    for (; this.sendEpoch < epoch; this.sendEpoch++) {
+      sealKeySet(session.send, nextKey(session.send.bytes), 0);
+    }
+    return session.send;
+  }
+
+  #sendSession(machine: Machine, session: SessionHalf, number: bigint, body: Uint8Array): void {
+    const given = body.subarray(0, PAYLOAD_BYTES_MAX);
+    const out = new Uint8Array(PACKET_BYTES_MAX);
+    const headerBytes = sessionHeaderWrite(low(number), out, 0);
+    out.set(given, headerBytes);
+    const associated = new Uint8Array(PACKET_ASSOCIATED_BYTES);
+    packetAssociatedData(PROTOCOL_LOW, PROTOCOL_HIGH, out[0], associated);
+    const key = this.#sessionKey(session, number);
     const count = given.length;
     const sealed = sealPacket(key, low(number), high(number), associated, out, headerBytes, count);
     this.last = out.slice(0, headerBytes + sealed);
@@ -231,7 +333,13 @@ export class Peer {
   payload(machine: Machine, bare: boolean, numbering: number, frames: Uint8Array): void {
     const acks = bare ? new Uint8Array(0) : this.acks();
     const body = new Uint8Array([...acks, ...frames]);
-    this.send(machine, PACKET_PAYLOAD, this.number(numbering), body);
+    const number = this.number(numbering);
+    const { session } = this;
+    if (session !== null && this.greeted && !this.keepsToken) {
+      this.#sendSession(machine, session, number, body);
+    } else {
+      this.send(machine, PACKET_PAYLOAD, number, body);
+    }
   }
 
   keepAlive(machine: Machine, numbering = 0): void {
@@ -240,6 +348,7 @@ export class Peer {
 
   hello(machine: Machine): void {
     this.payload(machine, false, 0, peerHello(machine));
+    this.greeted = true;
   }
 }
 
@@ -249,12 +358,9 @@ export function peerHello(machine: Machine, payloadBytes = PAYLOAD_BYTES_MAX): U
   const writer = new Writer();
   writerSet(writer, new Uint8Array(PAYLOAD_BYTES_MAX), 0, PAYLOAD_BYTES_MAX);
   const channels = config[CONFIG_CHANNELS];
-  // The base point: a public key of high order, whose private key nobody has.
-  const publicKey = new Uint8Array(KEY_BYTES);
-  publicKey[0] = 9;
   const nameHash = config[CONFIG_NAME_HASH];
   const suites = SUITES_ALWAYS;
-  helloWrite(writer, NETRT_VERSION, nameHash, channels, payloadBytes, 0, 0, suites, publicKey);
+  helloWrite(writer, NETRT_VERSION, nameHash, channels, payloadBytes, 0, 0, suites, PUBLIC);
   for (let channel = 0; channel < channels; channel++) {
     writeU32(writer, config[CONFIG_POLICIES + channel * POLICY_WORDS + HASH_WORD]);
   }

@@ -20,7 +20,7 @@ namespace netrt::fuzz {
 
 namespace {
 
-constexpr uint32_t OPERATIONS_MAX = 128;
+constexpr uint32_t OPERATIONS_MAX = 64;
 constexpr uint32_t DATAGRAMS_MAX = 48;
 constexpr uint32_t SERVER = 0;
 constexpr uint32_t CLIENT = 1;

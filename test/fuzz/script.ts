@@ -16,7 +16,7 @@ import { identityOf } from "./peer.js";
 import { addressOf, type Profile, profileTake } from "./profile.js";
 import { Digest, Input } from "./targets.js";
 
-const OPERATIONS_MAX = 128;
+const OPERATIONS_MAX = 64;
 const DATAGRAMS_MAX = 48;
 const SERVER = 0;
 const CLIENT = 1;

@@ -28,9 +28,10 @@ import {
   KEY_BYTES,
   NETRT_VERSION,
   PAYLOAD_BYTES_MAX,
+  SESSION_HEADER_BYTES,
   TOKEN_SERVERS_MAX,
 } from "../../lib/engine/limits.js";
-import { packetHeaderWrite } from "../../lib/engine/packet.js";
+import { packetHeaderWrite, sessionHeaderWrite } from "../../lib/engine/packet.js";
 import {
   ChallengeToken,
   PrivateToken,
@@ -167,7 +168,12 @@ function packetSeeds(): Uint8Array[] {
       seeds.push(bytes.slice(0, bytes.length - 9 + header));
     }
   }
-  return [...seeds, new Uint8Array(18), new Uint8Array(1078)];
+  const session = [0, 40, 1200].map((body) => {
+    const bytes = new Uint8Array(SESSION_HEADER_BYTES + body + 16);
+    sessionHeaderWrite(0x010203, bytes, 0);
+    return bytes;
+  });
+  return [...seeds, ...session, new Uint8Array(18), new Uint8Array(1078)];
 }
 
 const ACK_HEADERS = [NOTHING, acks(0, 0), acks(258, 1250), acks(7, 0, 0x3f), acks(7, 9, 0, 5)];

@@ -15,6 +15,7 @@ import * as future from "./future.js";
 import * as guesser from "./guesser.js";
 import * as hijack from "./hijack.js";
 import * as hoarding from "./hoarding.js";
+import * as layouts from "./layouts.js";
 import * as loris from "./loris.js";
 import * as multicollision from "./multicollision.js";
 import * as mute from "./mute.js";
@@ -50,6 +51,7 @@ export const attacks: readonly Attack[] = [
   withheld,
   crowd,
   busywork,
+  layouts,
   starve,
   channels,
   disconnect,

@@ -106,6 +106,11 @@ export function window(channel: number, id: number): Uint8Array {
   return Uint8Array.from([8, channel, ...u16(id & 0xffff)]);
 }
 
+/** What the sender says that a channel is. */
+export function layout(channel: number, body: Uint8Array): Uint8Array {
+  return Uint8Array.from([0x0a, channel, ...varint(body.length), ...body]);
+}
+
 export function payload(...parts: readonly Uint8Array[]): Uint8Array {
   return Buffer.concat(parts);
 }

@@ -16,8 +16,6 @@ export interface BottleneckOptions {
   /** Bytes a second. */
   readonly rateBytes: number;
   readonly lossPercent?: number;
-  /** Whether anything but states is sent. */
-  readonly bulk?: boolean;
 }
 
 const DELAY_US = 25_000;
@@ -38,7 +36,6 @@ export interface BottleneckResult {
   /** What real-time messages wait above the link's delay, in ms. */
   readonly queueP50: number;
   readonly queueP95: number;
-  readonly queueP99: number;
   /** Clients whose connection ended. */
   readonly ended: number;
 }
@@ -89,13 +86,13 @@ export function bottleneckRun(
   options: BottleneckOptions,
   seconds: number,
 ): BottleneckResult {
-  const { clients, rateBytes, bulk = true } = options;
+  const { clients, rateBytes } = options;
   const [rig, senders] = open(engine, seed, options);
   const startUs = rig.nowUs;
   const endUs = startUs + seconds * 1_000_000;
   let tickUs = startUs;
   while (rig.nowUs < endUs) {
-    for (const sender of senders) if (bulk) pump(sender, rig.nowUs);
+    for (const sender of senders) pump(sender, rig.nowUs);
     if (rig.nowUs >= tickUs) {
       for (const { state } of senders) state.send(rig.nowUs);
       tickUs += TICK_US;
@@ -121,7 +118,6 @@ export function bottleneckRun(
     use: total / ((rateBytes * (endUs - fromUs)) / 1_000_000),
     queueP50: quantile(waits, 0.5),
     queueP95: quantile(waits, 0.95),
-    queueP99: quantile(waits, 0.99),
     ended: senders.filter(({ endpoint }) => !endpoint.live).length,
   };
 }

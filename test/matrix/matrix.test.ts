@@ -1,6 +1,7 @@
 // The delivery matrix at the size of a gate: 60 cells on each engine, and the figures. `npm run matrix` runs all.
 import { describe, expect, it } from "vitest";
 import type { EngineName } from "../sim/rig.js";
+import { bottleneckRun } from "./bottleneck.js";
 import { cellRun } from "./cell.js";
 import { contractBroken } from "./contract.js";
 import { figuresRun } from "./figures.js";
@@ -65,6 +66,15 @@ describe("a contract", () => {
     const broken = contractBroken(policy, weather, { ...kept, ...change });
     expect(broken).toHaveLength(1);
     expect(broken[0]).toContain(said);
+  });
+});
+
+describe("a link that is full for a minute", () => {
+  it.each([1, 4])("has no queue that passes for its length: %i peers", (clients) => {
+    const options = { clients, rateBytes: 2_500_000, lossPercent: 1 };
+    const { use, queueP95 } = bottleneckRun("js", 1, options, 60);
+    expect(use).toBeGreaterThan(0.85);
+    expect(queueP95).toBeLessThan(12);
   });
 });
 

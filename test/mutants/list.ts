@@ -244,8 +244,8 @@ const time: readonly Mutant[] = [
     js: swap("lib/engine/rtt.ts", "    rtt.backoff += 1;", "    rtt.backoff += 0;"),
     native: swap(
       "native/core/rtt.cc",
-      "if (rttTimeoutUs(rtt) < RTO_MAX_US) rtt.backoff += 1;",
-      "if (rttTimeoutUs(rtt) < RTO_MAX_US) rtt.backoff += 0;",
+      "if ((baseTimeoutUs(rtt) << rtt.backoff) < RTO_MAX_US) rtt.backoff += 1;",
+      "if ((baseTimeoutUs(rtt) << rtt.backoff) < RTO_MAX_US) rtt.backoff += 0;",
     ),
   },
 ];

@@ -2,6 +2,7 @@
 #ifndef NETRT_TEST_NATIVE_BARE_H_
 #define NETRT_TEST_NATIVE_BARE_H_
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -77,6 +78,17 @@ struct Bare {
     ringRelease(completion);
   }
 };
+
+// Leaves the user of a host only so many bytes of room for what it is told: records of nothing.
+inline void fill(Bare& side, uint32_t left) {
+  Ring& ring = side.host->outlet.completion;
+  while (ringRoom(ring) >= left + RECORD_BYTES) {
+    const uint32_t contiguous = ring.capacity - (ring.head & (ring.capacity - 1));
+    const uint32_t most = std::min({contiguous, ringRoom(ring) - left, 4096u});
+    if (ringPush(ring, RECORD_STATE, std::max(most, RECORD_BYTES) - RECORD_BYTES) == NO_ROOM)
+      return;
+  }
+}
 
 // Everything that a host has to say goes to another, but for what is lost.
 inline void carry(Bare& from, Bare& to, const Address& as, uint64_t nowUs, uint32_t& number) {

@@ -4,15 +4,13 @@
 // The provider is chosen once in a process: each case is a process of its own, forked before this
 // one has chosen.
 #include <dlfcn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <cstring>
 
-#include "bare.h"
+#include "apart.h"
 #include "check.h"
 #include "core/provider.h"
+#include "couple.h"
 
 #ifdef NETRT_WRAP
 
@@ -28,6 +26,8 @@ constexpr int CONTROL_TAG_OUT = 0x10;
 // Calls that a whole life of a key takes, with some to spare.
 constexpr int32_t CALLS = 160;
 constexpr uint32_t CONTEXT_STEPS = 200;
+// Of ten steps each: longer than the token's time-out.
+constexpr uint32_t SETTLE_ROUNDS = 70;
 
 // What goes wrong, and how often a call may still go well before one fails.
 struct Wrong {
@@ -35,11 +35,14 @@ struct Wrong {
   unsigned long version = 0;
   int32_t failsIn = NEVER;
   bool contexts = false;  // only making a context fails
+  bool once = false;      // what fails goes well the next time
+  bool aes = false;       // what is wrong is wrong of AES alone
   bool tag = false;
   bool forgery = false;
   bool text = false;
   bool block = false;
   bool blockBytes = false;
+  bool lowOrder = false;
   bool shared = false;
   bool sharedBytes = false;
   bool digest = false;
@@ -49,6 +52,8 @@ Wrong wrong;
 void* openssl = nullptr;
 bool used = false;
 bool deciphers = false;
+// The context that was last given AES.
+const void* aesContext = nullptr;
 
 template <typename Function>
 Function real(const char* name) {
@@ -61,8 +66,13 @@ Function real(const char* name) {
 bool fails(bool context) {
   if (wrong.failsIn == NEVER || (wrong.contexts && !context)) return false;
   if (wrong.failsIn > 0) wrong.failsIn--;
-  return wrong.failsIn == 0;
+  if (wrong.failsIn != 0) return false;
+  if (wrong.once) wrong.failsIn = NEVER;
+  return true;
 }
+
+// Whether a fault of the ciphers shows in this context.
+bool shows(const void* context) { return !wrong.aes || context == aesContext; }
 
 unsigned long versionNumber() {
   return wrong.version > 0 ? wrong.version : real<unsigned long (*)()>("OpenSSL_version_num")();
@@ -74,6 +84,11 @@ int init(void* context, const void* cipher, void* engine, const uint8_t* key, co
          int encrypt) {
   if (fails(false)) return 0;
   deciphers = encrypt == 0;
+  if (cipher != nullptr && cipher == real<const void* (*)()>("EVP_aes_256_gcm")()) {
+    aesContext = context;
+  } else if (cipher != nullptr && context == aesContext) {
+    aesContext = nullptr;
+  }
   return real<decltype(&init)>("EVP_CipherInit_ex")(context, cipher, engine, key, iv, encrypt);
 }
 
@@ -81,7 +96,7 @@ int update(void* context, uint8_t* out, int* outBytes, const uint8_t* in, int in
   if (fails(false)) return 0;
   const int done = real<decltype(&update)>("EVP_CipherUpdate")(context, out, outBytes, in, inBytes);
   const bool isBlock = out != nullptr && out != in && !deciphers;
-  if (wrong.text && deciphers && out != nullptr) out[0] ^= 1;
+  if (wrong.text && shows(context) && deciphers && out != nullptr) out[0] ^= 1;
   if (wrong.block && isBlock) out[0] ^= 1;
   if (wrong.blockBytes && isBlock) *outBytes -= 1;
   return done;
@@ -90,13 +105,14 @@ int update(void* context, uint8_t* out, int* outBytes, const uint8_t* in, int in
 int final(void* context, uint8_t* out, int* outBytes) {
   if (fails(false)) return 0;
   const int done = real<decltype(&final)>("EVP_CipherFinal_ex")(context, out, outBytes);
-  return wrong.forgery ? 1 : done;
+  return wrong.forgery && shows(context) ? 1 : done;
 }
 
 int control(void* context, int type, int value, void* pointer) {
   if (fails(false)) return 0;
   const int done = real<decltype(&control)>("EVP_CIPHER_CTX_ctrl")(context, type, value, pointer);
-  if (wrong.tag && type == CONTROL_TAG_OUT) static_cast<uint8_t*>(pointer)[0] ^= 1;
+  if (wrong.tag && shows(context) && type == CONTROL_TAG_OUT)
+    static_cast<uint8_t*>(pointer)[0] ^= 1;
   return done;
 }
 
@@ -131,7 +147,7 @@ int agree(void* context, uint8_t* out, size_t* count) {
   const int done = passed<int>("EVP_PKEY_derive", context, out, count);
   if (wrong.shared) out[0] ^= 1;
   if (wrong.sharedBytes) *count -= 1;
-  return done;
+  return wrong.lowOrder ? 1 : done;
 }
 
 uint8_t* hmac(const void* digest, const void* key, int keyBytes, const uint8_t* bytes, size_t count,
@@ -192,19 +208,14 @@ bool opensslFound() {
   return openssl != nullptr;
 }
 
-// Runs a case in a process of its own; whether it said yes.
+// Runs a case in a process of its own, over a library that goes wrong; whether it said yes.
 template <typename Body>
 bool apart(const Wrong& what, Body body) {
-  const pid_t child = fork();
-  if (child == 0) {
-    setenv("NETRT_SEAL", "evp", 1);
+  return netrt::test::apart("evp", [&] {
     used = true;
     wrong = what;
-    std::exit(body() ? 0 : 1);
-  }
-  int status = 0;
-  return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) &&
-         WEXITSTATUS(status) == 0;
+    return body();
+  });
 }
 
 // Without a provider nothing opens, and nothing is left open.
@@ -212,8 +223,8 @@ bool unusable() {
   Bare side;
   SealKey key;
   SealScratch scratch;
-  return sealInit() == nullptr && !sealKeyOpen(key) && !sealScratchOpen(scratch) &&
-         !side.open(ROLE_SERVER);
+  return sealInit() == nullptr && sealSuites() == SUITES_ALWAYS && !sealKeyOpen(key) &&
+         !sealScratchOpen(scratch) && !side.open(ROLE_SERVER);
 }
 
 // A packet sealed and opened with a key of a suite: right, or refused.
@@ -324,6 +335,60 @@ bool silent(bool met) {
   return good;
 }
 
+// Two hosts, of which one gets no context for the keys that they agree on: both hear why it is
+// over.
+bool endsWithoutKeys(int32_t failsIn) {
+  Couple couple;
+  if (!couple.open()) return false;
+  wrong.contexts = true;
+  wrong.failsIn = failsIn;
+  const bool met = couple.meet();
+  return !met && couple.client.reason == REASON_RESOURCES;
+}
+
+// Two hosts whose library fails at one call of the handshake: what is sent arrives all the same, or
+// the client is told.
+bool settles(int32_t failsIn) {
+  Couple couple;
+  if (!couple.open()) return false;
+  wrong.once = true;
+  wrong.failsIn = failsIn;
+  couple.meet();
+  for (uint32_t round = 0; round < SETTLE_ROUNDS; round++) {
+    couple.server.send(20);
+    couple.steps(10);
+  }
+  const bool told = couple.client.state <= CLIENT_DISCONNECTED;
+  return told || (couple.client.state == CLIENT_CONNECTED && couple.client.received > 0);
+}
+
+// A packet of the next epoch that opened, where its key finds no context: the key counts with the
+// next one.
+bool epochWaits() {
+  Couple couple;
+  if (!couple.open() || !couple.meet()) return false;
+  Connection& connection = couple.server.host->connections[0];
+  Session& session = connection.session;
+  sealKeyClose(session.otherKey);
+  session.confirmed = true;
+  PacketHeader header;
+  header.type = PACKET_SESSION;
+  header.sequence = uint64_t{session.receiveEpoch + 1} << EPOCH_BITS;
+  const uint32_t epoch = session.receiveEpoch;
+  SealKey next;
+  if (!sealKeyOpen(next)) return false;
+  sealKeySet(next, SIDES_KEY, 0);
+  wrong.contexts = true;
+  wrong.failsIn = 1;
+  sessionOpened(connection, next, header);
+  if (session.receiveEpoch != epoch) return false;
+  wrong.failsIn = NEVER;
+  sessionOpened(connection, next, header);
+  sealKeyClose(next);
+  return session.receiveEpoch == epoch + 1 &&
+         std::memcmp(connection.receiveKey.bytes, SIDES_KEY, KEY_BYTES) == 0;
+}
+
 }  // namespace
 
 extern "C" void* __wrap_dlsym(void* handle, const char* name) {
@@ -347,10 +412,20 @@ TEST(aLibraryThatAnswersWronglyIsNotUsed) {
   if (!opensslFound()) return;
   for (bool Wrong::*fault :
        {&Wrong::tag, &Wrong::forgery, &Wrong::text, &Wrong::block, &Wrong::blockBytes,
-        &Wrong::shared, &Wrong::sharedBytes, &Wrong::digest}) {
+        &Wrong::lowOrder, &Wrong::shared, &Wrong::sharedBytes, &Wrong::digest}) {
     Wrong what;
     what.*fault = true;
     CHECK(apart(what, unusable));
+  }
+}
+
+TEST(aLibraryWhoseAesIsWrongIsUsedWithoutIt) {
+  if (!opensslFound()) return;
+  for (bool Wrong::*fault : {&Wrong::tag, &Wrong::forgery, &Wrong::text}) {
+    Wrong what;
+    what.*fault = true;
+    what.aes = true;
+    CHECK(apart(what, [] { return sealInit() != nullptr && sealSuites() == SUITES_ALWAYS; }));
   }
 }
 
@@ -359,6 +434,8 @@ TEST(aLibraryThatFailsAtAnyCallIsNotBelieved) {
   for (int32_t call = 1; call <= CALLS; call++) {
     Wrong what;
     what.failsIn = call;
+    CHECK(apart(what, honest));
+    what.once = true;
     CHECK(apart(what, honest));
   }
   Wrong none;
@@ -376,6 +453,26 @@ TEST(aConnectionWithoutContextsDoesNotBegin) {
   for (int32_t failsIn : {3, 4}) {
     CHECK(apart(Wrong(), [=] { return told(failsIn, CLIENT_DISCONNECTED, CLIENT_DISCONNECTED); }));
   }
+}
+
+TEST(aConnectionWithoutAContextForItsOwnKeysEndsForThatReason) {
+  if (!opensslFound()) return;
+  // The server's, then the client's.
+  for (int32_t failsIn : {5, 6}) {
+    CHECK(apart(Wrong(), [=] { return endsWithoutKeys(failsIn); }));
+  }
+}
+
+TEST(aHandshakeOutlivesACallThatFails) {
+  if (!opensslFound()) return;
+  for (int32_t call = 1; call <= CALLS; call++) {
+    CHECK(apart(Wrong(), [=] { return settles(call); }));
+  }
+}
+
+TEST(anEpochWithoutAContextForItsKeyWaits) {
+  if (!opensslFound()) return;
+  CHECK(apart(Wrong(), epochWaits));
 }
 
 TEST(aLibraryThatFailsForAWhileIsSilence) {

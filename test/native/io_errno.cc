@@ -248,8 +248,11 @@ TEST(errnoEachAtReceive) {
     const bool again = action == FaultAction::AGAIN || action == FaultAction::ICMP;
     CHECK_EQUAL(pair.left->in.count, again ? 1u : 0u);
     CHECK_EQUAL(pair.left->socket.stats.refused, action == FaultAction::ICMP);
+    // Whoever reads it again at once finds the same again, unless it was merely empty.
+    CHECK_EQUAL(pair.left->socket.starved, !again && error != EAGAIN);
     if (!again) NEED(receiveBatch(pair.left->socket, pair.left->in) == BatchResult::LATER);
     NEED(pair.left->in.count == 1);
+    CHECK(!pair.left->socket.starved);
     CHECK(End::matches(pair.left->in.datagrams[0], 32, 7));
     SocketWarning warning;
     CHECK_EQUAL(socketWarning(pair.left->socket, clockNowUs(), warning),

@@ -4,6 +4,8 @@
 // Owns the books. Never judges them: contract does.
 // Invariant: every message that the engine took is in the books exactly once, by its number.
 
+import type { Fragment } from "../../lib/assembly.js";
+import { BLOCK_TAGS, type BlockSender } from "../../lib/block.js";
 import { QUEUE_BYTES_DEFAULT, QUEUE_MESSAGES_MAX } from "../../lib/configure.js";
 import { FATE_DROPPED, FATE_EXPIRED } from "../../lib/engine/channel.js";
 import { RECORD_SEND, TTL_DEFAULT } from "../../lib/engine/ring.js";
@@ -35,6 +37,9 @@ export class FlowEndpoint implements RigUser {
   /** What this end receives, by channel, and what it sends. */
   readonly incoming: Flow[] = [];
   readonly outgoing: Flow[] = [];
+  /** What it sends in blocks, and who puts those together that it gets. */
+  blocks: BlockSender | null = null;
+  block: (fragment: Fragment) => void = () => undefined;
 
   constructor(
     readonly rig: Rig,
@@ -58,7 +63,8 @@ export class FlowEndpoint implements RigUser {
   }
 
   fate(channel: number, tag: number, fate: number): void {
-    this.outgoing[channel]?.told(tag, fate);
+    if (tag >= BLOCK_TAGS) this.blocks?.fated(tag, fate);
+    else this.outgoing[channel]?.told(tag, fate);
   }
 
   /** Bytes and messages that wait for this peer or are unacked, as lib/peer counts them. */

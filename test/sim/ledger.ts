@@ -128,10 +128,20 @@ function contentFill(bytes: Uint8Array, key: number): void {
   }
 }
 
+function headWrite(bytes: Uint8Array, kind: number, index: number): void {
+  bytes[0] = kind;
+  for (let byte = 0; byte < 4; byte++) bytes[1 + byte] = index >>> (8 * byte);
+}
+
+function indexRead(bytes: Uint8Array): number {
+  return (bytes[1] | (bytes[2] << 8) | (bytes[3] << 16) | (bytes[4] << 24)) >>> 0;
+}
+
 export class Ledger {
   readonly sessions: Session[] = [];
   #nextTag = 1;
   #expected = Buffer.alloc(ROW_BYTES);
+  #scratch = new Uint8Array(ROW_BYTES);
   /** Tags and broken promises that were counted; for the report. */
   delivered = 0;
   fates = 0;
@@ -144,7 +154,13 @@ export class Ledger {
     return session;
   }
 
-  /** The bytes of the next message of this end, entered as sent; and its tag, 0 for none. */
+  /** Memory for one message, until the next: its bytes are anybody's. */
+  #room(size: number): Uint8Array {
+    if (this.#scratch.length < size) this.#scratch = new Uint8Array(2 * size);
+    return this.#scratch.subarray(0, size);
+  }
+
+  /** The bytes of the next message of this end, entered as sent; and its tag, 0 for none. Valid until the next call. */
   send(
     end: End,
     channel: number,
@@ -152,7 +168,7 @@ export class Ledger {
     tagged: boolean,
   ): { bytes: Uint8Array; tag: number } {
     const lane = end.lanes[channel];
-    const bytes = new Uint8Array(size);
+    const bytes = this.#room(size);
     if (size < HEAD_BYTES) {
       lane.tinySent += 1;
       return { bytes: bytes.fill(TINY_BYTE), tag: 0 };
@@ -163,8 +179,7 @@ export class Ledger {
     lane.sent.push(sent);
     if (tag !== 0) end.tags.set(tag, sent);
     contentFill(bytes, contentKey(end.session.id, end.isServer, channel, index));
-    bytes[0] = KIND_UNICAST;
-    new DataView(bytes.buffer).setUint32(1, index, true);
+    headWrite(bytes, KIND_UNICAST, index);
     return { bytes, tag };
   }
 
@@ -180,8 +195,7 @@ export class Ledger {
   broadcast(channel: number, size: number, index: number): Uint8Array {
     const bytes = new Uint8Array(Math.max(size, HEAD_BYTES));
     contentFill(bytes, contentKey(-1, true, channel, index));
-    bytes[0] = KIND_BROADCAST;
-    new DataView(bytes.buffer).setUint32(1, index, true);
+    headWrite(bytes, KIND_BROADCAST, index);
     return bytes;
   }
 
@@ -207,7 +221,7 @@ export class Ledger {
       return;
     }
     const kind = bytes[0];
-    const index = new DataView(bytes.buffer, bytes.byteOffset).getUint32(1, true);
+    const index = indexRead(bytes);
     const broadcast = kind === KIND_BROADCAST;
     const key = broadcast
       ? contentKey(-1, true, channel, index)

@@ -6,17 +6,21 @@
 // when a deadline is due, and when its user has sent.
 // Invariant: the same seed, engines and users give the same bytes at the same times.
 
+import type { Fragment } from "../../lib/assembly.js";
 import { configureAddresses, configureProtocol, type LimitOptions } from "../../lib/configure.js";
 import { ENTROPY_BYTES, ROLE_CLIENT, ROLE_SERVER } from "../../lib/engine/config.js";
 import { BATCH_STRIDE } from "../../lib/engine/host.js";
 import { KEY_BYTES } from "../../lib/engine/limits.js";
 import {
+  FRAGMENT_RECORD_BYTES,
   NO_ROOM,
+  RECORD_BLOCK,
   RECORD_BYTES,
   RECORD_CONNECT,
   RECORD_DISCONNECT,
   RECORD_FATE,
   RECORD_MESSAGE,
+  RECORD_WORDS,
   ringNext,
   ringPeek,
   ringRelease,
@@ -37,6 +41,8 @@ export interface RigUser {
   /** The bytes are the ring's, valid during the call. */
   message(channel: number, bytes: Uint8Array): void;
   fate(channel: number, tag: number, fate: number): void;
+  /** A fragment of a block; its body as the bytes of a message. */
+  block(fragment: Fragment): void;
 }
 
 export interface RigOptions {
@@ -266,6 +272,14 @@ export class Rig {
       }
       case RECORD_MESSAGE:
         rigHost.user(handle)?.message(words[word + 2], payload());
+        break;
+      case RECORD_BLOCK:
+        rigHost.user(handle)?.block({
+          key: words[word + 4],
+          index: words[word + 5],
+          total: words[word + RECORD_WORDS],
+          body: payload().subarray(FRAGMENT_RECORD_BYTES),
+        });
         break;
       case RECORD_FATE:
         rigHost.user(handle)?.fate(words[word + 2], words[word + 4], words[word + 5]);

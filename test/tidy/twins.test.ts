@@ -16,6 +16,7 @@ const FILES_OF_ONE: Record<string, string> = {
   provider: "the table of ciphers behind C++'s seal; TypeScript's seal has node:crypto alone",
   evp: "a provider: the OpenSSL of the Node that runs",
   sodium: "a provider: the libsodium that was linked in",
+  seam: "where tests put ciphers of their own; in TypeScript they replace node:crypto's",
 };
 
 /** Names that only C++ has, by file. */

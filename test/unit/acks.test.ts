@@ -329,12 +329,37 @@ describe.each(twins)("verdicts of $name", ({ engine }) => {
 
   test("each further time-out waits twice as long (R-28)", () => {
     const end = new AckEnd(engine);
+    let nowUs = 1;
     for (const waitUs of [300 * MS, 600 * MS, 1200 * MS, 2000 * MS, 2000 * MS]) {
-      end.send(0);
-      expect(engine.acksTimeoutUs(end.handle)).toBe(waitUs + ACK_HOLD_US);
-      expect(end.expire(waitUs + ACK_HOLD_US)).toBe(true);
-      expect(end.verdicts(waitUs + ACK_HOLD_US)).toHaveLength(1);
+      end.send(nowUs);
+      nowUs += waitUs + ACK_HOLD_US;
+      expect(engine.acksTimeoutUs(end.handle)).toBe(nowUs);
+      expect(end.expire(nowUs)).toBe(true);
+      expect(end.verdicts(nowUs)).toHaveLength(1);
+      nowUs += 1;
     }
+  });
+
+  test("a time-out doesn't make wait longer what was sent before it, and counts once for all of that (R-28)", () => {
+    const end = new AckEnd(engine);
+    end.send(0);
+    end.send(20 * MS);
+    end.send(21 * MS);
+    end.send(330 * MS);
+    const waitUs = 300 * MS + ACK_HOLD_US;
+    expect(end.expire(waitUs)).toBe(true);
+    expect(end.verdicts(waitUs)).toEqual([-1]);
+    expect(engine.acksTimeoutUs(end.handle)).toBe(waitUs + 20 * MS);
+    expect(end.expire(waitUs + 20 * MS)).toBe(false);
+    expect(end.verdicts(waitUs + 20 * MS)).toEqual([-2]);
+    // Late for the third: what was sent since the time-out is not taken along.
+    expect(end.expire(1500 * MS)).toBe(false);
+    expect(end.verdicts(1500 * MS)).toEqual([-3]);
+    expect(end.rtt().backoff).toBe(1);
+    expect(engine.acksTimeoutUs(end.handle)).toBe(330 * MS + 600 * MS + ACK_HOLD_US);
+    expect(end.expire(1500 * MS)).toBe(true);
+    expect(end.verdicts(1500 * MS)).toEqual([-4]);
+    expect(end.rtt().backoff).toBe(2);
   });
 
   test("a time-out takes what was sent until then, not what was sent since", () => {

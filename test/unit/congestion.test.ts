@@ -10,6 +10,7 @@ import {
 } from "../../lib/engine/congestion.js";
 import {
   CONGESTION_LOSS_FLOOR,
+  CONGESTION_PROBE_US,
   CONGESTION_STEP,
   CONGESTION_TARGET_US,
   CONGESTION_WINDOW_INITIAL,
@@ -30,6 +31,7 @@ function open(engine: EngineProbe, mode = CONGESTION_DELAY) {
   const road = engine.congestionOpen(mode, 0);
   const out = new Float64Array(ROAD_FIELDS.length);
   let number = 0;
+  let nowUs = 0;
   const counts = { acked: 0, lost: 0 };
   const read = () => {
     engine.congestionRead(road, out);
@@ -47,7 +49,8 @@ function open(engine: EngineProbe, mode = CONGESTION_DELAY) {
       const rttUs = 50 * MS + delayMs * MS;
       engine.congestionRtt(road, rttUs + 20 * MS, 50 * MS, rttUs);
       engine.congestionRtt(road, rttUs, 50 * MS, rttUs);
-      engine.congestionAcked(road, number, number + 1, counts.acked, counts.lost);
+      nowUs += rttUs;
+      engine.congestionAcked(road, number, number + 1, counts.acked, counts.lost, nowUs);
       return read().windowBytes;
     },
   };
@@ -92,7 +95,7 @@ describe.each(twins)("congestion control of $name by delay (R-58)", ({ engine })
     // The lowest is 0, the mean 20 ms.
     engine.congestionSent(road, before);
     engine.congestionRtt(road, 50 * MS, 50 * MS, 70 * MS);
-    engine.congestionAcked(road, 1000, 1001, 1000, 0);
+    engine.congestionAcked(road, 1000, 1001, 1000, 0, 100 * MS);
     expect(read().windowBytes).toBe(before);
   });
 
@@ -117,9 +120,30 @@ describe.each(twins)("congestion control of $name by delay (R-58)", ({ engine })
     round(7);
     let window = round(1);
     for (let trip = 0; trip < 3; trip++) window = round(1);
-    expect(round(1)).toBe(window + Math.trunc(window / 8) + step(1));
+    const grown = window + Math.trunc(window / 8) + step(1);
+    expect(round(1)).toBe(grown);
+    // What is acked now was sent before: it shows nothing of that.
+    expect(round(8)).toBe(grown);
+    expect(round(1)).toBe(grown + Math.trunc(grown / 8) + step(1));
     for (let trip = 0; trip < 60; trip++) round(1);
     expect(round(1)).toBe(CONGESTION_WINDOW_MAX);
+  });
+
+  test("a queue that never went away is emptied after five seconds, so that the path's own length is known", () => {
+    const { round } = open(engine);
+    let window = round(7);
+    const rounds = Math.trunc((CONGESTION_PROBE_US - 1) / (57 * MS)) - 1;
+    for (let trip = 0; trip < rounds; trip++) window = round(7);
+    // Three quarters of what would empty it; two round trips later it is as before.
+    const beneath = Math.trunc((Math.trunc((window * 50) / 57) * 3) / 4);
+    expect(round(7)).toBe(beneath);
+    expect(round(7)).toBe(beneath);
+    expect(round(0)).toBe(window);
+    expect(round(7)).toBe(window);
+    expect(round(7)).toBe(window + step(7));
+    // One that was seen empty meanwhile needs no look beneath.
+    for (let trip = 0; trip < 2 * rounds; trip++) round(trip % 50 === 0 ? 2 : 8);
+    expect(round(8)).toBeGreaterThan(window);
   });
 
   test("what does not use its window learns nothing of the path", () => {

@@ -19,8 +19,8 @@ function openRtt(engine: EngineProbe) {
   const out = new Float64Array(RTT_FIELDS.length);
   return {
     sample: (rawUs: number, nowUs = 0) => engine.rttSample(end, rawUs, nowUs),
-    backOff: () => engine.rttBackOff(end),
-    timeoutUs: () => engine.rttTimeoutUs(end),
+    backOff: (nowUs = 0) => engine.rttBackOff(end, nowUs),
+    timeoutUs: (sentUs = 1) => engine.rttTimeoutUs(end, sentUs),
     reorderUs: () => engine.rttReorderUs(end),
     reset: () => engine.rttReset(end),
     read(): Fields {

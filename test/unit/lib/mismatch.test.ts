@@ -167,6 +167,22 @@ describe("a hostile peer", () => {
     expect(words(ours, bomb, "channels")).toBe("the other side has another number of channels");
   });
 
+  test("may nest its list as deep as it likes", () => {
+    for (const [open, shut] of [
+      ["[", "]"],
+      ['{"a":[', "]}"],
+    ]) {
+      const nested = `[${open.repeat(9000)}${shut.repeat(9000)}]`;
+      expect(words(ours, deflated(Buffer.from(nested)), "channels")).toBe(
+        "the other side has another number of channels",
+      );
+    }
+    // As many names as there can be, and no more of them.
+    const names = JSON.stringify(Array.from({ length: 9000 }, () => "n"));
+    const told = words(ours, deflated(Buffer.from(names)), "channels");
+    expect(told.match(/"n"/g)?.length).toBeLessThanOrEqual(64);
+  });
+
   test.each([
     ["nothing", Buffer.alloc(0)],
     ["another form", Buffer.of(2, 1, 2)],
