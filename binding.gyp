@@ -27,6 +27,7 @@
       "native/core/demux.cc",
       "native/core/ending.cc",
       "native/core/evp.cc",
+      "native/core/fetch.cc",
       "native/core/fill.cc",
       "native/core/fragment.cc",
       "native/core/frame.cc",

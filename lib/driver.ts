@@ -10,7 +10,6 @@
  * the ring, and show and flush what was sent. Neither rhythm nor order of events are other ones.
  */
 import { randomFillSync } from "node:crypto";
-import { createHistogram } from "node:perf_hooks";
 import type { Fragment } from "./assembly.js";
 import { chooseEngine, type Wanted } from "./choice.js";
 import type { Sizes } from "./configure.js";
@@ -43,6 +42,7 @@ import {
 } from "./engine/ring.js";
 import { HOST_PEERS, statsHostWord, statsWords } from "./engine/stats.js";
 import type { NetrtError } from "./errors.js";
+import { TickHistogram } from "./histogram.js";
 import { TickSchedule } from "./ticker.js";
 import {
   type Engine,
@@ -118,7 +118,7 @@ export class Driver {
   readonly peersMax: number;
   readonly schedule: TickSchedule | null;
   /** µs of each tick spent in the transport. */
-  readonly transportUs = createHistogram();
+  readonly transportUs = new TickHistogram();
   readonly engine: Engine;
   readonly waiters = new Set<Waiter>();
   /** Peers that send or receive blocks: they go on after each turn. */

@@ -8,7 +8,7 @@
 import { EventEmitter } from "node:events";
 import { checkSignal } from "./abort.js";
 import { formatAddress } from "./address.js";
-import { Assemblies, type Assembly, type BlockProgress, type Fragment } from "./assembly.js";
+import { Assemblies, type Assembly, type Fragment } from "./assembly.js";
 import { type BlockOptions, BlockSender, checkBlock } from "./block.js";
 import { QUEUE_MESSAGES_MAX } from "./configure.js";
 import { type Disconnect, encodeReason } from "./disconnect.js";
@@ -33,47 +33,14 @@ import {
   statsWords,
 } from "./engine/stats.js";
 import { checkBoolean, checkInteger, checkOptions, NetrtError } from "./errors.js";
-import { FATES, type Receipt, type Undelivered } from "./fate.js";
-import { openMessage, placeMessage, prepareMessage, type RejectedMessage } from "./message.js";
-import type { CloseOptions, PacketVerdict, SendOptions } from "./options.js";
+import type { PeerEvents } from "./events.js";
+import { FATES } from "./fate.js";
+import { openMessage, placeMessage, prepareMessage } from "./message.js";
+import type { CloseOptions, SendOptions } from "./options.js";
 import { Pending } from "./pending.js";
 import { EXPIRY_LONG_MS, EXPIRY_MS_MAX } from "./policy.js";
 import type { ChannelName, MessageOf, Protocol } from "./protocol.js";
 import { type PeerStats, readPeerStats } from "./stats.js";
-
-/** Events of a peer. */
-export interface PeerEvents<P extends Protocol> {
-  /**
-   * A message on any channel: a value of the channel's schema, yours; bytes are a view into the ring:
-   * copy what you keep.
-   */
-  message: { [C in ChannelName<P>]: [channel: C, message: MessageOf<P, C>] }[ChannelName<P>];
-  /**
-   * What the peer sent on a channel with a schema is no message of it: a peer that is broken or
-   * means harm, as both sides have the same schema. Nothing else comes of it; close the peer if you like.
-   */
-  rejected: [message: RejectedMessage<ChannelName<P>>];
-  /** What became of a message that was sent with `receipt: true`; exactly one for each. */
-  fate: [receipt: Receipt<ChannelName<P>>];
-  /** A message of a channel that repairs will not arrive. */
-  undelivered: [message: Undelivered<ChannelName<P>>];
-  /** After `send` answered false: there is room again. */
-  drain: [];
-  /**
-   * A packet to this peer has its verdict: exactly one each, in the order of numbers, of which some
-   * are left out (R-65). The engine reports them only while somebody listens.
-   */
-  packet: [verdict: PacketVerdict];
-  /** How far a block of the peer is, after each turn in which more of it came. */
-  progress: [channel: ChannelName<P>, progress: BlockProgress];
-  /**
-   * The peer proved to be at another address (`peer.address`); `from` is the one before. The connection goes
-   * on. Only clients move.
-   */
-  move: [from: string];
-  /** The connection is over. Nothing comes after it. */
-  disconnect: [end: Disconnect];
-}
 
 const encoder = new TextEncoder();
 const NO_OPTIONS: SendOptions = Object.freeze({});
@@ -130,6 +97,8 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
   #blocks: BlockSender | null = null;
   #assemblies: Assemblies | null = null;
   #watched = false;
+  /** Somebody has listened to all channels, if not any more. */
+  #heard = false;
   #end: Disconnect | null = null;
   #closing = false;
   /** The row on the page is another peer's soon. */
@@ -154,12 +123,25 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
     this.id = id;
     this.#address = address;
     this.userData = userData;
-    // One function for all peers: a closure of each one's own would be memory of each idle peer.
+    this.#listen();
+  }
+
+  /** One function for all peers: a closure of each one's own would be memory of each idle peer. */
+  #listen(): void {
     (this as EventEmitter).on("newListener", this.#listened);
+  }
+
+  /** As an emitter's; who listens from here on is seen all the same. */
+  override removeAllListeners(event?: keyof PeerEvents<P>): this {
+    if (event === undefined) super.removeAllListeners();
+    else super.removeAllListeners(event);
+    if (this.listenerCount("newListener") === 0) this.#listen();
+    return this;
   }
 
   /** The engine tells every packet's verdict only to those who listen. */
   #listened(event: string | symbol): void {
+    if (event === "message") this.#heard = true;
     if (event !== "packet" || this.#watched || !this.connected) return;
     this.#watched = true;
     this.#driver.wish(RECORD_WATCH, this.#handle, 0, true);
@@ -198,20 +180,23 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
 
   /** Bytes of messages that wait or are unacked. */
   get queueBytes(): number {
-    return this.#waiting(PEER_QUEUED_BYTES, PEER_RELEASED_BYTES, "bytes");
+    return this.#waiting(PEER_QUEUED_BYTES, PEER_RELEASED_BYTES, this.#untaken().bytes);
   }
 
   get #queueMessages(): number {
-    return this.#waiting(PEER_QUEUED_MESSAGES, PEER_RELEASED_MESSAGES, "messages");
+    return this.#waiting(PEER_QUEUED_MESSAGES, PEER_RELEASED_MESSAGES, this.#untaken().messages);
   }
 
-  #waiting(queued: number, released: number, unit: "bytes" | "messages"): number {
+  /** What the engine has not taken yet. Asked before the page is: what is taken meanwhile counts twice, not never. */
+  #untaken(): Pending {
+    this.#pending.settle(this.#driver.takenEnd);
+    return this.#pending;
+  }
+
+  #waiting(queued: number, released: number, untaken: number): number {
     if (this.#end !== null) return 0;
-    const { page, takenEnd } = this.#driver;
-    this.#pending.settle(takenEnd);
-    return (
-      this.#counted(page[this.#row + queued] - page[this.#row + released]) + this.#pending[unit]
-    );
+    const { page } = this.#driver;
+    return this.#counted(page[this.#row + queued] - page[this.#row + released]) + untaken;
   }
 
   /** A difference of counters of our row; with an I/O thread it may be another peer's by now. */
@@ -230,8 +215,12 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
   }
 
   #hasRoom(bytes: number): boolean {
+    const untaken = this.#untaken();
+    const waitingBytes = this.#waiting(PEER_QUEUED_BYTES, PEER_RELEASED_BYTES, untaken.bytes);
     return (
-      this.queueBytes + bytes <= this.#queueBytesMax && this.#queueMessages < QUEUE_MESSAGES_MAX
+      waitingBytes + bytes <= this.#queueBytesMax &&
+      this.#waiting(PEER_QUEUED_MESSAGES, PEER_RELEASED_MESSAGES, untaken.messages) <
+        QUEUE_MESSAGES_MAX
     );
   }
 
@@ -278,7 +267,7 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
     options: SendOptions = NO_OPTIONS,
   ): boolean | number {
     const index = this.#protocol.channelIndex(channel);
-    const count = prepareMessage(this.#protocol.channels[channel], channel, message);
+    const count = prepareMessage(this.#protocol.policies[index], channel, message);
     const ttl = readTtl(this.#protocol, channel, options);
     const { receipt: wanted = false } = options;
     checkBoolean("receipt", wanted);
@@ -443,11 +432,11 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
 
   /** @internal A message as handlers get it; REFUSED for what is none, of which they are told. */
   open(channelIndex: number, bytes: Uint8Array): unknown {
-    const channel = this.#protocol.channelNames[channelIndex] as ChannelName<P>;
-    const policy = this.#protocol.channels[channel];
+    const policy = this.#protocol.policies[channelIndex];
     const message = openMessage(policy, bytes);
     const rejected = policy.message?.rejected;
     if (rejected !== undefined) {
+      const channel = this.#protocol.channelNames[channelIndex] as ChannelName<P>;
       this.#driver.rejected[channelIndex] = (this.#driver.rejected[channelIndex] ?? 0) + 1;
       this.emit("rejected", { channel, ...rejected });
     }
@@ -456,7 +445,8 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
 
   /** @internal Hands a message to those who listen to all channels. */
   tell(channelIndex: number, message: unknown): void {
-    if (this.listenerCount("message") === 0) return;
+    // An emitter's handlers are a dictionary of its own: to look into it takes longer than all else here.
+    if (!this.#heard || this.listenerCount("message") === 0) return;
     const channel = this.#protocol.channelNames[channelIndex];
     // The message is the channel's: `open` made it by the channel's schema. The compiler can't see that.
     EventEmitter.prototype.emit.call(this, "message", channel, message);

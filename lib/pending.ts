@@ -10,41 +10,40 @@
  * wrap.
  */
 
-class Generation {
-  bytes = 0;
-  messages = 0;
-  /** Where the last of them ends in the ring. */
-  end = 0;
-}
-
 export class Pending {
-  #older = new Generation();
-  #newer = new Generation();
+  // Two generations, in one object: each peer's are out of the cache whenever it is sent something.
+  #olderBytes = 0;
+  #olderMessages = 0;
+  /** Where the last of them ends in the ring. */
+  #olderEnd = 0;
+  #newerBytes = 0;
+  #newerMessages = 0;
+  #newerEnd = 0;
 
   /** A message was put into the ring, which ends at `end` with it. */
   add(bytes: number, end: number): void {
-    this.#newer.bytes += bytes;
-    this.#newer.messages += 1;
-    this.#newer.end = end;
+    this.#newerBytes += bytes;
+    this.#newerMessages += 1;
+    this.#newerEnd = end;
   }
 
   /** The engine has taken everything before `taken`. */
   settle(taken: number): void {
     for (let generation = 0; generation < 2; generation++) {
-      const older = this.#older;
-      if (older.messages > 0 && older.end > taken) return;
-      older.bytes = 0;
-      older.messages = 0;
-      this.#older = this.#newer;
-      this.#newer = older;
+      if (this.#olderMessages > 0 && this.#olderEnd > taken) return;
+      this.#olderBytes = this.#newerBytes;
+      this.#olderMessages = this.#newerMessages;
+      this.#olderEnd = this.#newerEnd;
+      this.#newerBytes = 0;
+      this.#newerMessages = 0;
     }
   }
 
   get bytes(): number {
-    return this.#older.bytes + this.#newer.bytes;
+    return this.#olderBytes + this.#newerBytes;
   }
 
   get messages(): number {
-    return this.#older.messages + this.#newer.messages;
+    return this.#olderMessages + this.#newerMessages;
   }
 }

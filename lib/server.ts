@@ -85,11 +85,16 @@ export interface ServerStats<P extends Protocol> extends HostStats, TickStats {
 
 const NO_OPTIONS = Object.freeze({});
 
+/** The bits of a peer's handle that are its slot. */
+const SLOT_MASK = 0xffff;
+
 /** A running server; {@link createServer} makes it. */
 export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEvents<P>> {
   /** The protocol that it speaks. */
   readonly protocol: P;
   readonly #peers = new Map<number, Peer<P>>();
+  /** The same by their slots, for what comes with each message. */
+  readonly #slots: (Peer<P> | undefined)[] = [];
   readonly #channels: ServerChannel<Peer<P>, unknown>[];
   readonly #queueBytesMax: number;
   readonly #assemblyBytesMax: number;
@@ -134,8 +139,8 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
         disconnected: (handle, reason, local, text) =>
           this.#disconnected(handle, readDisconnect(reason, local, text)),
         message: (handle, channel, bytes, id) => {
-          const peer = this.#peers.get(handle);
-          if (peer === undefined) return;
+          const peer = this.#slots[handle & SLOT_MASK];
+          if (peer === undefined || peer.handle !== handle) return;
           peer.assembleWhole(channel, id);
           this.#message(peer, channel, bytes);
         },
@@ -215,7 +220,7 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
     options: BroadcastOptions<P> = NO_OPTIONS,
   ): boolean {
     const index = this.protocol.channelIndex(channel);
-    const count = prepareMessage(this.protocol.channels[channel], channel, message);
+    const count = prepareMessage(this.protocol.policies[index], channel, message);
     const ttl = readTtl(this.protocol, channel, options);
     const receipt: unknown = Reflect.get(options, "receipt");
     if (receipt !== undefined) {
@@ -338,6 +343,7 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
       return;
     }
     this.#peers.set(handle, peer);
+    this.#slots[handle & SLOT_MASK] = peer;
     this.emit("connect", peer);
   }
 
@@ -359,6 +365,7 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
     const peer = this.#peers.get(handle);
     if (peer === undefined) return;
     this.#peers.delete(handle);
+    this.#slots[handle & SLOT_MASK] = undefined;
     this.#assembling.delete(peer);
     peer.ended(end);
     peer.emit("disconnect", end);

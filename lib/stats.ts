@@ -413,7 +413,8 @@ export interface TickStats {
 }
 
 export function readTickStats(driver: Driver, ticks: number): TickStats {
-  const { schedule, transportUs } = driver;
+  const { schedule } = driver;
+  const transportUs = driver.transportUs.whole;
   const measured = schedule !== null && schedule.slip.count > 0;
   return {
     ticks,

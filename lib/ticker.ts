@@ -11,8 +11,9 @@
  * 4 ticks before the event loop gets its turn, and forgets what lies more than 250 ms back, so that
  * ticks that take too long can't pile up for ever.
  */
-import { createHistogram, performance, type RecordableHistogram } from "node:perf_hooks";
+import { performance, type RecordableHistogram } from "node:perf_hooks";
 import { argumentError, checkInteger, checkNumber } from "./errors.js";
+import { TickHistogram } from "./histogram.js";
 
 /** Slowest tick rate, in Hz. */
 export const TICK_RATE_MIN = 1;
@@ -78,8 +79,7 @@ export class TickSchedule {
   readonly rateHz: number;
   /** When tick 0 is due, in µs. */
   readonly startUs: number;
-  /** How late ticks began, in whole µs (at least 1), of all ticks that {@link run} ran. */
-  readonly slip: RecordableHistogram = createHistogram();
+  readonly #slip = new TickHistogram();
   readonly #slipCounts = new SlipCounts();
   readonly #backlogTicksMax: number;
   #tick = 0;
@@ -105,6 +105,11 @@ export class TickSchedule {
   /** Ticks that never ran, because they lay too far back. */
   get skippedTicks(): number {
     return this.#skippedTicks;
+  }
+
+  /** How late ticks began, in whole µs (at least 1), of all ticks that {@link run} ran. */
+  get slip(): RecordableHistogram {
+    return this.#slip.whole;
   }
 
   /** The ticks that {@link run} ran, by how late they began: up to 16 µs, 32 µs … 0.52 s, later. */
@@ -159,7 +164,7 @@ export class TickSchedule {
     for (let index = 0; index < count; index++) {
       // Asked anew for each: a tick that took long makes the next one late.
       const slipUs = Math.max(1, Math.round(nowUs() - this.nextDeadlineUs));
-      this.slip.record(slipUs);
+      this.#slip.record(slipUs);
       this.#slipCounts.record(Math.min(slipUs, 2 ** 31));
       onTick(this.advance());
     }

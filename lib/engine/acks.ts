@@ -298,9 +298,7 @@ export function sentAdd(sent: Sent, nowUs: number, bytes: number, eliciting: boo
   packet.reported = NO_NUMBER;
   packet.carried = null;
   sent.nextNumber += 1;
-  if (eliciting) {
-    sent.eliciting += 1;
-  }
+  sent.eliciting += eliciting ? 1 : 0;
   return packet;
 }
 
@@ -310,7 +308,7 @@ export function sentUnrecorded(sent: Sent): number {
   recordsGrow(sent, NO_DEADLINE);
   sent.nextNumber += 1;
   if (sent.verdictNext === number) {
-    sent.verdictNext += 1;
+    decided(sent, SENT_OMITTED);
   } else {
     recordOf(sent, number).number = NO_NUMBER;
     recordOf(sent, number).carried = null;
@@ -425,13 +423,20 @@ function isLost(sent: Sent, packet: SentPacket, rtt: Rtt, nowUs: number): boolea
   return overtaken || packet.sentUs <= sent.timedOutUs;
 }
 
+/** The number has its verdict; what is not lost leaves nothing to settle. */
+function decided(sent: Sent, state: number): void {
+  sent.settleNext += state !== SENT_LOST && sent.settleNext === sent.verdictNext ? 1 : 0;
+  sent.verdictNext += 1;
+}
+
 /**
  * The next packet that has its verdict now, in the order of numbers, or null (R-25).
  * Its state is SENT_ACKED or SENT_LOST; what it carried is the caller's to take.
  */
 export function acksVerdict(sent: Sent, rtt: Rtt, nowUs: number): SentPacket | null {
-  for (; sentOmitted(sent, sent.verdictNext); sent.verdictNext++) {
+  while (sentOmitted(sent, sent.verdictNext)) {
     sent.omitted -= 1;
+    decided(sent, SENT_OMITTED);
   }
   if (sent.verdictNext === sent.nextNumber) {
     return null;
@@ -446,15 +451,11 @@ export function acksVerdict(sent: Sent, rtt: Rtt, nowUs: number): SentPacket | n
     sent.lost += 1;
   } else {
     sent.acked += 1;
-    // Nothing is left of it once the caller took what it carried.
-    sent.settleNext += sent.settleNext === sent.verdictNext ? 1 : 0;
   }
   const outcome = packet.state === SENT_LOST ? LOSS_WHOLE : 0;
   sent.lossShare += Math.trunc((outcome - sent.lossShare) / LOSS_SMOOTHING);
-  if (packet.eliciting) {
-    sent.eliciting -= 1;
-  }
-  sent.verdictNext += 1;
+  sent.eliciting -= packet.eliciting ? 1 : 0;
+  decided(sent, packet.state);
   return packet;
 }
 
@@ -493,8 +494,6 @@ export function acksExpire(sent: Sent, rtt: Rtt, nowUs: number): boolean {
   if (oldest === null || nowUs < rttExpiryUs(rtt, oldest.sentUs)) {
     return false;
   }
-  const again = rttBackedOff(rtt, oldest.sentUs);
-  const lostUs = nowUs - rttExpiryUs(rtt, oldest.sentUs) + oldest.sentUs;
-  sent.timedOutUs = again ? Math.min(lostUs, rtt.backedOffUs) : lostUs;
-  return !again;
+  sent.timedOutUs = nowUs - rttExpiryUs(rtt, oldest.sentUs) + oldest.sentUs;
+  return !rttBackedOff(rtt, oldest.sentUs);
 }

@@ -23,8 +23,9 @@ export class Rtt {
   samples = 0;
   /** The time-out is shifted left by this, once for each time-out in a row. */
   backoff = 0;
-  /** When it last was (µs). */
+  /** When it last was (µs), and what it was before. */
   backedOffUs = 0;
+  backoffBefore = 0;
   /** The lowest sample of the running window, which becomes minimumUs when the window ends. */
   windowMinimumUs = 0;
   windowEndsUs = 0;
@@ -43,6 +44,7 @@ export function rttReset(rtt: Rtt): void {
   rtt.samples = 0;
   rtt.backoff = 0;
   rtt.backedOffUs = 0;
+  rtt.backoffBefore = 0;
   rtt.windowMinimumUs = 0;
   rtt.windowEndsUs = 0;
   rtt.heldUs = ACK_HOLD_US;
@@ -94,7 +96,7 @@ function rttMinimum(rtt: Rtt, sampleUs: number, nowUs: number): void {
 
 /** Whether the last time-out is one of this packet's flight as well: it was sent before. */
 export function rttBackedOff(rtt: Rtt, sentUs: number): boolean {
-  return rtt.backoff > 0 && sentUs <= rtt.backedOffUs;
+  return rtt.backoff > 0 && sentUs < rtt.backedOffUs;
 }
 
 function baseTimeoutUs(rtt: Rtt): number {
@@ -106,7 +108,7 @@ function baseTimeoutUs(rtt: Rtt): number {
  * each time-out in a row before it was.
  */
 export function rttTimeoutUs(rtt: Rtt, sentUs: number): number {
-  const backoff = rttBackedOff(rtt, sentUs) ? rtt.backoff - 1 : rtt.backoff;
+  const backoff = rttBackedOff(rtt, sentUs) ? rtt.backoffBefore : rtt.backoff;
   return Math.min(baseTimeoutUs(rtt) * 2 ** backoff, RTO_MAX_US);
 }
 
@@ -131,6 +133,7 @@ export function rttSettleUs(rtt: Rtt): number {
 /** After a time-out: what is sent from now on waits twice as long for the next. */
 export function rttBackOff(rtt: Rtt, nowUs: number): void {
   rtt.backedOffUs = nowUs;
+  rtt.backoffBefore = rtt.backoff;
   if (baseTimeoutUs(rtt) * 2 ** rtt.backoff < RTO_MAX_US) {
     rtt.backoff += 1;
   }

@@ -273,10 +273,10 @@ function payloadTransmit(
 
 /** The packet is the probe that was due, or may be the last of a burst, which is probed then. */
 function tailNote(connection: Connection, number: number, messages: number, nowUs: number): void {
-  if (nowUs >= Math.max(connection.probeDueUs, connectionOpenUs(connection))) {
+  if (nowUs >= connection.probeDueUs && nowUs >= connectionOpenUs(connection)) {
     connection.probeDueUs = NO_DEADLINE;
     connection.probeNumber = messages > 0 ? number : connection.probeNumber;
-  } else if (messages > 0 && connection.probeNumber < connection.sent.verdictNext) {
+  } else if (messages > 0 && connection.probeNumber <= connection.sent.ackedLatest) {
     connection.probeDueUs = nowUs + rttProbeUs(connection.rtt);
   }
 }

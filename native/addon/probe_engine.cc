@@ -228,9 +228,8 @@ void rttInit(Napi::Object exports) {
   probeExport(exports, "rttTimeoutUs", [](const Info& info) -> Value {
     return number(info, rttTimeoutUs(endIn(info).rtt, probeTime(info, 1)));
   });
-  probeExport(exports, "rttBackOff", [](const Info& info) {
-    rttBackOff(endIn(info).rtt, probeTime(info, 1));
-  });
+  probeExport(exports, "rttBackOff",
+              [](const Info& info) { rttBackOff(endIn(info).rtt, probeTime(info, 1)); });
   probeExport(exports, "rttReorderUs", [](const Info& info) -> Value {
     return number(info, rttReorderUs(endIn(info).rtt));
   });

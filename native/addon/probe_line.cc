@@ -223,10 +223,10 @@ void channelInit(Napi::Object exports) {
     channelPass(channelIn(info), lineIn(info).outlet, probeU32(info, 2));
   });
   probeExport(exports, "channelVerdict", [](const Info& info) -> Value {
-    return Boolean::New(info.Env(),
-                        channelVerdict(channelIn(info), lineIn(info).outlet, probeU32(info, 2),
-                                       messageIn(info, 3), info[4].ToBoolean(), probeTime(info, 5),
-                                       probeTime(info, 6)));
+    return Boolean::New(
+        info.Env(),
+        channelVerdict(channelIn(info), lineIn(info).outlet, probeU32(info, 2), messageIn(info, 3),
+                       info[4].ToBoolean(), probeTime(info, 5), probeTime(info, 6)));
   });
   probeExport(exports, "channelSettled", [](const Info& info) {
     channelSettled(channelIn(info), lineIn(info).outlet, probeU32(info, 2), messageIn(info, 3),

@@ -1,8 +1,6 @@
 // What arrived, what was sent, and verdicts: see acks.h.
 #include "core/acks.h"
 
-#include <algorithm>
-
 #include "core/timers.h"
 
 namespace netrt {
@@ -185,6 +183,12 @@ bool isLost(const Sent& sent, const SentPacket& packet, const Rtt& rtt, uint64_t
   return overtaken || static_cast<int64_t>(packet.sentUs) <= sent.timedOutUs;
 }
 
+// The number has its verdict; what is not lost leaves nothing to settle.
+void decided(Sent& sent, uint64_t state) {
+  if (state != SENT_LOST && sent.settleNext == sent.verdictNext) sent.settleNext += 1;
+  sent.verdictNext += 1;
+}
+
 const SentPacket* oldestEliciting(const Sent& sent) {
   if (sent.eliciting == 0) return nullptr;
   for (int64_t number = sent.verdictNext; number < sent.nextNumber; number++) {
@@ -247,7 +251,7 @@ int64_t sentUnrecorded(Sent& sent) {
   recordsGrow(sent, NO_DEADLINE);
   sent.nextNumber += 1;
   if (sent.verdictNext == number) {
-    sent.verdictNext += 1;
+    decided(sent, SENT_OMITTED);
   } else {
     recordOf(sent, number)->number = NO_NUMBER;
     recordOf(sent, number)->carried = nullptr;
@@ -284,7 +288,10 @@ bool acksReceive(Sent& sent, Received& received, Rtt& rtt, int64_t latest, uint3
 }
 
 SentPacket* acksVerdict(Sent& sent, const Rtt& rtt, uint64_t nowUs) {
-  for (; sentOmitted(sent, sent.verdictNext); sent.verdictNext++) sent.omitted -= 1;
+  while (sentOmitted(sent, sent.verdictNext)) {
+    sent.omitted -= 1;
+    decided(sent, SENT_OMITTED);
+  }
   if (sent.verdictNext == sent.nextNumber) return nullptr;
   SentPacket* packet = recordOf(sent, sent.verdictNext);
   if (packet->state == SENT_UNDECIDED) {
@@ -294,13 +301,11 @@ SentPacket* acksVerdict(Sent& sent, const Rtt& rtt, uint64_t nowUs) {
     sent.lost += 1;
   } else {
     sent.acked += 1;
-    // Nothing is left of it once the caller took what it carried.
-    if (sent.settleNext == sent.verdictNext) sent.settleNext += 1;
   }
   const int32_t outcome = packet->state == SENT_LOST ? LOSS_WHOLE : 0;
   sent.lossShare += (outcome - sent.lossShare) / LOSS_SMOOTHING;
   if (packet->eliciting) sent.eliciting -= 1;
-  sent.verdictNext += 1;
+  decided(sent, packet->state);
   return packet;
 }
 
@@ -322,10 +327,8 @@ uint64_t acksDeadlineUs(const Sent& sent, const Rtt& rtt) {
 bool acksExpire(Sent& sent, const Rtt& rtt, uint64_t nowUs) {
   const SentPacket* oldest = oldestEliciting(sent);
   if (oldest == nullptr || nowUs < rttExpiryUs(rtt, oldest->sentUs)) return false;
-  const bool again = rttBackedOff(rtt, oldest->sentUs);
-  const uint64_t lostUs = nowUs - rttExpiryUs(rtt, oldest->sentUs) + oldest->sentUs;
-  sent.timedOutUs = static_cast<int64_t>(again ? std::min(lostUs, rtt.backedOffUs) : lostUs);
-  return !again;
+  sent.timedOutUs = static_cast<int64_t>(nowUs - rttExpiryUs(rtt, oldest->sentUs) + oldest->sentUs);
+  return !rttBackedOff(rtt, oldest->sentUs);
 }
 
 }  // namespace netrt

@@ -3,11 +3,11 @@
 // packet lost. Verdicts are asked for (acksVerdict), in the order of packet numbers, exactly
 // one each.
 // Never retransmits: a packet goes out once.
-// Invariants: settleNext <= verdictNext <= nextNumber <= verdictNext + SENT_PACKETS - ACK_BITS_MAX; a record
-// behind verdictNext stays for as long as a late ack may still correct it: SENT_PACKETS packets and
-// LATE_MAX_US. A connection that needs no more keeps SENT_PACKETS_FEW records, so that thousands of
-// quiet ones fit into memory.
-// Numbers are signed here: none of them passes SEQUENCE_MAX, and NO_NUMBER is below them all.
+// Invariants: settleNext <= verdictNext <= nextNumber <= verdictNext + SENT_PACKETS - ACK_BITS_MAX;
+// a record behind verdictNext stays for as long as a late ack may still correct it: SENT_PACKETS
+// packets and LATE_MAX_US. A connection that needs no more keeps SENT_PACKETS_FEW records, so that
+// thousands of quiet ones fit into memory. Numbers are signed here: none of them passes
+// SEQUENCE_MAX, and NO_NUMBER is below them all.
 #ifndef NETRT_CORE_ACKS_H_
 #define NETRT_CORE_ACKS_H_
 

@@ -111,8 +111,7 @@ void packetDecided(Connection& connection, Shared& shared, SentPacket& packet, u
 void connectionVerdicts(Connection& connection, Shared& shared, uint64_t nowUs) {
   Sent& sent = connection.sent;
   while (connectionRoom(shared)) {
-    SentPacket* packet =
-        settleWaits(sent) ? settleVerdict(sent, connection.rtt, nowUs) : nullptr;
+    SentPacket* packet = settleWaits(sent) ? settleVerdict(sent, connection.rtt, nowUs) : nullptr;
     if (packet != nullptr) {
       packetSettled(connection, shared, *packet, nowUs);
       continue;

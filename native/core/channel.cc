@@ -66,7 +66,7 @@ namespace {
 Message* groupCreate(Pool& pool, uint32_t bytes, uint32_t pieces, uint32_t tag) {
   Message* group = messageCreate(pool);
   group->bytes = bytes;
-  group->pieces = pieces;
+  group->pieces = static_cast<uint16_t>(pieces);
   group->tag = tag;
   return group;
 }

@@ -84,10 +84,8 @@ struct Channel {
   int64_t passId = 0;
   Message* heldFirst = nullptr;
   Message* heldLast = nullptr;
-  // Unordered, and fragments of sequenced: the id behind the highest received, and which of the
-  // last CHANNEL_ACCEPT came.
+  // Unordered, and fragments of sequenced: the id behind the highest received.
   int64_t newestId = 0;
-  uint32_t seen[CHANNEL_ACCEPT / 32] = {};
   // The id that everything behind it waits for, and since when (µs); NO_ID for none.
   int64_t gapId = NO_ID;
   uint64_t gapUs = 0;
@@ -101,6 +99,8 @@ struct Channel {
   // Our user wants no more for now: what came from pausedId on doesn't count as consumed.
   bool paused = false;
   int64_t pausedId = 0;
+  // Which of the last CHANNEL_ACCEPT before newestId came. Behind what every message touches.
+  uint32_t seen[CHANNEL_ACCEPT / 32] = {};
 };
 
 void channelReset(Channel& channel);

@@ -163,7 +163,7 @@ uint64_t connectionDueUs(const Connection& connection) {
   const uint64_t keepAliveDueUs = connection.spokenUs + connection.keepAliveUs;
   uint64_t dueUs = std::min({ackUs, keepAliveDueUs, connection.path.dueUs});
   const uint64_t wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
-  const uint64_t askUs = std::min({wantsUs, connection.copyDueUs, connection.probeDueUs});
+  const uint64_t askUs = std::min(std::min(wantsUs, connection.copyDueUs), connection.probeDueUs);
   dueUs = std::min(dueUs, std::max(askUs, connectionOpenUs(connection)));
   if (!windowOpen(connection)) dueUs = std::min(dueUs, connectionNewsUs(connection));
   for (uint64_t left = connection.busy; left != 0;) {

@@ -5,6 +5,7 @@
 
 #include "core/client.h"
 #include "core/ending.h"
+#include "core/fetch.h"
 #include "core/handshake.h"
 #include "core/move.h"
 #include "core/packet.h"
@@ -146,6 +147,7 @@ int receiveSealed(Host& host, uint64_t nowUs, uint64_t receivedUs, const Address
     return isServer ? receiveResponse(host, nowUs, address, connection, bytes, offset, length)
                     : receiveClient(host, nowUs, receivedUs, address, bytes, offset, length);
   }
+  fetchConnection(*connection, host.page);
   SealKey* key = sessionKeyOf(*connection, host.scratchKey, header);
   if (key == nullptr) return REJECT_KEY;
   if (!replayTest(connection->replay, header.sequence)) return REJECT_REPLAY;

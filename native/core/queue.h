@@ -35,9 +35,9 @@ struct Message {
   uint32_t total = 0;
   // A fragment: which of the whole.
   uint32_t index = 0;
-  // The record of a whole: fragments without a fate.
-  uint32_t pieces = 0;
   uint32_t tag = 0;
+  // The record of a whole: fragments without a fate.
+  uint16_t pieces = 0;
   // A fragment of a block: the block's number modulo 65536.
   uint16_t number = 0;
   // Undecided packets that carry it.

@@ -15,8 +15,8 @@ namespace netrt {
 // ---- Verdicts ----
 
 // A packet that carried the message has its verdict. What would be sent now arrives at `arrivalUs`:
-// later than a message is of interest, it is not sent again. True: channelSettled must follow,
-// an ack that comes late still tells that it arrived.
+// later than a message is of interest, it is not sent again. True: channelSettled must
+// follow, an ack that comes late still tells that it arrived.
 bool channelVerdict(Channel& channel, Outlet& outlet, uint32_t peer, Message& message, bool acked,
                     uint64_t nowUs, uint64_t arrivalUs);
 

@@ -63,6 +63,12 @@ int32_t ringPeek(Ring& ring) {
   }
 }
 
+int32_t ringBehind(const Ring& ring, int32_t word) {
+  const uint32_t position = ring.tail + (ring.words[word] & 0xffffff);
+  if (load(ring, HEAD_WORD) == position) return NO_ROOM;
+  return static_cast<int32_t>((position & (ring.capacity - 1)) >> 2);
+}
+
 void ringNext(Ring& ring, int32_t word) { ring.tail += ring.words[word] & 0xffffff; }
 
 void ringRelease(Ring& ring) {

@@ -119,6 +119,9 @@ void ringPublish(Ring& ring);
 // Padding is skipped here; the record stays valid until ringRelease.
 int32_t ringPeek(Ring& ring);
 
+// The index of the first word behind the record that ringPeek answered, or NO_ROOM where nothing is.
+int32_t ringBehind(const Ring& ring, int32_t word);
+
 // Steps over the record that ringPeek answered, without giving its memory back yet.
 void ringNext(Ring& ring, int32_t word);
 

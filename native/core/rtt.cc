@@ -66,7 +66,7 @@ uint64_t baseTimeoutUs(const Rtt& rtt) {
 }  // namespace
 
 uint64_t rttTimeoutUs(const Rtt& rtt, uint64_t sentUs) {
-  const uint32_t backoff = rttBackedOff(rtt, sentUs) ? rtt.backoff - 1 : rtt.backoff;
+  const uint32_t backoff = rttBackedOff(rtt, sentUs) ? rtt.backoffBefore : rtt.backoff;
   return std::min(baseTimeoutUs(rtt) << backoff, uint64_t{RTO_MAX_US});
 }
 
@@ -75,8 +75,8 @@ uint64_t rttExpiryUs(const Rtt& rtt, uint64_t sentUs) {
 }
 
 uint64_t rttProbeUs(const Rtt& rtt) {
-  return std::min({2 * uint64_t{rtt.smoothedUs}, baseTimeoutUs(rtt), uint64_t{RTO_MAX_US}}) +
-         rtt.heldUs;
+  const uint64_t probeUs = std::min(2 * uint64_t{rtt.smoothedUs}, baseTimeoutUs(rtt));
+  return std::min(probeUs, uint64_t{RTO_MAX_US}) + rtt.heldUs;
 }
 
 uint64_t rttSettleUs(const Rtt& rtt) {
@@ -85,6 +85,7 @@ uint64_t rttSettleUs(const Rtt& rtt) {
 
 void rttBackOff(Rtt& rtt, uint64_t nowUs) {
   rtt.backedOffUs = nowUs;
+  rtt.backoffBefore = rtt.backoff;
   if ((baseTimeoutUs(rtt) << rtt.backoff) < RTO_MAX_US) rtt.backoff += 1;
 }
 

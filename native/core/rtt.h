@@ -22,9 +22,8 @@ struct Rtt {
   uint32_t jitterUs = 0;
   // The time-out is shifted left by this, once for each time-out in a row.
   uint32_t backoff = 0;
-  // The lowest sample of the running window, which becomes minimumUs when the window ends.
-  uint32_t windowMinimumUs = 0;
-  // When the time-out was last shifted (µs).
+  // What it was before the last time-out, and when that was (µs).
+  uint32_t backoffBefore = 0;
   uint64_t backedOffUs = 0;
   uint64_t samples = 0;
   uint64_t windowEndsUs = 0;
@@ -32,6 +31,8 @@ struct Rtt {
   uint64_t heldUs = ACK_HOLD_US;
   // Packets below this number went another way: they say nothing.
   int64_t fromNumber = 0;
+  // The lowest sample of the running window, which becomes minimumUs when the window ends.
+  uint32_t windowMinimumUs = 0;
 };
 
 static_assert(4 * RTT_SAMPLE_MAX_US <= INT32_MAX, "samples and their sums fit 32 bits");
@@ -47,7 +48,7 @@ void rttHeld(Rtt& rtt, uint64_t heldUs);
 
 // Whether the last time-out is one of this packet's flight as well: it was sent before.
 inline bool rttBackedOff(const Rtt& rtt, uint64_t sentUs) {
-  return rtt.backoff > 0 && sentUs <= rtt.backedOffUs;
+  return rtt.backoff > 0 && sentUs < rtt.backedOffUs;
 }
 
 // The time-out of a packet that was sent then: srtt + 4 * var between RTO_MIN_US and RTO_MAX_US,

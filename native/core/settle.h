@@ -1,5 +1,5 @@
-// Owns until when an ack of a lost packet is waited for, and so the order in which lost packets
-// give up what they carried. Never tells a fate (repair does), never changes a verdict.
+// Owns until when an ack of a lost packet is waited for, and so the order in which lost
+// packets give up what they carried. Never tells a fate (repair does), never changes a verdict.
 // Invariant: what is left of a packet's load is taken before its record is used again: nothing is
 // left IN_FLIGHT_MAX behind the next number, and a verdict is only asked for once nothing is to be
 // settled.

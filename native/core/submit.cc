@@ -3,6 +3,7 @@
 
 #include "core/block.h"
 #include "core/ending.h"
+#include "core/fetch.h"
 #include "core/fragment.h"
 #include "core/queue.h"
 #include "core/stats.h"
@@ -32,6 +33,7 @@ void hostSubmit(Host& host, uint64_t nowUs) {
   host.nowUs = nowUs;
   Ring& ring = host.submission;
   for (int32_t word = ringPeek(ring); word != NO_ROOM; word = ringPeek(ring)) {
+    fetchSubmission(host, word);
     const uint32_t kind = ring.words[word] >> 24;
     if (ringRoom(host.outlet.completion) < roomOf(host, kind)) break;
     if (kind == RECORD_SEND) {

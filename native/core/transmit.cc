@@ -179,10 +179,10 @@ size_t payloadTransmit(Connection& connection, Shared& shared, uint64_t nowUs, u
 
 // The packet is the probe that was due, or may be the last of a burst, which is probed then.
 void tailNote(Connection& connection, int64_t number, uint32_t messages, uint64_t nowUs) {
-  if (nowUs >= std::max(connection.probeDueUs, connectionOpenUs(connection))) {
+  if (nowUs >= connection.probeDueUs && nowUs >= connectionOpenUs(connection)) {
     connection.probeDueUs = NO_DEADLINE;
     if (messages > 0) connection.probeNumber = number;
-  } else if (messages > 0 && connection.probeNumber < connection.sent.verdictNext) {
+  } else if (messages > 0 && connection.probeNumber <= connection.sent.ackedLatest) {
     connection.probeDueUs = nowUs + rttProbeUs(connection.rtt);
   }
 }

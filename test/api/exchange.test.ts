@@ -56,6 +56,28 @@ describe.each(pairings)("server on $server, client on $client", (pairing) => {
     expect(got).toEqual(sent);
   });
 
+  test("who listens to all channels of a peer hears them, whenever that begins", async () => {
+    const { server, client, peer } = await openPair(pairing);
+    const heard = async (text: string): Promise<string> => {
+      const message = new Promise<string>((resolve) => {
+        peer.on("message", (channel, bytes) => resolve(`${channel}: ${decode(bytes)}`));
+      });
+      client.send("chat", encode(text));
+      return within(message, text);
+    };
+    client.send("chat", encode("nobody listens"));
+    await next(server.channel("chat"), "message");
+    expect(await heard("first")).toBe("chat: first");
+    peer.removeAllListeners("message");
+    expect(await heard("second")).toBe("chat: second");
+    peer.removeAllListeners();
+    expect(await heard("third")).toBe("chat: third");
+    peer.removeAllListeners();
+    const verdict = next(peer, "packet");
+    peer.send("chat", encode("a packet of its own"));
+    await verdict;
+  });
+
   test("a message is copied when it is sent", async () => {
     const { client, peer } = await openPair(pairing);
     const bytes = encode("before");

@@ -1,7 +1,9 @@
 /* Owns the list of the attacks, by their numbers, and of those that can't be tried yet. Never runs one. */
 import * as amplification from "./amplification.js";
 import type { Attack, Missing } from "./attack.js";
+import * as blocks from "./blocks.js";
 import * as bounds from "./bounds.js";
+import * as budget from "./budget.js";
 import * as busywork from "./busywork.js";
 import * as canonical from "./canonical.js";
 import * as channels from "./channels.js";
@@ -39,6 +41,8 @@ export const attacks: readonly Attack[] = [
   mute,
   trickle,
   hoarding,
+  blocks,
+  budget,
   crumbs,
   bounds,
   canonical,

@@ -8,6 +8,7 @@ import type { Fragment } from "../../lib/assembly.js";
 import {
   FRAGMENT_RECORD_BYTES,
   NO_ROOM,
+  RECORD_BLOCK,
   RECORD_BYTES,
   RECORD_CLOSE,
   RECORD_CONNECT,
@@ -62,6 +63,8 @@ export class User {
   readonly peers: number[] = [];
   /** Called for each message instead of keeping it. */
   onMessage: ((peer: number, message: Message) => void) | undefined;
+  /** Called for each piece of a block. */
+  onBlock: ((peer: number, channel: number, fragment: Fragment) => void) | undefined;
   /** Called for each piece of a long message. */
   onFragment: ((peer: number, channel: number, fragment: Fragment) => void) | undefined;
 
@@ -123,11 +126,12 @@ export class User {
       const told = this.#live(peer);
       if (this.onMessage === undefined) told.messages.push(message);
       else this.onMessage(peer, message);
-    } else if (kind === RECORD_FRAGMENT) {
+    } else if (kind === RECORD_FRAGMENT || kind === RECORD_BLOCK) {
       this.#live(peer);
       const [total] = new Uint32Array(body.buffer, 0, 1);
       const rest = body.subarray(FRAGMENT_RECORD_BYTES);
-      this.onFragment?.(peer, channel, { key: word4, index: word5, total, body: rest });
+      const take = kind === RECORD_BLOCK ? this.onBlock : this.onFragment;
+      take?.(peer, channel, { key: word4, index: word5, total, body: rest });
     } else if (kind === RECORD_FATE) {
       this.#live(peer).fates.push({ channel, tag: word4, fate: word5 });
     }

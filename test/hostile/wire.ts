@@ -101,6 +101,19 @@ export function fragment(
   ]);
 }
 
+/** A piece of a block; without a body behind the last it says that the rest won't come. */
+export function block(
+  channel: number,
+  id: number,
+  number: number,
+  index: number,
+  total: number,
+  body: Uint8Array,
+): Uint8Array {
+  const head = [7, channel, ...u16(id & 0xffff), ...u16(number & 0xffff)];
+  return Uint8Array.from([...head, ...varint(index), ...varint(total), ...body]);
+}
+
 /** What the user of a channel has consumed. */
 export function window(channel: number, id: number): Uint8Array {
   return Uint8Array.from([8, channel, ...u16(id & 0xffff)]);

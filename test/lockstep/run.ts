@@ -3,7 +3,7 @@
 //
 // Exits with 1 at a difference or a broken promise, which is printed with the line that repeats it.
 //
-// With ciphers that cost next to nothing a step takes half as long again as node:crypto's lets it. Where the rest goes
+// With ciphers that cost next to nothing a step takes two thirds of its time with node:crypto. Where the rest goes
 // (--cpu-prof, 19 µs a step on two busy cores): the TypeScript engine itself a third; the C++ one with the way to it a
 // sixth; the world and its users a quarter; comparing all of it a tenth; the ciphers and garbage a sixth. --js alone
 // takes 13 µs, so 100,000 steps a second of a core need a quicker TypeScript engine first.

@@ -3,6 +3,7 @@
 
 #include "check.h"
 #include "core/acks.h"
+#include "core/omit.h"
 #include "couple.h"
 
 namespace {
@@ -127,6 +128,22 @@ TEST(aKeyThatWasNeverOpenedIsForgottenAllTheSame) {
   sealKeyClear(key);
   CHECK(!key.ready && !key.open);
   for (const uint8_t byte : key.bytes) CHECK_EQUAL(byte, 0);
+}
+
+TEST(aNumberIsLeftOutOnlyWhereOneIsLeftForAPacket) {
+  for (const uint32_t inFlight : {IN_FLIGHT_MAX - 3, IN_FLIGHT_MAX - 2, IN_FLIGHT_MAX - 1}) {
+    Couple couple;
+    NEED(couple.open());
+    NEED(couple.meet());
+    Connection& connection = couple.server.host->connections[0];
+    Sent& sent = connection.sent;
+    while (sentInFlight(sent) < inFlight) sentAdd(sent, couple.nowUs, 0, false);
+    connection.omitNumber = sent.nextNumber;
+    const uint32_t before = sent.omitted;
+    omitDue(connection, couple.server.host->shared, couple.nowUs);
+    CHECK_EQUAL(sent.omitted - before, inFlight + 1 < IN_FLIGHT_MAX ? 1u : 0u);
+    CHECK(sentReady(sent));
+  }
 }
 
 TEST(aNumberThatComesTwiceFillsNoGap) {

@@ -6,6 +6,7 @@
 #include "core/advance.h"
 #include "core/ending.h"
 #include "core/layout.h"
+#include "core/settle.h"
 #include "core/transmit.h"
 #include "couple.h"
 
@@ -80,6 +81,19 @@ TEST(aGoodbyeEndsWhenTheLastOneIsDue) {
   hostAdvance(*side.host, connection.farewellDueUs);
   CHECK_EQUAL(connection.state, CONNECTION_FREE);
   CHECK_EQUAL(side.host->openCount, 0u);
+}
+
+// What bare packets leave behind is nothing that is waited for.
+TEST(aBareConnectionSleepsUntilItsNextKeepAlive) {
+  Couple couple;
+  NEED(couple.open([](uint32_t* config) { config[CONFIG_RAW] = 1; }));
+  NEED(couple.meet());
+  for (uint32_t round = 0; round < 10; round++) {
+    couple.steps(ENOUGH_STEPS);
+    const Connection& connection = connectionOf(couple.server);
+    const uint64_t dueUs = connection.spokenUs + connection.keepAliveUs;
+    CHECK(hostDeadlineUs(*couple.server.host) == dueUs);
+  }
 }
 
 TEST(theFewerPacketsOfBothEndsCount) {
@@ -361,4 +375,66 @@ TEST(aBarePayloadWithoutRoomIsRefused) {
   carry(couple.server, side, loopbackV4(SERVER_PORT), couple.nowUs, number);
   CHECK_EQUAL(side.page[statsRejectWord(REJECT_MEMORY)], refused + 1);
   CHECK_EQUAL(side.page[statsChannelWord(0, CHANNEL_RECEIVED)], 0u);
+}
+
+// What is held goes first: a goodbye behind it would end it undelivered.
+TEST(whileWhatIsHeldFindsNoRoomNothingMoreIsTaken) {
+  Couple couple;
+  NEED(couple.open([](uint32_t* config) {
+    crowded(config);
+    config[CONFIG_CHANNELS] = 2;
+  }));
+  NEED(couple.meet());
+  Bare& side = couple.client;
+  fill(side, 0);
+  const auto refused = [&] { return side.page[statsRejectWord(REJECT_MEMORY)]; };
+  const auto send = [&](std::initializer_list<uint32_t> channels) {
+    for (const uint32_t channel : channels) {
+      submit(couple.server, RECORD_SEND, {couple.server.peer, channel, TTL_DEFAULT, 0}, 8);
+    }
+    ringPublish(couple.server.submission);
+    hostSubmit(*couple.server.host, couple.nowUs);
+    hostFlush(*couple.server.host);
+    uint32_t unlost = 0;
+    carry(couple.server, side, loopbackV4(SERVER_PORT), couple.nowUs, unlost);
+    couple.nowUs += STEP_US;
+  };
+  const uint32_t before = refused();
+  send({0, 1});
+  CHECK(connectionOf(side).heldUp);
+  CHECK_EQUAL(refused(), before);
+  send({0});
+  CHECK_EQUAL(refused(), before + 1);
+  for (const uint32_t channel : {0, 1}) {
+    CHECK_EQUAL(connectionOf(side).channels[channel].expectedId, 0);
+  }
+  side.drain();
+  side.received = 0;
+  couple.steps(ENOUGH_STEPS);
+  CHECK(!connectionOf(side).heldUp);
+  CHECK_EQUAL(side.received, 3u);
+}
+
+// ---- Late acks ----
+
+TEST(aLateAckThatFoundNoRoomIsDueAtOnce) {
+  std::vector<SentPacket> few(SENT_PACKETS_FEW);
+  std::vector<SentPacket> many(SENT_PACKETS);
+  Sent sent;
+  Received received;
+  Rtt rtt;
+  Carried carried;
+  sentOpen(sent, few.data(), many.data());
+  sentReset(sent, 0);
+  sentAdd(sent, START_US, 100, false)->carried = &carried;
+  sentEliciting(sent, *recordOf(sent, 0));
+  CHECK(settleDeadlineUs(sent, rtt) == NO_DEADLINE);
+  sent.timedOutUs = START_US;
+  NEED(acksVerdict(sent, rtt, START_US + 1) == recordOf(sent, 0));
+  CHECK_EQUAL(recordOf(sent, 0)->state, SENT_LOST);
+  CHECK(settleDeadlineUs(sent, rtt) == START_US + rttSettleUs(rtt));
+  acksReceive(sent, received, rtt, 0, 0, nullptr, 0, 0, START_US + 2);
+  CHECK(settleDeadlineUs(sent, rtt) == 0);
+  CHECK(settleVerdict(sent, rtt, START_US + 2) == recordOf(sent, 0));
+  CHECK_EQUAL(sent.lateHeld, 0u);
 }

@@ -171,6 +171,7 @@ export const ROWS: readonly Row[] = [
         { name: "% of lines", value: percentAt(printed, "core.total.lines"), least: 100 },
         { name: "% of branches", value: percentAt(printed, "core.total.branches"), least: 100 },
         { name: "% of MC/DC", value: percentAt(printed, "core.total.mcdc"), least: 95 },
+        { name: "exclusions", value: listAt(printed, "core.exclusions").length },
         { name: "% of branches of lib", value: percentAt(all, "branches") },
       ];
     },

@@ -25,6 +25,11 @@ const mutants = Array.from({ length: 24 }, (_, index) => ({
   ms: 900,
 }));
 
+const reached = (lines: number[], branches: number[], mcdc: number[]) => ({
+  core: { total: { lines, branches, mcdc }, exclusions: [] },
+  lib: [file],
+});
+
 /** What each command prints when all is well, and an object of each that is not: below some gate of its row. */
 const SAMPLES: Record<string, readonly [good: object, ...bad: object[]]> = {
   lockstep: [
@@ -45,10 +50,10 @@ const SAMPLES: Record<string, readonly [good: object, ...bad: object[]]> = {
   ],
   "stateful fuzz": [{ targets: Array(4).fill(target) }, { targets: [target] }],
   coverage: [
-    { core: { total: { lines: [9, 9], branches: [9, 9], mcdc: [95, 100] } }, lib: [file] },
-    { core: { total: { lines: [8, 9], branches: [9, 9], mcdc: [95, 100] } }, lib: [file] },
-    { core: { total: { lines: [9, 9], branches: [8, 9], mcdc: [95, 100] } }, lib: [file] },
-    { core: { total: { lines: [9, 9], branches: [9, 9], mcdc: [94, 100] } }, lib: [file] },
+    reached([9, 9], [9, 9], [95, 100]),
+    reached([8, 9], [9, 9], [95, 100]),
+    reached([9, 9], [8, 9], [95, 100]),
+    reached([9, 9], [9, 9], [94, 100]),
   ],
   "planted bugs": [
     { mutants },

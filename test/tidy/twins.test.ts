@@ -13,6 +13,7 @@ type Exceptions = Record<string, Record<string, string>>;
 
 /** Files that only one language has. */
 const FILES_OF_ONE: Record<string, string> = {
+  fetch: "asks the memory ahead, which JavaScript can't",
   provider: "the table of ciphers behind C++'s seal; TypeScript's seal has node:crypto alone",
   evp: "a provider: the OpenSSL of the Node that runs",
   sodium: "a provider: the libsodium that was linked in",
@@ -37,6 +38,7 @@ const CPP_ONLY: Exceptions = {
   limits: {
     assertFailed: "the caller's mistakes end a C++ process; TypeScript's public code throws",
   },
+  ring: { ringBehind: "what fetch asks the memory for" },
   slots: {
     slotsOpen: "takes the memory of all slots; TypeScript's Host makes its own",
     slotsClose: "as slotsOpen",

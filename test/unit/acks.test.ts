@@ -352,14 +352,28 @@ describe.each(twins)("verdicts of $name", ({ engine }) => {
     expect(engine.acksTimeoutUs(end.handle)).toBe(waitUs + 20 * MS);
     expect(end.expire(waitUs + 20 * MS)).toBe(false);
     expect(end.verdicts(waitUs + 20 * MS)).toEqual([-2]);
-    // Late for the third: what was sent since the time-out is not taken along.
-    expect(end.expire(1500 * MS)).toBe(false);
-    expect(end.verdicts(1500 * MS)).toEqual([-3]);
+    expect(end.expire(waitUs + 21 * MS)).toBe(false);
+    expect(end.verdicts(waitUs + 21 * MS)).toEqual([-3]);
     expect(end.rtt().backoff).toBe(1);
-    expect(engine.acksTimeoutUs(end.handle)).toBe(330 * MS + 600 * MS + ACK_HOLD_US);
-    expect(end.expire(1500 * MS)).toBe(true);
-    expect(end.verdicts(1500 * MS)).toEqual([-4]);
+    // What was sent since waits twice as long, and is a time-out of its own.
+    const dueUs = 330 * MS + 600 * MS + ACK_HOLD_US;
+    expect(engine.acksTimeoutUs(end.handle)).toBe(dueUs);
+    expect(end.expire(dueUs)).toBe(true);
+    expect(end.verdicts(dueUs)).toEqual([-4]);
     expect(end.rtt().backoff).toBe(2);
+  });
+
+  test("after a stall nothing stays that is past its time-out, of whichever flight", () => {
+    const end = new AckEnd(engine);
+    end.send(0);
+    end.send(300 * MS);
+    const waitUs = 300 * MS + ACK_HOLD_US;
+    expect(end.expire(waitUs)).toBe(true);
+    expect(end.verdicts(waitUs)).toEqual([-1]);
+    end.send(330 * MS);
+    expect(end.expire(5000 * MS)).toBe(false);
+    expect(end.verdicts(5000 * MS)).toEqual([-2, -3]);
+    expect(engine.acksDeadlineUs(end.handle)).toBe(NO_DEADLINE);
   });
 
   test("a time-out takes what was sent until then, not what was sent since", () => {
