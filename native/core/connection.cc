@@ -161,7 +161,7 @@ uint64_t connectionDueUs(const Connection& connection) {
   if (!connection.helloAcked && connection.helloInFlight == 0) return 0;
   const uint64_t ackUs = receivedDueUs(connection.received);
   const uint64_t keepAliveDueUs = connection.spokenUs + connection.keepAliveUs;
-  uint64_t dueUs = std::min({ackUs, keepAliveDueUs, connection.path.dueUs});
+  uint64_t dueUs = std::min(std::min(ackUs, keepAliveDueUs), connection.path.dueUs);
   const uint64_t wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
   const uint64_t askUs = std::min(std::min(wantsUs, connection.copyDueUs), connection.probeDueUs);
   dueUs = std::min(dueUs, std::max(askUs, connectionOpenUs(connection)));

@@ -48,12 +48,6 @@ void pathAsk(Path& path, const Rtt& rtt, uint64_t nowUs) {
   path.dueUs = nowUs + path.intervalUs;
 }
 
-void pathAcked(Path& path, int64_t latest) {
-  // What it asked for goes out all the same.
-  if (latest > path.acked && !path.answered) path.dueUs = NO_DEADLINE;
-  path.acked = latest;
-}
-
 void pathTell(Path& path, Writer& writer, uint64_t nowUs) {
   if (path.answered) {
     pathWrite(writer, FRAME_RESPONSE, path.proof);

@@ -44,7 +44,11 @@ void pathReset(Path& path);
 void pathAsk(Path& path, const Rtt& rtt, uint64_t nowUs);
 
 // The highest number acked: where it is news, the server sees us where we are.
-void pathAcked(Path& path, int64_t latest);
+inline void pathAcked(Path& path, int64_t latest) {
+  // What it asked for goes out all the same.
+  if (latest > path.acked && !path.answered) path.dueUs = NO_DEADLINE;
+  path.acked = latest;
+}
 
 // A moving packet goes out: it asks for an answer where none came, or gives the one that was asked
 // for. The next waits twice as long.

@@ -6,13 +6,6 @@
 
 namespace netrt {
 
-size_t wrapHeader(Connection& connection, uint8_t type, int64_t number, uint8_t* out,
-                  size_t offset) {
-  const uint64_t sequence = static_cast<uint64_t>(number);
-  return sessionSends(connection, sequence) ? sessionHeaderWrite(sequence, out, offset)
-                                            : packetHeaderWrite(type, sequence, out, offset);
-}
-
 size_t wrapMoving(Connection& connection, int64_t number, uint8_t* out, size_t offset) {
   const uint64_t sequence = static_cast<uint64_t>(number);
   // The keys are there, and go on to the number's epoch.

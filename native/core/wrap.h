@@ -8,13 +8,18 @@
 #include <cstdint>
 
 #include "core/connection.h"
+#include "core/packet.h"
 
 namespace netrt {
 
 // The header, and its bytes. A payload and a disconnect are session packets once the keys are there
 //
-size_t wrapHeader(Connection& connection, uint8_t type, int64_t number, uint8_t* out,
-                  size_t offset);
+inline size_t wrapHeader(Connection& connection, uint8_t type, int64_t number, uint8_t* out,
+                         size_t offset) {
+  const uint64_t sequence = static_cast<uint64_t>(number);
+  return sessionSends(connection, sequence) ? sessionHeaderWrite(sequence, out, offset)
+                                            : packetHeaderWrite(type, sequence, out, offset);
+}
 
 // The header of a packet that is found by the path's id, from whatever address it comes.
 size_t wrapMoving(Connection& connection, int64_t number, uint8_t* out, size_t offset);
