@@ -37,9 +37,12 @@
       "native/core/hkdf.cc",
       "native/core/host.cc",
       "native/core/layout.cc",
+      "native/core/move.cc",
       "native/core/omit.cc",
       "native/core/pacing.cc",
       "native/core/packet.cc",
+      "native/core/path.cc",
+      "native/core/payload.cc",
       "native/core/plan.cc",
       "native/core/policy.cc",
       "native/core/queue.cc",
@@ -64,7 +67,8 @@
       "native/core/timers.cc",
       "native/core/token.cc",
       "native/core/transmit.cc",
-      "native/core/window.cc"
+      "native/core/window.cc",
+      "native/core/wrap.cc"
     ],
     "io_sources": [
       "native/io/bell.cc",

@@ -20,9 +20,9 @@ import {
   Frame,
   messageHeadWrite,
   messageShorten,
-  payloadCheck,
 } from "../lib/engine/frame.js";
 import { PAYLOAD_BYTES_MAX, TAG_BYTES } from "../lib/engine/limits.js";
+import { payloadCheck } from "../lib/engine/payload.js";
 import { bodyCreate, messageCreate, messageRelease, Pool } from "../lib/engine/queue.js";
 import {
   RECORD_BYTES,

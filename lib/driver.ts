@@ -27,6 +27,7 @@ import {
   RECORD_FRAGMENT,
   RECORD_MESSAGE,
   RECORD_MISMATCH,
+  RECORD_MOVE,
   RECORD_PACKET,
   RECORD_STATE,
   Ring,
@@ -84,6 +85,8 @@ export interface DriverEvents {
   fate(peer: number, channel: number, tag: number, fate: number): void;
   /** The peer's protocol is another one; lib/mismatch.ts reads the record's payload. */
   mismatched?(payload: Uint8Array, textBytes: number): void;
+  /** A peer is at another address; the payload is a connect record's. */
+  moved?(peer: number, payload: Uint8Array): void;
   clientState(state: number): void;
   /** The engine can't go on, its socket is gone. It is closed; no other event comes after this one. */
   failed(error: NetrtError): void;
@@ -484,6 +487,9 @@ export class Driver {
         break;
       case RECORD_MISMATCH:
         this.#events.mismatched?.(bytes.subarray(start, end), words[word + 4]);
+        break;
+      case RECORD_MOVE:
+        this.#events.moved?.(peer, bytes.subarray(start, end));
         break;
       case RECORD_STATE:
         this.#events.clientState(words[word + 4] | 0);

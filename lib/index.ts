@@ -23,6 +23,7 @@ export {
 export type { CongestionMode, LimitOptions, ReceiveLimits } from "./configure.js";
 export type { Disconnect, DisconnectReason } from "./disconnect.js";
 export { type ErrorCode, NetrtError } from "./errors.js";
+export type { PeerEvents } from "./events.js";
 export type { Fate, Receipt, Undelivered } from "./fate.js";
 export type { RejectedMessage } from "./message.js";
 export type { MismatchedClient } from "./mismatch.js";
@@ -34,7 +35,7 @@ export type {
   ServerCloseOptions,
   ServerOptions,
 } from "./options.js";
-export { Peer, type PeerEvents } from "./peer.js";
+export { Peer } from "./peer.js";
 export type { ChannelPolicy, Expiry, Order, Redundancy, Repair, Strategy } from "./policy.js";
 export {
   type ChannelName,

@@ -8,7 +8,7 @@
 import { EventEmitter } from "node:events";
 import { checkSignal } from "./abort.js";
 import { formatAddress } from "./address.js";
-import { Assemblies, type Assembly, type BlockProgress, type Fragment } from "./assembly.js";
+import { Assemblies, type Assembly, type Fragment } from "./assembly.js";
 import { type BlockOptions, BlockSender, checkBlock } from "./block.js";
 import { QUEUE_MESSAGES_MAX } from "./configure.js";
 import { type Disconnect, encodeReason } from "./disconnect.js";
@@ -33,42 +33,14 @@ import {
   statsWords,
 } from "./engine/stats.js";
 import { checkBoolean, checkInteger, checkOptions, NetrtError } from "./errors.js";
-import { FATES, type Receipt, type Undelivered } from "./fate.js";
-import { openMessage, placeMessage, prepareMessage, type RejectedMessage } from "./message.js";
-import type { CloseOptions, PacketVerdict, SendOptions } from "./options.js";
+import type { PeerEvents } from "./events.js";
+import { FATES } from "./fate.js";
+import { openMessage, placeMessage, prepareMessage } from "./message.js";
+import type { CloseOptions, SendOptions } from "./options.js";
 import { Pending } from "./pending.js";
 import { EXPIRY_LONG_MS, EXPIRY_MS_MAX } from "./policy.js";
 import type { ChannelName, MessageOf, Protocol } from "./protocol.js";
 import { type PeerStats, readPeerStats } from "./stats.js";
-
-/** Events of a peer. */
-export interface PeerEvents<P extends Protocol> {
-  /**
-   * A message on any channel: a value of the channel's schema, yours; bytes are a view into the ring:
-   * copy what you keep.
-   */
-  message: { [C in ChannelName<P>]: [channel: C, message: MessageOf<P, C>] }[ChannelName<P>];
-  /**
-   * What the peer sent on a channel with a schema is no message of it: a peer that is broken or
-   * means harm, as both sides have the same schema. Nothing else comes of it; close the peer if you like.
-   */
-  rejected: [message: RejectedMessage<ChannelName<P>>];
-  /** What became of a message that was sent with `receipt: true`; exactly one for each. */
-  fate: [receipt: Receipt<ChannelName<P>>];
-  /** A message of a channel that repairs will not arrive. */
-  undelivered: [message: Undelivered<ChannelName<P>>];
-  /** After `send` answered false: there is room again. */
-  drain: [];
-  /**
-   * A packet to this peer has its verdict: exactly one each, in the order of numbers, of which some
-   * are left out (R-65). The engine reports them only while somebody listens.
-   */
-  packet: [verdict: PacketVerdict];
-  /** How far a block of the peer is, after each turn in which more of it came. */
-  progress: [channel: ChannelName<P>, progress: BlockProgress];
-  /** The connection is over. Nothing comes after it. */
-  disconnect: [end: Disconnect];
-}
 
 const encoder = new TextEncoder();
 const NO_OPTIONS: SendOptions = Object.freeze({});
@@ -109,13 +81,12 @@ const NO_STATS = readPeerStats(new Uint32Array(statsWords(1)), 0, 0);
 export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents<P>> {
   /** The client's id from its token, 64 bits; 0 for the server as a client sees it. */
   readonly id: bigint;
-  /** Address and port, e.g. `203.0.113.7:40000` or `[2001:db8::7]:40000`. */
-  readonly address: string;
   /** The 256 bytes that the backend put into the client's token; zeros at a client. */
   readonly userData: Uint8Array;
   /** Yours: whatever belongs to this peer. */
   data: unknown = undefined;
 
+  #address: string;
   readonly #driver: Driver;
   readonly #protocol: P;
   readonly #handle: number;
@@ -150,7 +121,7 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
     this.#row = statsPeerWord(handle & 0xffff);
     this.#queueBytesMax = queueBytesMax;
     this.id = id;
-    this.address = address;
+    this.#address = address;
     this.userData = userData;
     this.#listen();
   }
@@ -174,6 +145,22 @@ export class Peer<P extends Protocol = Protocol> extends EventEmitter<PeerEvents
     if (event !== "packet" || this.#watched || !this.connected) return;
     this.#watched = true;
     this.#driver.wish(RECORD_WATCH, this.#handle, 0, true);
+  }
+
+  /**
+   * Address and port, e.g. `203.0.113.7:40000` or `[2001:db8::7]:40000`. A client's changes when its NAT or its
+   * network does, with a `move`: know who it is by its `id`.
+   */
+  get address(): string {
+    return this.#address;
+  }
+
+  /** @internal The peer is at another address; the one before. */
+  moved(address: string): string {
+    const from = this.#address;
+    this.#address = address;
+    this.emit("move", from);
+    return from;
   }
 
   /** @internal The number by which the engine knows this peer. */

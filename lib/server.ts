@@ -60,6 +60,8 @@ export interface ServerEvents<P extends Protocol> {
    * refused, and the error names the first difference, as the client's own does.
    */
   mismatch: [client: MismatchedClient, error: NetrtError];
+  /** A peer is at another address, `from` is the one before. Its own `move` came just before. */
+  move: [peer: Peer<P>, from: string];
   /** A peer is gone. Its own `disconnect` came just before. */
   disconnect: [peer: Peer<P>, end: Disconnect];
   /**
@@ -152,6 +154,7 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
           this.#peers.get(handle)?.verdict(number, acked, bytes),
         fate: (handle, channel, tag, fate) => this.#peers.get(handle)?.fated(channel, tag, fate),
         mismatched: (payload, textBytes) => this.#mismatched(payload, textBytes),
+        moved: (handle, payload) => this.#moved(handle, payload),
         clientState: () => undefined,
         failed: (error) => this.#failed(error),
         turned: () => this.#turned(),
@@ -342,6 +345,13 @@ export class Server<P extends Protocol = Protocol> extends EventEmitter<ServerEv
     this.#peers.set(handle, peer);
     this.#slots[handle & SLOT_MASK] = peer;
     this.emit("connect", peer);
+  }
+
+  #moved(handle: number, payload: Uint8Array): void {
+    const peer = this.#peers.get(handle);
+    if (peer === undefined) return;
+    const [, address] = readPeer(payload);
+    this.emit("move", peer, peer.moved(address));
   }
 
   #mismatched(payload: Uint8Array, textBytes: number): void {

@@ -43,6 +43,7 @@ import {
   PEER_GAPS,
   PEER_IN_FLIGHT,
   PEER_JITTER_US,
+  PEER_MOVES,
   PEER_PACKET_RATE,
   PEER_PACKETS_ACKED,
   PEER_PACKETS_LOST,
@@ -226,6 +227,11 @@ export interface PeerStats {
    * then keys of the session's own, with the cipher that both have the hardware for (PROTOCOL R-61).
    */
   readonly cipher: "token" | "chacha20-poly1305" | "aes-256-gcm";
+  /**
+   * How often the way to the peer became another: a server's client proved a new address, or a client was
+   * asked for such a proof (PROTOCOL R-70).
+   */
+  readonly moves: number;
 }
 
 /** Refusals of the system, by kind. */
@@ -341,6 +347,7 @@ export function readPeerStats(page: Uint32Array, slot: number, queueBytes: numbe
     queueDelayMs: read(PEER_QUEUE_DELAY_US) / 1000,
     payloadBytes: read(PEER_PAYLOAD_BYTES),
     cipher: CIPHERS[read(PEER_CIPHER)],
+    moves: read(PEER_MOVES),
   };
 }
 

@@ -10,6 +10,7 @@ import * as congestion from "../lib/engine/congestion.js";
 import * as frame from "../lib/engine/frame.js";
 import { PACING_RATE_MAX } from "../lib/engine/limits.js";
 import * as pacing from "../lib/engine/pacing.js";
+import { payloadCheck } from "../lib/engine/payload.js";
 import * as ring from "../lib/engine/ring.js";
 import * as rtt from "../lib/engine/rtt.js";
 import { clientNext, connectionNext } from "../lib/engine/state.js";
@@ -196,7 +197,7 @@ type Frames = Pick<
   EngineProbe,
   | Extract<
       keyof EngineProbe,
-      `${"payload" | "fragment" | "age" | "block" | "window" | "skip" | "nack" | "ping" | "hello" | "layout" | "close"}${string}`
+      `${"payload" | "fragment" | "age" | "block" | "window" | "skip" | "nack" | "ping" | "path" | "hello" | "layout" | "close"}${string}`
     >
   | "messageFrameBytes"
   | "ackHeaderWrite"
@@ -208,7 +209,7 @@ const frames: Frames = {
   payloadCheck(bytes, offset, end, channelCount) {
     const header = new frame.AckHeader();
     const read = new frame.Frame();
-    return frame.payloadCheck(new Reader(), header, read, bytes, offset, end, channelCount);
+    return payloadCheck(new Reader(), header, read, bytes, offset, end, channelCount);
   },
   payloadRead(bytes, offset, end, words) {
     const reader = new Reader();
@@ -269,6 +270,8 @@ const frames: Frames = {
       writeBytes(writer, bits, 0, bits.length);
     }),
   pingWrite: (out, offset) => write(out, offset, frame.pingWrite),
+  pathWrite: (out, offset, kind, proof) =>
+    write(out, offset, (writer) => frame.pathWrite(writer, kind, proof)),
   helloWrite: (out, offset, version, nameHash, hashes, limits, suites, publicKey) =>
     write(out, offset, (writer) => {
       const { length } = hashes;

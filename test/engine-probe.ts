@@ -212,6 +212,7 @@ export interface EngineProbe {
   skipWrite(out: Uint8Array, offset: number, channel: number, id: number): number;
   nackWrite(out: Uint8Array, offset: number, channel: number, id: number, bits: Uint8Array): number;
   pingWrite(out: Uint8Array, offset: number): number;
+  pathWrite(out: Uint8Array, offset: number, kind: number, proof: Uint8Array): number;
   helloWrite(
     out: Uint8Array,
     offset: number,

@@ -6,6 +6,7 @@
 import {
   FRAME_AGE,
   FRAME_BLOCK,
+  FRAME_CHALLENGE,
   FRAME_CLOSE,
   FRAME_FRAGMENT,
   FRAME_HELLO,
@@ -13,6 +14,7 @@ import {
   FRAME_MESSAGE,
   FRAME_NACK,
   FRAME_PING,
+  FRAME_RESPONSE,
   FRAME_SKIP,
   FRAME_WINDOW,
 } from "../lib/engine/frame.js";
@@ -57,6 +59,7 @@ export type FrameValue =
   | { readonly kind: "layout"; channel: number; body: Uint8Array }
   | { readonly kind: "close"; reason: number; text: Uint8Array }
   | { readonly kind: "ping" }
+  | { readonly kind: "challenge" | "response"; proof: Uint8Array }
   | { readonly kind: "nack"; channel: number; id: number; bits: Uint8Array }
   | { readonly kind: "message"; channel: number; id: number; body: Uint8Array };
 
@@ -101,6 +104,10 @@ function frameValue(bytes: Uint8Array, fields: Uint32Array): FrameValue {
       return { kind: "close", reason: code, text: body };
     case FRAME_PING:
       return { kind: "ping" };
+    case FRAME_CHALLENGE:
+      return { kind: "challenge", proof: body };
+    case FRAME_RESPONSE:
+      return { kind: "response", proof: body };
     case FRAME_NACK:
       return { kind: "nack", channel, id, bits: body };
     case FRAME_MESSAGE:
@@ -160,6 +167,10 @@ function writeFrame(
       return engine.closeWrite(out, offset, frame.reason, frame.text);
     case "ping":
       return engine.pingWrite(out, offset);
+    case "challenge":
+      return engine.pathWrite(out, offset, FRAME_CHALLENGE, frame.proof);
+    case "response":
+      return engine.pathWrite(out, offset, FRAME_RESPONSE, frame.proof);
     case "nack":
       return engine.nackWrite(out, offset, frame.channel, frame.id, frame.bits);
     case "message":

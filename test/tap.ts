@@ -1,5 +1,5 @@
 /*
- * Owns a look into sessions between netrt peers, from docs/PROTOCOL.md (R-12, R-61 to R-64) and node:crypto alone: the
+ * Owns a look into sessions between netrt peers, from docs/PROTOCOL.md (R-12, R-61 to R-64, R-68) and node:crypto alone: the
  * keys that two hosts agree on, and the packets under them, opened and sealed.
  * Never uses the engines' cipher, keys or packets. It knows key pairs because a test gives hosts their entropy.
  */
@@ -21,6 +21,9 @@ import { VERSION_INFO } from "./peers/netcode-token.js";
 const TAG_BYTES = 16;
 /** A session packet's one prefix byte. */
 export const SESSION_PREFIX = 0x37;
+/** A moving packet's, and the bytes of the path id behind the number (R-68). */
+export const MOVING_PREFIX = 0x38;
+const PATH_BYTES = 8;
 const EPOCH_BITS = 24n;
 const LOW = (1n << EPOCH_BITS) - 1n;
 /** Key pairs that one host has drawn at most. */
@@ -103,6 +106,8 @@ export interface SessionKeys {
   readonly aes: boolean;
   readonly clientToServer: Buffer;
   readonly serverToClient: Buffer;
+  /** By which a server finds the connection. */
+  readonly path: Buffer;
 }
 
 /** The first keys of a session (R-61), for who has one of the private keys. */
@@ -128,8 +133,9 @@ export function sessionKeys(
     Uint8Array.of(client.suites, server.suites, aes ? 1 : 0),
   ]);
   const salt = Buffer.concat([options.clientToServerKey, options.serverToClientKey]);
-  const keys = Buffer.from(hkdfSync("sha256", shared, salt, info, 64));
-  return { aes, clientToServer: keys.subarray(0, 32), serverToClient: keys.subarray(32) };
+  const keys = Buffer.from(hkdfSync("sha256", shared, salt, info, 72));
+  const [clientToServer, serverToClient] = [keys.subarray(0, 32), keys.subarray(32, 64)];
+  return { aes, clientToServer, serverToClient, path: keys.subarray(64) };
 }
 
 /** The key of the next epoch (R-64): one step of HKDF-Expand. */
@@ -150,12 +156,8 @@ export interface Opened {
   readonly key: Uint8Array;
 }
 
-function associated(protocolId: bigint): Buffer {
-  const bytes = Buffer.alloc(VERSION_INFO.length + 9);
-  bytes.set(VERSION_INFO);
-  bytes.writeBigUInt64LE(protocolId, VERSION_INFO.length);
-  bytes[VERSION_INFO.length + 8] = SESSION_PREFIX;
-  return bytes;
+function associated(id: Uint8Array, prefix: number): Buffer {
+  return Buffer.concat([VERSION_INFO, id, Uint8Array.of(prefix)]);
 }
 
 /** One direction of a session. */
@@ -192,12 +194,16 @@ export class Tap {
   readonly #pairs: KeyPairs | null;
   readonly #fromClient = new Way();
   readonly #fromServer = new Way();
+  readonly #protocol = Buffer.alloc(8);
   aes = false;
+  /** The connection's path id, once both hellos were seen. */
+  path: Buffer | undefined;
 
   /** Without key pairs for bare NETCODE peers, which have no session keys. */
   constructor(options: SessionOptions, pairs: KeyPairs | null) {
     this.#options = options;
     this.#pairs = pairs;
+    this.#protocol.writeBigUInt64LE(options.protocolId);
   }
 
   #way(fromClient: boolean): Way {
@@ -222,7 +228,7 @@ export class Tap {
   /** What a datagram says, or undefined where it is not this session's. */
   see(bytes: Uint8Array, fromClient: boolean): Opened | undefined {
     const opened =
-      bytes[0] === SESSION_PREFIX
+      bytes[0] === SESSION_PREFIX || bytes[0] === MOVING_PREFIX
         ? this.#openSession(bytes, fromClient)
         : this.#openToken(bytes, fromClient);
     const way = this.#way(fromClient);
@@ -237,7 +243,7 @@ export class Tap {
   /** The same, but opens nothing that it need not: what costs little, and keeps up with the numbers. */
   follow(bytes: Uint8Array, fromClient: boolean): void {
     const way = this.#way(fromClient);
-    if (bytes[0] === SESSION_PREFIX) {
+    if (bytes[0] === SESSION_PREFIX || bytes[0] === MOVING_PREFIX) {
       if (!this.ready) return;
       way.highest = way.expand(BigInt(bytes[1] | (bytes[2] << 8) | (bytes[3] << 16)));
       way.changed = true;
@@ -273,6 +279,7 @@ export class Tap {
     this.aes = made.aes;
     this.#fromClient.key = made.clientToServer;
     this.#fromServer.key = made.serverToClient;
+    this.path = made.path;
     for (const way of [this.#fromClient, this.#fromServer]) way.epoch = way.helloEpoch;
   }
 
@@ -280,15 +287,18 @@ export class Tap {
     const way = this.#way(fromClient);
     const sequence = way.expand(BigInt(bytes[1] | (bytes[2] << 8) | (bytes[3] << 16)));
     const key = way.keyOf(sequence);
-    if (key === undefined || bytes.length < 4 + TAG_BYTES) return undefined;
-    const body = this.#open(key, sequence, bytes.subarray(4));
+    const moving = bytes[0] === MOVING_PREFIX;
+    const head = moving ? 4 + PATH_BYTES : 4;
+    if (key === undefined || bytes.length < head + TAG_BYTES) return undefined;
+    const id = moving ? bytes.subarray(4, head) : this.#protocol;
+    const data = associated(id, bytes[0]);
+    const body = this.#open(key, sequence, data, bytes.subarray(head));
     if (body === undefined) return undefined;
     const type = body.length > 0 ? PACKET_TYPES.payload : PACKET_TYPES.disconnect;
     return { type, sequence, body, session: true, key };
   }
 
-  #open(key: Uint8Array, sequence: bigint, sealed: Uint8Array): Buffer | undefined {
-    const data = associated(this.#options.protocolId);
+  #open(key: Uint8Array, sequence: bigint, data: Buffer, sealed: Uint8Array): Buffer | undefined {
     if (!this.aes) return open(key, sequenceNonce(sequence), data, sealed);
     const decipher = createDecipheriv("aes-256-gcm", key, sequenceNonce(sequence));
     decipher.setAAD(data);
@@ -308,13 +318,19 @@ export class Tap {
     return sealPacket({ type, sequence, key: this.#token(fromClient), protocolId, body });
   }
 
-  /** A session packet, once both hellos were seen. */
-  sealSession(fromClient: boolean, sequence: bigint, body: Uint8Array): Buffer {
+  /** A session packet, once both hellos were seen; with a path id a moving one (R-68). */
+  sealSession(
+    fromClient: boolean,
+    sequence: bigint,
+    body: Uint8Array,
+    path: Uint8Array = new Uint8Array(0),
+  ): Buffer {
     const key = this.#way(fromClient).keyOf(sequence);
     if (key === undefined) throw new Error("no session yet");
-    const head = Buffer.from([SESSION_PREFIX, 0, 0, 0]);
+    const prefix = path.length > 0 ? MOVING_PREFIX : SESSION_PREFIX;
+    const head = Buffer.from([prefix, 0, 0, 0, ...path]);
     head.writeUIntLE(Number(sequence & LOW), 1, 3);
-    const data = associated(this.#options.protocolId);
+    const data = associated(path.length > 0 ? path : this.#protocol, prefix);
     const nonce = sequenceNonce(sequence);
     if (!this.aes) return Buffer.concat([head, seal(key, nonce, data, body)]);
     const cipher = createCipheriv("aes-256-gcm", key, nonce);

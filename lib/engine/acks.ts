@@ -387,7 +387,7 @@ export function acksReceive(
   let sampled = false;
   if (ackNumber(sent, received, latest, receivedUs)) {
     const packet = recordOf(sent, latest);
-    if (packet.eliciting && delay !== ACK_DELAY_UNKNOWN) {
+    if (packet.eliciting && latest >= rtt.fromNumber && delay !== ACK_DELAY_UNKNOWN) {
       const raw = receivedUs - packet.sentUs;
       const sample = raw - delay * ACK_DELAY_UNIT_US;
       // A peer that claims to have held the packet for longer than it was away is not believed.

@@ -74,6 +74,9 @@ function packetDecided(
 ): void {
   const { outlet } = shared;
   const acked = packet.state === SENT_ACKED;
+  if (!acked && packet.number < connection.rtt.fromNumber) {
+    connection.path.strayed += 1;
+  }
   const arrivalUs = nowUs + Math.trunc(connection.rtt.smoothedUs / 2);
   if (packet.hello) {
     connection.helloInFlight -= 1;
@@ -162,7 +165,8 @@ export function connectionCongestion(
     congestionSample(congestion, rtt);
   }
   const { ackedLatest, nextNumber, acked, lost } = sent;
-  congestionAcked(congestion, rtt, ackedLatest, nextNumber, acked, lost, nowUs);
+  const lostHere = lost - connection.path.strayed;
+  congestionAcked(congestion, rtt, ackedLatest, nextNumber, acked, lostHere, nowUs);
   congestionJudge(congestion, rtt, nowUs);
   connectionRates(connection, nowUs);
 }

@@ -473,7 +473,7 @@ export function channelBlocked(channel: Channel): boolean {
   );
 }
 
-/** Whether an ack of the oldest message is waited for, and nothing else sends it again. */
+/** Whether an ack of the oldest message is waited for, and nothing else sends it again. */
 export function channelTailed(channel: Channel): boolean {
   const { first, policy } = channel;
   return (policy.repair & REPAIR_ACK) !== 0 && first?.sent === true && !first.resend;

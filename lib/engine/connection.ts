@@ -53,6 +53,7 @@ import {
 } from "./limits.js";
 import { omitNext } from "./omit.js";
 import { Pacing, pacingNextUs, pacingRate, pacingReady, pacingReset } from "./pacing.js";
+import { Path, pathReset } from "./path.js";
 import { Plan } from "./plan.js";
 import { ORDER_SEQUENCED } from "./policy.js";
 import { ReplayWindow, replayReset } from "./replay.js";
@@ -140,6 +141,7 @@ export class Connection {
   sendKey = new SealKey();
   receiveKey = new SealKey();
   session = new Session();
+  path = new Path();
   replay = new ReplayWindow();
   received = new Received();
   sent = new Sent();
@@ -181,7 +183,7 @@ export class Connection {
   streamUs = 0;
   streamIntervalUs = NO_DEADLINE;
   copyDueUs = NO_DEADLINE;
-  /** When the end of a burst is probed (µs), and the number of the last probe. */
+  /** When the end of a burst is probed (µs), and the number of the last probe. */
   probeDueUs = NO_DEADLINE;
   probeNumber = NO_NUMBER;
   /** What wants to ride found no place in the last packet, and is tried again then (µs). */
@@ -246,6 +248,7 @@ export function connectionAssign(
   if (!shared.config.raw) {
     sessionReset(connection.session, shared);
   }
+  pathReset(connection.path);
   replayReset(connection.replay);
   receivedReset(connection.received);
   sentReset(connection.sent, firstNumber);
@@ -369,16 +372,13 @@ export function connectionDueUs(connection: Connection): number {
   if (connection.state === CONNECTION_CLOSING) {
     return connection.farewells > 0 ? connection.farewellDueUs : NO_DEADLINE;
   }
-  if (!connection.helloAcked && connection.helloInFlight === 0) {
-    return 0;
-  }
-  let dueUs = Math.min(receivedDueUs(connection.received), connectionSpeakUs(connection));
+  if (!connection.helloAcked && connection.helloInFlight === 0) return 0;
+  const soonUs = Math.min(receivedDueUs(connection.received), connectionSpeakUs(connection));
+  let dueUs = Math.min(soonUs, connection.path.dueUs);
   const wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
   const askUs = Math.min(wantsUs, connection.copyDueUs, connection.probeDueUs);
   dueUs = Math.min(dueUs, Math.max(askUs, connectionOpenUs(connection)));
-  if (!windowOpen(connection)) {
-    dueUs = Math.min(dueUs, connectionNewsUs(connection));
-  }
+  if (!windowOpen(connection)) dueUs = Math.min(dueUs, connectionNewsUs(connection));
   for (const channel of connection.channels) {
     dueUs = Math.min(dueUs, channel.nackDueUs);
   }

@@ -25,14 +25,17 @@ import {
   KEY_BYTES,
   PACKET_BYTES_MAX,
   PACKET_BYTES_MIN,
+  PATH_PACKET_BYTES,
   REPLIES_MAX,
   REQUEST_BYTES,
 } from "./limits.js";
+import { connectionMoved } from "./move.js";
 import {
   PACKET_CHALLENGE,
   PACKET_DENIED,
   PACKET_DISCONNECT,
   PACKET_KEEP_ALIVE,
+  PACKET_MOVING,
   PACKET_PAYLOAD,
   PACKET_REQUEST,
   PACKET_RESPONSE,
@@ -42,8 +45,9 @@ import {
   packetHeaderRead,
   REJECT_TYPE,
 } from "./packet.js";
+import { pathProven, pathSuspect } from "./path.js";
 import { connectionReceive } from "./receive.js";
-import { replayAdvance, replayTest } from "./replay.js";
+import { replayAdvance, replayNewer, replayTest } from "./replay.js";
 import { openPacket, type SealKey, sealKeySet } from "./seal.js";
 import { sessionKeyOf, sessionOpened } from "./session.js";
 import {
@@ -52,11 +56,19 @@ import {
   hostReject,
   hostReportState,
   slotAtAddress,
+  slotList,
+  slotMove,
   slotOccupy,
   slotOfClient,
+  slotOfPath,
   slotSettle,
 } from "./slots.js";
-import { CLIENT_CONNECTED, CONNECTION_CLOSING } from "./state.js";
+import {
+  CLIENT_CONNECTED,
+  CONNECTION_CLOSING,
+  CONNECTION_DRAINING,
+  CONNECTION_OPEN,
+} from "./state.js";
 import {
   HOST_BYTES_IN,
   HOST_DATAGRAMS_IN,
@@ -76,6 +88,7 @@ import {
   REJECT_SIZE,
   REJECT_STATE,
 } from "./stats.js";
+import { challengeTransmit } from "./transmit.js";
 
 // --- the way in ---
 
@@ -203,13 +216,15 @@ function receiveSealed(
   }
   const forServer = header.type !== PACKET_DENIED && header.type !== PACKET_CHALLENGE;
   const isServer = host.config.role !== ROLE_CLIENT;
-  if (isServer ? !forServer : header.type === PACKET_RESPONSE) {
+  const moving = header.type === PACKET_MOVING;
+  if (isServer ? !forServer : header.type === PACKET_RESPONSE || moving) {
     return REJECT_TYPE;
   }
-  if (header.type === PACKET_SESSION && host.config.raw) {
+  if (header.type >= PACKET_SESSION && host.config.raw) {
     return REJECT_TYPE;
   }
-  const connection = slotAtAddress(host, address);
+  const there = slotAtAddress(host, address);
+  const connection = moving ? slotOfPath(host, header.pathLo, header.pathHi) : there;
   if (header.type < PACKET_KEEP_ALIVE || connection === null) {
     return isServer
       ? receiveResponse(host, nowUs, address, connection, bytes, offset, length)
@@ -226,13 +241,17 @@ function receiveSealed(
   if (bodyBytes < 0) {
     return REJECT_SEAL;
   }
+  const newer = replayNewer(connection.replay, header.sequenceLo, header.sequenceHi);
   replayAdvance(connection.replay, header.sequenceLo, header.sequenceHi);
   sessionOpened(connection, key, header);
   if (!packetBodyValid(header.type, bodyBytes)) {
     return REJECT_BODY;
   }
   // A session packet is a payload, and without one a disconnect.
-  const ours = header.type === PACKET_SESSION;
+  const ours = header.type >= PACKET_SESSION;
+  if (moving) {
+    connection.path.answered = false;
+  }
   const reason = connectionReceive(
     connection,
     host.shared,
@@ -245,8 +264,44 @@ function receiveSealed(
     receivedUs,
     nowUs,
   );
+  if (isServer && connection.session.derived && !connection.session.listed) {
+    slotList(host, connection);
+  }
+  if (moving && newer && there !== connection) {
+    receiveElsewhere(host, nowUs, address, connection, length);
+  }
   slotSettle(host, connection, nowUs);
   return reason;
+}
+
+/** The newest packet of a client came from elsewhere: it proves that it reads there, or is asked to. */
+function receiveElsewhere(
+  host: Host,
+  nowUs: number,
+  address: Address,
+  connection: Connection,
+  length: number,
+): void {
+  const { handle, path, state } = connection;
+  const { sequenceLo, sequenceHi } = host.header;
+  if (state !== CONNECTION_OPEN && state !== CONNECTION_DRAINING) {
+    return;
+  }
+  if (pathProven(path, address, nowUs)) {
+    slotMove(host, connection, address);
+    connectionMoved(connection, host.shared, nowUs);
+    return;
+  }
+  // Never more bytes than came from there.
+  const { keysSeed } = host.shared;
+  if (
+    length >= PATH_PACKET_BYTES &&
+    pathSuspect(path, address, keysSeed, handle, sequenceLo, sequenceHi, nowUs)
+  ) {
+    reply(host, address, (asker, out) =>
+      challengeTransmit(connection, asker.shared, nowUs, out, 0),
+    );
+  }
 }
 
 /** Opens the sealed part of the packet in host.header; the body's bytes, or -1. */
@@ -259,7 +314,10 @@ function openWith(
 ): number {
   const header = host.header;
   const config = host.config;
-  packetAssociatedData(config.protocolIdLo, config.protocolIdHi, bytes[offset], host.associated);
+  const moving = header.type === PACKET_MOVING;
+  const idLo = moving ? header.pathLo : config.protocolIdLo;
+  const idHi = moving ? header.pathHi : config.protocolIdHi;
+  packetAssociatedData(idLo, idHi, bytes[offset], host.associated);
   return openPacket(
     key,
     header.sequenceLo,

@@ -2,12 +2,11 @@
 //
 // Owns the encoding, which is canonical: one meaning has one byte string and everything else is
 // refused (R-2). Never acts on what it reads, never keeps a byte of it.
-// frameNext is the only reader of frames; payloadCheck walks a whole payload with it before anything
-// in it takes effect, so a refused payload changed nothing (R-20).
+// frameNext is the only reader of frames; payload's check walks a whole payload with it before
+// anything in it takes effect.
 
 import {
   type Reader,
-  readerSet,
   readSkip,
   readU8,
   readU16,
@@ -34,9 +33,9 @@ import {
   KEY_BYTES,
   LAYOUT_BYTES_MAX,
   MESSAGE_HEADER_BYTES_MAX,
-  MESSAGES_PER_PACKET_MAX,
   NACK_BITS_BYTES_MAX,
   NETRT_VERSION,
+  PATH_PROOF_BYTES,
   PAYLOAD_BYTES_MAX,
   PAYLOAD_BYTES_MIN,
   SUITES_ALWAYS,
@@ -56,7 +55,7 @@ export class AckHeader {
   bitsOffset = 0;
   bitBytes = 0;
   /** For the check of a payload: where each kind of control frame stands. */
-  last = new Uint8Array(FRAME_LAYOUT + 1);
+  last = new Uint8Array(FRAME_RESPONSE + 1);
 }
 
 /** Reads the ack header; false when it isn't canonical or ends early. */
@@ -102,6 +101,8 @@ export const FRAME_BLOCK = 7;
 export const FRAME_WINDOW = 8;
 export const FRAME_AGE = 9;
 export const FRAME_LAYOUT = 10;
+export const FRAME_CHALLENGE = 11;
+export const FRAME_RESPONSE = 12;
 export const FRAME_MESSAGE = 128;
 export const FRAME_INVALID = 255;
 
@@ -124,7 +125,7 @@ export class Frame {
   /** BLOCK: the block's number. */
   block = false;
   number = 0;
-  /** Where the body, the text, the channel hashes or what another version's hello says start. */
+  /** Where the body, the text, the channel hashes, a path's proof or what another version's hello says start. */
   offset = 0;
   bytes = 0;
   /** AGE: how old the message behind it is (ms); whoever takes that message makes it 0 again. */
@@ -266,6 +267,14 @@ function layoutNext(reader: Reader, frame: Frame): number {
   return reader.failed || !lawful ? FRAME_INVALID : FRAME_LAYOUT;
 }
 
+/** What proves who reads at an address, asked for or told (R-70). */
+function pathNext(reader: Reader, frame: Frame, kind: number): number {
+  frame.bytes = PATH_PROOF_BYTES;
+  frame.offset = reader.offset;
+  readSkip(reader, frame.bytes);
+  return reader.failed ? FRAME_INVALID : kind;
+}
+
 /** Reads the next frame. FRAME_END at the end, FRAME_INVALID for anything that isn't canonical. */
 export function frameNext(reader: Reader, frame: Frame): number {
   if (reader.offset === reader.end) {
@@ -294,64 +303,11 @@ export function frameNext(reader: Reader, frame: Frame): number {
       return ageNext(reader, frame);
     case FRAME_LAYOUT:
       return layoutNext(reader, frame);
+    case FRAME_CHALLENGE:
+    case FRAME_RESPONSE:
+      return pathNext(reader, frame, first);
     default:
       return FRAME_INVALID;
-  }
-}
-
-/**
- * Whether a whole payload is canonical, names only channels below `channelCount` and has at most
- * MESSAGES_PER_PACKET_MAX messages (R-20, R-35).
- */
-export function payloadCheck(
-  reader: Reader,
-  header: AckHeader,
-  frame: Frame,
-  bytes: Uint8Array,
-  offset: number,
-  end: number,
-  channelCount: number,
-): boolean {
-  readerSet(reader, bytes, offset, end);
-  if (!ackHeaderRead(reader, header)) {
-    return false;
-  }
-  let messages = 0;
-  // Of the kinds below FRAME_MESSAGE: 1 + the last channel, or 1 for those of the whole connection.
-  const { last } = header;
-  last.fill(0);
-  let aged = false;
-  for (;;) {
-    const kind = frameNext(reader, frame);
-    // An age is that of the message or fragment behind it (R-50).
-    if (aged && kind !== FRAME_MESSAGE && kind !== FRAME_FRAGMENT) {
-      return false;
-    }
-    aged = kind === FRAME_AGE;
-    if (kind === FRAME_END) {
-      return true;
-    }
-    if (kind === FRAME_INVALID) {
-      return false;
-    }
-    if (kind === FRAME_MESSAGE || kind === FRAME_FRAGMENT || kind === FRAME_BLOCK) {
-      messages += 1;
-      if (messages > MESSAGES_PER_PACKET_MAX) {
-        return false;
-      }
-    }
-    const ofAll = kind === FRAME_HELLO || kind === FRAME_CLOSE || kind === FRAME_PING;
-    const named = !ofAll && kind !== FRAME_AGE && kind !== FRAME_LAYOUT;
-    if (named && frame.channel >= channelCount) {
-      return false;
-    }
-    if (kind < FRAME_FRAGMENT || kind === FRAME_WINDOW || kind === FRAME_LAYOUT) {
-      const place = named ? frame.channel + 1 : 1;
-      if (place <= last[kind]) {
-        return false;
-      }
-      last[kind] = place;
-    }
   }
 }
 
@@ -448,6 +404,12 @@ export function ageWrite(writer: Writer, ageMs: number): void {
 
 export function pingWrite(writer: Writer): void {
   writeU8(writer, FRAME_PING);
+}
+
+/** Writes a challenge (`kind` FRAME_CHALLENGE) or the response to one. */
+export function pathWrite(writer: Writer, kind: number, proof: Uint8Array): void {
+  writeU8(writer, kind);
+  writeBytes(writer, proof, 0, PATH_PROOF_BYTES);
 }
 
 /** Writes a hello up to the channel hashes, which the caller writes next, four bytes each. */

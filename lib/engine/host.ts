@@ -163,6 +163,9 @@ function transmitReplies(host: Host, batch: Batch): void {
     const entry = host.replies[host.replyFirst];
     host.replyFirst = (host.replyFirst + 1) % REPLIES_MAX;
     host.replyCount -= 1;
+    if (entry.length === 0) {
+      continue;
+    }
     batch.bytes.set(entry.bytes.subarray(0, entry.length), batch.count * BATCH_STRIDE);
     batchAdd(host, batch, entry.address, entry.length);
   }

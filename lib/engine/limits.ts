@@ -197,6 +197,23 @@ export const SUITES_ALWAYS = 1;
 /** … and AES-256-GCM, for who has the hardware. */
 export const SUITES_AES = 2;
 
+// ---- Moving to another address (docs/PROTOCOL.md, R-68 to R-72) ----
+
+/** Bytes by which a server finds a connection whose packets come from elsewhere: nobody meets one by chance. */
+export const PATH_ID_BYTES = 8;
+/** Bytes before the body of a moving packet: those of a session packet, and the path's id. */
+export const MOVING_HEADER_BYTES = SESSION_HEADER_BYTES + PATH_ID_BYTES;
+/** Bytes that prove who reads at an address: as many as in QUIC (RFC 9000 section 19.17). */
+export const PATH_PROOF_BYTES = 8;
+/** Bytes of a packet with a challenge: header, no acks, the frame, tag. No shorter packet gets one. */
+export const PATH_PACKET_BYTES = SESSION_HEADER_BYTES + 1 + 1 + PATH_PROOF_BYTES + TAG_BYTES;
+/** A client that was not answered for so long (µs) may have another address, at least: a tick or two are none. */
+export const PATH_SILENCE_MIN_US = 250000;
+/** … and at most; moving packets follow each other as rarely in the end. */
+export const PATH_SILENCE_MAX_US = 1000000;
+/** A challenge may be answered for so long (µs): what is known later proves little. */
+export const PATH_PROOF_US = 5000000;
+
 // ---- Frames ----
 
 /** Version of the protocol inside the payloads; both ends must have the same. */

@@ -9,8 +9,10 @@
 import {
   CHALLENGE_BODY_BYTES,
   KEEP_ALIVE_BODY_BYTES,
+  MOVING_HEADER_BYTES,
   PACKET_BYTES_MIN,
   PACKET_TYPES,
+  PATH_ID_BYTES,
   PAYLOAD_BYTES_MAX,
   SEQUENCE_BYTES_MAX,
   SESSION_HEADER_BYTES,
@@ -33,6 +35,9 @@ export const PACKET_DISCONNECT = 6;
 export const PACKET_SESSION = 7;
 /** The one prefix byte that a session packet has: its type, and three bytes of its number. */
 export const SESSION_PREFIX = 0x37;
+/** Ours as well: a client's payload under session keys, which finds its connection by a path's id (R-68). */
+export const PACKET_MOVING = 8;
+export const MOVING_PREFIX = 0x38;
 
 /** Shorter than its type can be. */
 export const REJECT_TOO_SHORT = 1;
@@ -43,11 +48,14 @@ export const REJECT_SEQUENCE_BYTES = 3;
 
 export class PacketHeader {
   type = PACKET_REQUEST;
-  /** Of a session packet the low EPOCH_BITS, until its connection knows the rest. */
+  /** Of a session or moving packet the low EPOCH_BITS, until its connection knows the rest. */
   sequenceLo = 0;
   sequenceHi = 0;
   /** Bytes of prefix and sequence: where the body starts. */
   bytes = 0;
+  /** MOVING: the path's id. */
+  pathLo = 0;
+  pathHi = 0;
 }
 
 /**
@@ -69,7 +77,8 @@ export function packetHeaderRead(
   if (prefix === 0) return 0;
   const type = prefix & 0x0f;
   // Type 0 with sequence bytes is a request that claims to be sealed: there is no such packet.
-  if (type === PACKET_REQUEST || (type >= PACKET_TYPES && prefix !== SESSION_PREFIX)) {
+  const ours = prefix === SESSION_PREFIX || prefix === MOVING_PREFIX;
+  if (type === PACKET_REQUEST || (type >= PACKET_TYPES && !ours)) {
     return REJECT_TYPE;
   }
   const count = prefix >>> 4;
@@ -86,7 +95,27 @@ export function packetHeaderRead(
   header.sequenceLo = lo >>> 0;
   header.sequenceHi = hi >>> 0;
   header.bytes = 1 + count;
+  return type === PACKET_MOVING ? pathIdRead(bytes, offset, length, header) : 0;
+}
+
+/** The id of the path, behind the number of a moving packet. */
+function pathIdRead(
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+  header: PacketHeader,
+): number {
+  if (length < MOVING_HEADER_BYTES + TAG_BYTES) return REJECT_TOO_SHORT;
+  header.bytes = MOVING_HEADER_BYTES;
+  header.pathLo = readWord(bytes, offset + SESSION_HEADER_BYTES);
+  header.pathHi = readWord(bytes, offset + SESSION_HEADER_BYTES + 4);
   return 0;
+}
+
+function readWord(bytes: Uint8Array, offset: number): number {
+  let word = 0;
+  for (let index = 0; index < 4; index++) word |= bytes[offset + index] << (8 * index);
+  return word >>> 0;
 }
 
 /** Bytes of the sequence in its shortest form, 1 to 8. */
@@ -121,17 +150,37 @@ export function sessionHeaderWrite(numberLo: number, bytes: Uint8Array, offset: 
   return SESSION_HEADER_BYTES;
 }
 
-/** Writes what the tag covers besides the body: PACKET_ASSOCIATED_BYTES at the start of `out`. */
+/** Writes what a moving packet has before its body: MOVING_HEADER_BYTES. */
+export function movingHeaderWrite(
+  numberLo: number,
+  pathLo: number,
+  pathHi: number,
+  bytes: Uint8Array,
+  offset: number,
+): number {
+  sessionHeaderWrite(numberLo, bytes, offset);
+  bytes[offset] = MOVING_PREFIX;
+  for (let index = 0; index < PATH_ID_BYTES; index++) {
+    const word = index < 4 ? pathLo : pathHi;
+    bytes[offset + SESSION_HEADER_BYTES + index] = word >>> (8 * (index & 3));
+  }
+  return MOVING_HEADER_BYTES;
+}
+
+/**
+ * Writes what the tag covers besides the body: PACKET_ASSOCIATED_BYTES at the start of `out`. The id is the
+ * protocol's; of a moving packet the path's, whose keys are bound to the protocol's already (R-68).
+ */
 export function packetAssociatedData(
-  protocolIdLo: number,
-  protocolIdHi: number,
+  idLo: number,
+  idHi: number,
   prefixByte: number,
   out: Uint8Array,
 ): void {
   for (let index = 0; index < VERSION_BYTES; index++) out[index] = VERSION_INFO[index];
   for (let index = 0; index < 4; index++) {
-    out[VERSION_BYTES + index] = protocolIdLo >>> (8 * index);
-    out[VERSION_BYTES + 4 + index] = protocolIdHi >>> (8 * index);
+    out[VERSION_BYTES + index] = idLo >>> (8 * index);
+    out[VERSION_BYTES + 4 + index] = idHi >>> (8 * index);
   }
   out[VERSION_BYTES + 8] = prefixByte;
 }
@@ -151,6 +200,8 @@ export function packetBodyValid(type: number, bodyBytes: number): boolean {
       return bodyBytes >= 1 && bodyBytes <= PAYLOAD_BYTES_MAX;
     case PACKET_SESSION:
       return bodyBytes <= PAYLOAD_BYTES_MAX;
+    case PACKET_MOVING:
+      return bodyBytes >= 1 && bodyBytes <= PAYLOAD_BYTES_MAX - PATH_ID_BYTES;
     default:
       return false;
   }

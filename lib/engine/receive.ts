@@ -34,17 +34,18 @@ import {
 import {
   ackHeaderRead,
   FRAME_AGE,
+  FRAME_CHALLENGE,
   FRAME_CLOSE,
   FRAME_END,
   FRAME_HELLO,
   FRAME_LAYOUT,
   FRAME_NACK,
   FRAME_PING,
+  FRAME_RESPONSE,
   FRAME_SKIP,
   FRAME_WINDOW,
   type Frame,
   frameNext,
-  payloadCheck,
 } from "./frame.js";
 import { gapUpdate } from "./gap.js";
 import { LAYOUT_CHANNELS } from "./layout.js";
@@ -55,8 +56,11 @@ import {
   NETRT_VERSION,
   PACING_RATE_MIN,
 } from "./limits.js";
+import { connectionProof } from "./move.js";
 import { omitAcked } from "./omit.js";
 import { PACKET_DISCONNECT, PACKET_KEEP_ALIVE, PACKET_PAYLOAD } from "./packet.js";
+import { pathAcked } from "./path.js";
+import { payloadCheck } from "./payload.js";
 import { channelNacked } from "./repair.js";
 import { NO_ROOM, RECORD_BYTES, RECORD_MESSAGE, ringPush } from "./ring.js";
 import { sequenceExpand16 } from "./sequence.js";
@@ -93,6 +97,7 @@ const TEXT_NUMBER = encode("packet number out of range");
 const TEXT_ACK = encode("ack of a packet never sent");
 const TEXT_MESSAGE = encode("message id out of range");
 const TEXT_HELLO = encode("message before hello");
+const TEXT_PATH = encode("path frame of the other side");
 const NO_TEXT = new Uint8Array(0);
 const TEXT_KEY = encode("public key of low order");
 
@@ -241,6 +246,7 @@ function payloadReceive(
       ackHeader.bitBytes,
       receivedUs,
     );
+    pathAcked(connection.path, sent.ackedLatest);
     connectionVerdicts(connection, shared, nowUs);
     connectionCongestion(connection, sampled, nowUs);
   }
@@ -316,6 +322,11 @@ function framesReceive(
         frame.bytes,
         nowUs,
       );
+    } else if (kind === FRAME_CHALLENGE || kind === FRAME_RESPONSE) {
+      const asked = kind === FRAME_CHALLENGE;
+      if (!connectionProof(connection, shared, asked, reader.bytes, frame.offset, nowUs)) {
+        violate(connection, shared, TEXT_PATH, REJECT_PAYLOAD, nowUs);
+      }
     } else if (kind !== FRAME_PING && kind !== FRAME_AGE && kind !== FRAME_LAYOUT) {
       held = channelFrame(connection, shared, reader, kind, frame, holds, nowUs) && held;
       frame.ageMs = 0;

@@ -30,14 +30,15 @@ function distance(highLo: number, highHi: number, lowLo: number, lowHi: number):
   return hi === 0 && lo < REPLAY_WINDOW_PACKETS ? lo : REPLAY_WINDOW_PACKETS;
 }
 
-function newer(window: ReplayWindow, sequenceLo: number, sequenceHi: number): boolean {
+/** Whether a sequence is above all that were received. */
+export function replayNewer(window: ReplayWindow, sequenceLo: number, sequenceHi: number): boolean {
   if (sequenceHi !== window.newestHi) return sequenceHi > window.newestHi;
   return sequenceLo > window.newestLo;
 }
 
 /** Whether a packet of this sequence may be opened: not seen, and not too old to know. */
 export function replayTest(window: ReplayWindow, sequenceLo: number, sequenceHi: number): boolean {
-  if (newer(window, sequenceLo, sequenceHi)) return true;
+  if (replayNewer(window, sequenceLo, sequenceHi)) return true;
   const behind = distance(window.newestLo, window.newestHi, sequenceLo, sequenceHi);
   if (behind >= REPLAY_WINDOW_PACKETS) return false;
   const bit = sequenceLo & MASK;
@@ -47,7 +48,7 @@ export function replayTest(window: ReplayWindow, sequenceLo: number, sequenceHi:
 /** Remembers the sequence of a packet that opened. */
 export function replayAdvance(window: ReplayWindow, sequenceLo: number, sequenceHi: number): void {
   const seen = window.seen;
-  if (newer(window, sequenceLo, sequenceHi)) {
+  if (replayNewer(window, sequenceLo, sequenceHi)) {
     const ahead = distance(sequenceLo, sequenceHi, window.newestLo, window.newestHi);
     if (ahead >= REPLAY_WINDOW_PACKETS) {
       seen.fill(0);

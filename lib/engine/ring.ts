@@ -38,6 +38,8 @@ export const RECORD_BLOCK = 7;
 export const RECORD_PACKET = 8;
 /** Completion: a peer's protocol is another one (word 2 the channel that its layout is of, word 4 bytes of the text, word 5 1 if we found it; payload: as RECORD_CONNECT, the text, the layout); its RECORD_DISCONNECT follows where there was a RECORD_CONNECT. */
 export const RECORD_MISMATCH = 9;
+/** Completion: a peer is at another address now (payload as RECORD_CONNECT). */
+export const RECORD_MOVE = 10;
 /** Submission: a message to one peer (word 4 time to live in ms or TTL_DEFAULT, word 5 tag). */
 export const RECORD_SEND = 16;
 /** Submission: the same message to every connected peer (fields as RECORD_SEND). */

@@ -36,6 +36,8 @@ export class Rtt {
   windowEndsUs = 0;
   /** For how long the peer lately held acks (µs): what it does so rarely that packets come seldom, too. */
   heldUs = ACK_HOLD_US;
+  /** Packets below this number went another way: they say nothing. */
+  fromNumber = 0;
 }
 
 export function rttReset(rtt: Rtt): void {
@@ -52,6 +54,7 @@ export function rttReset(rtt: Rtt): void {
   rtt.windowMinimumUs = 0;
   rtt.windowEndsUs = 0;
   rtt.heldUs = ACK_HOLD_US;
+  rtt.fromNumber = 0;
 }
 
 /**
@@ -122,7 +125,7 @@ export function rttExpiryUs(rtt: Rtt, sentUs: number): number {
 }
 
 /**
- * How long after its sending the end of a burst is probed (R-68): after RFC 8985 section 7.2, two round trips,
+ * How long after its sending the end of a burst is probed (R-73): after RFC 8985 section 7.2, two round trips,
  * but no longer than the time-out.
  */
 export function rttProbeUs(rtt: Rtt): number {

@@ -1,7 +1,7 @@
 // session: a connection's session keys, from the key pair that it tells in its hello to the last key.
 //
 // Owns what they are made from (R-61), when packets go out under them (R-62), which key a packet that
-// comes in may be sealed under (R-63, R-64). Never opens or seals a packet, never reads a frame.
+// comes in may be sealed under (R-63, R-64), and the path's id that comes of the same (R-68). Never opens or seals a packet, never reads a frame.
 // Invariants: nothing here moves but on a packet that opened; a key is wiped when no packet can come
 // under it any more, a private key when the peer's public one is there.
 
@@ -12,6 +12,7 @@ import {
   DIGEST_BYTES,
   EPOCH_BITS,
   KEY_BYTES,
+  PATH_ID_BYTES,
   REPLAY_WINDOW_PACKETS,
   SEQUENCE_MAX,
   SUITES_AES,
@@ -35,6 +36,8 @@ const LABEL_UPDATE = Uint8Array.from("netrt 3 update", (c) => c.charCodeAt(0));
 /** The label, the protocol id, both public keys, both suites and the one that was chosen. */
 const LABEL_BYTES = LABEL_SESSION.length;
 const INFO_BYTES = LABEL_BYTES + 8 + 2 * KEY_BYTES + 3;
+/** What is made of it: two keys, and the path's id at the start of a digest. */
+const MADE_BYTES = 2 * KEY_BYTES + DIGEST_BYTES;
 /** What is drawn from the seed, and what the seed becomes. */
 const DRAW = Uint8Array.of(0);
 const NEXT = Uint8Array.of(1);
@@ -54,6 +57,9 @@ export class Session {
   receiveEpoch = 0;
   sendEpoch = 0;
   suite = SUITE_CHACHA;
+  /** By which a server finds the connection when its client's packets come from elsewhere (R-68). */
+  pathLo = 0;
+  pathHi = 0;
   /** The keys are there. */
   derived = false;
   /** A packet of the peer under them opened. */
@@ -62,6 +68,8 @@ export class Session {
   sending = false;
   /** otherKey is the token's, kept for what was sent before the change. */
   token = false;
+  /** A server finds it by the path's id. */
+  listed = false;
 }
 
 function epochOf(number: number): number {
@@ -106,7 +114,7 @@ function infoOf(
   return info;
 }
 
-/** Both directions' keys, the client's first; false where the secret is known to everybody. */
+/** Both directions' keys, the client's first, and the path's id; false where the secret is known to everybody. */
 function keysMake(
   connection: Connection,
   shared: Shared,
@@ -125,7 +133,7 @@ function keysMake(
   salt.set(isServer ? sendKey.bytes : receiveKey.bytes, KEY_BYTES);
   const digest = new Uint8Array(DIGEST_BYTES);
   hkdfExtract(salt, secret, digest);
-  hkdfExpand(digest, infoOf(connection, shared, suites, publicKey), keys, 2 * KEY_BYTES);
+  hkdfExpand(digest, infoOf(connection, shared, suites, publicKey), keys, MADE_BYTES);
   salt.fill(0);
   secret.fill(0);
   digest.fill(0);
@@ -152,15 +160,19 @@ export function sessionDerive(
   const isServer = shared.config.role === ROLE_SERVER;
   const aes = (shared.config.suites & suites & SUITES_AES) !== 0;
   session.suite = aes ? SUITE_AES : SUITE_CHACHA;
-  const keys = new Uint8Array(2 * KEY_BYTES);
+  const keys = new Uint8Array(MADE_BYTES);
   const publicKey = bytes.slice(keyOffset, keyOffset + KEY_BYTES);
   const made = keysMake(connection, shared, suites, publicKey, keys);
   session.secret.fill(0);
   if (!made) {
     return REASON_VIOLATION;
   }
-  session.secret.set(isServer ? keys.subarray(KEY_BYTES) : keys.subarray(0, KEY_BYTES));
+  const sendOffset = isServer ? KEY_BYTES : 0;
+  session.secret.set(keys.subarray(sendOffset, sendOffset + KEY_BYTES));
   sealSuiteSet(session.otherKey, session.suite, keys, isServer ? 0 : KEY_BYTES);
+  const id = new DataView(keys.buffer, 2 * KEY_BYTES, PATH_ID_BYTES);
+  session.pathLo = id.getUint32(0, true);
+  session.pathHi = id.getUint32(4, true);
   keys.fill(0);
   // Both are the epochs of first numbers, which lie in the lower half of theirs (R-12).
   const { newestLo, newestHi } = connection.replay;
@@ -174,7 +186,7 @@ export function sessionDerive(
 
 /**
  * The key that a packet with this header may be sealed under, or null for none; completes the number
- * of a session packet. `scratch` takes the next epoch's key where that may be it.
+ * of a session or moving packet. `scratch` takes the next epoch's key where that may be it.
  */
 export function sessionKeyOf(
   connection: Connection,
@@ -182,7 +194,7 @@ export function sessionKeyOf(
   header: PacketHeader,
 ): SealKey | null {
   const { session, replay } = connection;
-  if (header.type !== PACKET_SESSION) {
+  if (header.type < PACKET_SESSION) {
     if (!session.confirmed) {
       return connection.receiveKey;
     }
@@ -233,7 +245,7 @@ function keyChange(connection: Connection, lowest: number, token: boolean): void
 /** A packet with this header opened under the key that sessionKeyOf named. */
 export function sessionOpened(connection: Connection, key: SealKey, header: PacketHeader): void {
   const { session, replay } = connection;
-  if (header.type === PACKET_SESSION) {
+  if (header.type >= PACKET_SESSION) {
     const number = header.sequenceHi * 2 ** 32 + header.sequenceLo;
     const epoch = epochOf(number);
     if (!session.confirmed) {
@@ -293,4 +305,5 @@ export function sessionClear(session: Session): void {
   session.confirmed = false;
   session.sending = false;
   session.token = false;
+  session.listed = false;
 }

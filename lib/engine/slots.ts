@@ -2,8 +2,8 @@
 //
 // Owns the slots and every list that a slot can be in. Never receives or sends anything: the verbs of
 // demux, submit and host do, and come here to find, take and settle connections.
-// Invariants: a slot in use is in the address table and the client table; a connection with something
-// due is in the work list or has a deadline.
+// Invariants: a slot in use is in the client table, and in the address table until another's peer proved to be
+// at its address; a connection with something due is in the work list or has a deadline.
 
 import { Address, addressCopy, addressEqual, addressHash } from "./address.js";
 import type { Outlet } from "./channel.js";
@@ -14,6 +14,7 @@ import {
   connectionDeadlineUs,
   connectionDueUs,
   connectionReady,
+  connectionRecord,
   connectionStats,
   Shared,
 } from "./connection.js";
@@ -27,7 +28,7 @@ import {
 } from "./limits.js";
 import { PacketHeader } from "./packet.js";
 import { Pool } from "./queue.js";
-import { NO_ROOM, RECORD_STATE, Ring, ringPush } from "./ring.js";
+import { NO_ROOM, PEER_RECORD_BYTES, RECORD_MOVE, RECORD_STATE, Ring, ringPush } from "./ring.js";
 import { SealKey, sealKeyClear } from "./seal.js";
 import { sipHash } from "./sip.js";
 import {
@@ -71,6 +72,7 @@ export class Host {
   open: number[] = [];
   addressTable: Table;
   clientTable: Table;
+  pathTable: Table;
   timers: Timers;
   handshake: Handshake;
   client = new Client();
@@ -107,6 +109,7 @@ export class Host {
     this.shared = new Shared(config, this.outlet, this.handshake.hashKey);
     this.addressTable = new Table(config.peersMax);
     this.clientTable = new Table(config.peersMax);
+    this.pathTable = new Table(config.peersMax);
     this.timers = new Timers(config.peersMax);
     this.work = new Uint32Array(config.peersMax);
     this.dirty = new Uint32Array(config.peersMax);
@@ -170,7 +173,7 @@ function slotConnection(host: Host, slot: number): Connection {
   return connection;
 }
 
-function clientHash(host: Host, lo: number, hi: number): number {
+function idHash(host: Host, lo: number, hi: number): number {
   host.idWords[0] = lo;
   host.idWords[1] = hi;
   return sipHash(host.handshake.hashKey, host.idWords, 2);
@@ -190,13 +193,26 @@ export function slotAtAddress(host: Host, address: Address): Connection | null {
 
 /** The connection of a client id, or null. */
 export function slotOfClient(host: Host, lo: number, hi: number): Connection | null {
-  let slot = tableFirst(host.clientTable, clientHash(host, lo, hi));
+  let slot = tableFirst(host.clientTable, idHash(host, lo, hi));
   while (slot !== NO_INDEX) {
     const connection = host.connections[slot];
     if (connection.clientIdLo === lo && connection.clientIdHi === hi) {
       return connection;
     }
     slot = tableNext(host.clientTable, slot);
+  }
+  return null;
+}
+
+/** The connection with a path's id, or null. */
+export function slotOfPath(host: Host, lo: number, hi: number): Connection | null {
+  let slot = tableFirst(host.pathTable, idHash(host, lo, hi));
+  while (slot !== NO_INDEX) {
+    const { session } = host.connections[slot];
+    if (session.pathLo === lo && session.pathHi === hi) {
+      return host.connections[slot];
+    }
+    slot = tableNext(host.pathTable, slot);
   }
   return null;
 }
@@ -218,7 +234,7 @@ export function slotOccupy(host: Host, address: Address, idLo: number, idHi: num
   connection.clientIdHi = idHi;
   const hash = addressHash(address, host.handshake.hashKey);
   tableInsert(host.addressTable, hash, connection.slot);
-  tableInsert(host.clientTable, clientHash(host, idLo, idHi), connection.slot);
+  tableInsert(host.clientTable, idHash(host, idLo, idHi), connection.slot);
   connection.openIndex = host.open.length;
   host.open.push(connection.slot);
   hostCount(host, HOST_CONNECTED, 1);
@@ -226,10 +242,41 @@ export function slotOccupy(host: Host, address: Address, idLo: number, idHi: num
   return connection;
 }
 
+/** From now on the connection is found by its path's id, too. */
+export function slotList(host: Host, connection: Connection): void {
+  const { session } = connection;
+  session.listed = true;
+  tableInsert(host.pathTable, idHash(host, session.pathLo, session.pathHi), connection.slot);
+}
+
+/**
+ * The peer proved to be at this address. Whoever else was there is not any more: found by its path's id alone,
+ * until it proves where it is (R-71).
+ */
+export function slotMove(host: Host, connection: Connection, address: Address): void {
+  const other = slotAtAddress(host, address);
+  if (other !== null) {
+    tableRemove(host.addressTable, other.slot);
+  }
+  tableRemove(host.addressTable, connection.slot);
+  addressCopy(connection.address, address);
+  tableInsert(host.addressTable, addressHash(address, host.handshake.hashKey), connection.slot);
+  connection.path.asked = false;
+  const word = ringPush(host.completion, RECORD_MOVE, PEER_RECORD_BYTES);
+  if (word !== NO_ROOM) {
+    host.completion.words[word + 1] = connection.handle;
+    host.completion.words[word + 2] = 0;
+    host.completion.words[word + 4] = 0;
+    host.completion.words[word + 5] = 0;
+    connectionRecord(connection, host.completion, word);
+  }
+}
+
 /** Takes a connection that has just become free out of every table and list. */
 function vacate(host: Host, connection: Connection): void {
   tableRemove(host.addressTable, connection.slot);
   tableRemove(host.clientTable, connection.slot);
+  tableRemove(host.pathTable, connection.slot);
   timersSet(host.timers, connection.slot, NO_DEADLINE);
   const last = host.open.pop() as number;
   if (last !== connection.slot) {

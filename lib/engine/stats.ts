@@ -111,6 +111,8 @@ export const PEER_PAYLOAD_BYTES = 27;
 export const PEER_PACKET_RATE = 28;
 /** What packets to the peer are sealed under: CIPHER_TOKEN, or CIPHER_SESSION and the suite. */
 export const PEER_CIPHER = 29;
+/** How often the way to the peer became another. */
+export const PEER_MOVES = 30;
 export const PEER_WORDS = 32;
 
 export const CIPHER_TOKEN = 0;

@@ -12,6 +12,7 @@ import {
   sentAdd,
   sentEliciting,
   sentInFlight,
+  sentReady,
   sentUnrecorded,
 } from "./acks.js";
 import { writeBytes, writerSet, writeU8, writeU32 } from "./bytes.js";
@@ -23,6 +24,7 @@ import {
   channelSkipId,
   channelWindowDue,
 } from "./channel.js";
+import { ROLE_CLIENT } from "./config.js";
 import { congestionSent } from "./congestion.js";
 import {
   type Connection,
@@ -38,9 +40,11 @@ import { messagesFill } from "./fill.js";
 import {
   ackHeaderWrite,
   closeWrite,
+  FRAME_CHALLENGE,
   helloWrite,
   layoutWrite,
   nackWrite,
+  pathWrite,
   pingWrite,
   skipWrite,
   windowWrite,
@@ -58,28 +62,21 @@ import {
   NACK_REPEAT_MIN_US,
   NACK_SILENCE_PART,
   NETRT_VERSION,
+  PATH_ID_BYTES,
   SKIP_BYTES,
   STALL_RETRY_US,
   UNASKED_MAX,
 } from "./limits.js";
 import { omitDue } from "./omit.js";
-import { pacingReady, pacingSpend } from "./pacing.js";
-import {
-  PACKET_DISCONNECT,
-  PACKET_KEEP_ALIVE,
-  PACKET_PAYLOAD,
-  packetAssociatedData,
-  packetHeaderWrite,
-  sessionHeaderWrite,
-} from "./packet.js";
+import { pacingReady } from "./pacing.js";
+import { PACKET_DISCONNECT, PACKET_KEEP_ALIVE, PACKET_PAYLOAD } from "./packet.js";
+import { pathAsk, pathTell } from "./path.js";
 import { bodyCopy, CARRIED_SKIP, CARRIED_WINDOW, carriedCreate } from "./queue.js";
 import { channelPass } from "./ride.js";
 import { rttProbeUs, rttReorderUs } from "./rtt.js";
-import { sealPacket } from "./seal.js";
-import { sessionSends } from "./session.js";
 import { CONNECTION_CLOSING, CONNECTION_FREE } from "./state.js";
-import { PEER_BYTES_SENT, PEER_PACKETS_SENT, statsAdd, statsPeerWord } from "./stats.js";
 import { NO_DEADLINE } from "./timers.js";
+import { wrapHeader, wrapMoving, wrapSeal } from "./wrap.js";
 
 /**
  * Writes the packet that this connection wants to send now, sealed; its bytes, or 0 for nothing.
@@ -111,53 +108,6 @@ export function connectionTransmit(
     : payloadTransmit(connection, shared, nowUs, out, offset);
 }
 
-// --- sealing ---
-
-/** A payload and a disconnect are session packets once the keys are there. */
-function headerWrite(
-  connection: Connection,
-  type: number,
-  number: number,
-  out: Uint8Array,
-  offset: number,
-): number {
-  return sessionSends(connection, number)
-    ? sessionHeaderWrite(number >>> 0, out, offset)
-    : packetHeaderWrite(type, number >>> 0, Math.trunc(number / 2 ** 32), out, offset);
-}
-
-/** Seals a packet whose body of so many bytes stands behind its header; the packet's bytes. */
-function seal(
-  connection: Connection,
-  shared: Shared,
-  number: number,
-  nowUs: number,
-  out: Uint8Array,
-  offset: number,
-  headerBytes: number,
-  bodyBytes: number,
-): number {
-  const config = shared.config;
-  packetAssociatedData(config.protocolIdLo, config.protocolIdHi, out[offset], shared.associated);
-  const sealedBytes = sealPacket(
-    connection.sendKey,
-    number >>> 0,
-    Math.trunc(number / 2 ** 32),
-    shared.associated,
-    out,
-    offset + headerBytes,
-    bodyBytes,
-  );
-  const bytes = headerBytes + sealedBytes;
-  const page = shared.outlet.page;
-  const row = statsPeerWord(connection.slot);
-  page[row + PEER_PACKETS_SENT] = (page[row + PEER_PACKETS_SENT] + 1) >>> 0;
-  statsAdd(page, row + PEER_BYTES_SENT, bytes);
-  pacingSpend(connection.pacing, bytes, nowUs);
-  connection.spokenUs = nowUs;
-  return bytes;
-}
-
 // --- packets without frames ---
 
 /** A NETCODE keep-alive: tells an unconfirmed client its slot, keeps a bare peer alive. */
@@ -173,12 +123,21 @@ function keepAliveTransmit(
   const number = shared.config.raw
     ? sentUnrecorded(connection.sent)
     : sentAdd(connection.sent, nowUs, 0, false).number;
-  const headerBytes = headerWrite(connection, PACKET_KEEP_ALIVE, number, out, offset);
+  const headerBytes = wrapHeader(connection, PACKET_KEEP_ALIVE, number, out, offset);
   const writer = shared.writer;
   writerSet(writer, out, offset + headerBytes, out.length);
   writeU32(writer, connection.slot);
   writeU32(writer, shared.config.peersMax);
-  return seal(connection, shared, number, nowUs, out, offset, headerBytes, KEEP_ALIVE_BODY_BYTES);
+  return wrapSeal(
+    connection,
+    shared,
+    number,
+    nowUs,
+    out,
+    offset,
+    headerBytes,
+    KEEP_ALIVE_BODY_BYTES,
+  );
 }
 
 /** One goodbye: with the reason at first, the standard's bare disconnect at the end. */
@@ -196,11 +155,11 @@ function farewellTransmit(
   connection.farewellDueUs = nowUs + FAREWELL_INTERVAL_US;
   const number = sentUnrecorded(connection.sent);
   if (connection.farewellsWithReason === 0) {
-    const headerBytes = headerWrite(connection, PACKET_DISCONNECT, number, out, offset);
-    return seal(connection, shared, number, nowUs, out, offset, headerBytes, 0);
+    const headerBytes = wrapHeader(connection, PACKET_DISCONNECT, number, out, offset);
+    return wrapSeal(connection, shared, number, nowUs, out, offset, headerBytes, 0);
   }
   connection.farewellsWithReason -= 1;
-  const headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
+  const headerBytes = wrapHeader(connection, PACKET_PAYLOAD, number, out, offset);
   const writer = shared.writer;
   const start = offset + headerBytes;
   writerSet(writer, out, start, start + connection.payloadBytes);
@@ -210,7 +169,7 @@ function farewellTransmit(
   }
   closeWrite(writer, connection.closeReason, connection.closeText, connection.closeTextBytes);
   const bodyBytes = writer.offset - start;
-  return seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
+  return wrapSeal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
 }
 
 /**
@@ -248,11 +207,11 @@ function rawTransmit(
     return keepAliveTransmit(connection, shared, nowUs, out, offset);
   }
   const number = sentUnrecorded(connection.sent);
-  const headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
+  const headerBytes = wrapHeader(connection, PACKET_PAYLOAD, number, out, offset);
   const bodyBytes = message.bytes;
   bodyCopy(shared.outlet.pool, message.body, 0, bodyBytes, out, offset + headerBytes);
   channelPass(channel, shared.outlet, connection.handle);
-  return seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
+  return wrapSeal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
 }
 
 // --- a payload of frames ---
@@ -266,15 +225,21 @@ function payloadTransmit(
 ): number {
   omitDue(connection, shared, nowUs);
   const number = connection.sent.nextNumber;
-  const headerBytes = headerWrite(connection, PACKET_PAYLOAD, number, out, offset);
+  const moving = nowUs >= connection.path.dueUs;
+  const headerBytes = moving
+    ? wrapMoving(connection, number, out, offset)
+    : wrapHeader(connection, PACKET_PAYLOAD, number, out, offset);
   const start = offset + headerBytes;
-  const end = start + connection.payloadBytes;
+  const end = start + connection.payloadBytes - (moving ? PATH_ID_BYTES : 0);
   writerSet(shared.writer, out, start, end);
   const owed = connection.received.owed > 0;
   ackWrite(connection, shared, nowUs);
   const acksEnd = shared.writer.offset;
   const packet = sentAdd(connection.sent, nowUs, 0, false);
   packet.reported = connection.received.latest;
+  if (moving) {
+    pathTell(connection.path, shared.writer, nowUs);
+  }
   helloAdd(connection, shared, packet);
   const told = marksAdd(connection, shared, packet);
   nacksAdd(connection, shared, nowUs);
@@ -290,19 +255,24 @@ function payloadTransmit(
     tailNote(connection, number, messages, nowUs);
   }
   connection.flushBegun = connection.flushBegun && !open;
-  keepAliveAdd(connection, shared, nowUs, acksEnd, owed);
+  if (!moving) {
+    keepAliveAdd(connection, shared, nowUs, acksEnd, owed);
+  }
   const bodyBytes = shared.writer.offset - start;
-  const bytes = seal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
+  const bytes = wrapSeal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
   packet.bytes = bytes;
   if (shared.writer.offset > acksEnd) {
     sentEliciting(connection.sent, packet);
     connection.askedUs = nowUs;
     congestionSent(connection.congestion, connection.sent.flightBytes);
+    if (shared.config.role === ROLE_CLIENT && connection.session.sending) {
+      pathAsk(connection.path, connection.rtt, nowUs);
+    }
   }
   return bytes;
 }
 
-/** The packet is the probe that was due, or may be the last of a burst, which is probed then. */
+/** The packet is the probe that was due, or may be the last of a burst, which is probed then. */
 function tailNote(connection: Connection, number: number, messages: number, nowUs: number): void {
   if (nowUs >= connection.probeDueUs && nowUs >= connectionOpenUs(connection)) {
     connection.probeDueUs = NO_DEADLINE;
@@ -443,4 +413,34 @@ function keepAliveAdd(
   pingWrite(shared.writer);
   const quarter = Math.trunc(connection.timeoutUs / 4);
   connection.keepAliveUs = Math.min(2 * connection.keepAliveUs, KEEP_ALIVE_IDLE_US, quarter);
+}
+
+// --- to another address ---
+
+/**
+ * A server's packet to the address from which a client's came: it asks for proof that the client reads there,
+ * PATH_PACKET_BYTES long; 0 where there is no number for it now (R-70).
+ */
+export function challengeTransmit(
+  connection: Connection,
+  shared: Shared,
+  nowUs: number,
+  out: Uint8Array,
+  offset: number,
+): number {
+  if (!sentReady(connection.sent)) {
+    return 0;
+  }
+  omitDue(connection, shared, nowUs);
+  // What becomes of it says nothing of the way to the peer: it asks the record for no ack.
+  const packet = sentAdd(connection.sent, nowUs, 0, false);
+  const { number } = packet;
+  const headerBytes = wrapHeader(connection, PACKET_PAYLOAD, number, out, offset);
+  const start = offset + headerBytes;
+  writerSet(shared.writer, out, start, start + connection.payloadBytes);
+  writeU8(shared.writer, 0);
+  pathWrite(shared.writer, FRAME_CHALLENGE, connection.path.proof);
+  const bodyBytes = shared.writer.offset - start;
+  packet.bytes = wrapSeal(connection, shared, number, nowUs, out, offset, headerBytes, bodyBytes);
+  return packet.bytes;
 }

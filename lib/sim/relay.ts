@@ -68,7 +68,7 @@ interface Direction {
 }
 
 interface Client {
-  readonly socket: Socket;
+  socket: Socket;
   readonly up: Direction;
   readonly down: Direction;
   heardUs: number;
@@ -212,6 +212,17 @@ export class Relay {
     }
   }
 
+  /**
+   * Gives every client another port toward the server, as a NAT does that forgot them: the server sees new
+   * addresses, and what it sends to the old ones is lost.
+   */
+  rebind(): void {
+    for (const client of this.#clients.values()) {
+      client.socket.close();
+      client.socket = this.#face(client.down);
+    }
+  }
+
   /** Closes all sockets; what is inside the links is gone. Calling it again waits as well. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -254,20 +265,26 @@ export class Relay {
   }
 
   #welcome(from: RemoteInfo): Client {
-    const socket = createLoopbackSocket();
     const { address, port } = from;
     const down = this.#direction(this.#downOptions, (bytes) =>
       this.#front.send(bytes, port, address),
     );
     const up = this.#direction(this.#upOptions, (bytes) =>
-      socket.send(bytes, this.#targetPort, LOOPBACK),
+      client.socket.send(bytes, this.#targetPort, LOOPBACK),
     );
+    const client = { socket: this.#face(down), up, down, heardUs: 0 };
+    return client;
+  }
+
+  /** A socket that faces the server, in place of a client. */
+  #face(down: Direction): Socket {
+    const socket = createLoopbackSocket();
     socket.on("error", () => this.#sendErrors++);
     socket.on("message", (bytes, server) => {
       if (server.port === this.#targetPort) this.#push(down, monotonicUs(), bytes);
     });
     socket.bind(0, LOOPBACK, () => growBuffers(socket));
-    return { socket, up, down, heardUs: 0 };
+    return socket;
   }
 
   #direction(options: LinkOptions, deliver: (bytes: Uint8Array) => void): Direction {

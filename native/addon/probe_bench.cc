@@ -9,6 +9,7 @@
 #include "core/acks.h"
 #include "core/bytes.h"
 #include "core/frame.h"
+#include "core/payload.h"
 #include "core/queue.h"
 #include "core/ring.h"
 #include "core/rtt.h"

@@ -4,6 +4,7 @@
 #include "addon/probe.h"
 #include "core/bytes.h"
 #include "core/frame.h"
+#include "core/payload.h"
 
 namespace netrt {
 
@@ -158,6 +159,11 @@ void probeFrameInit(Napi::Object exports) {
   probeExport(exports, "pingWrite", [](const Info& info) -> Value {
     Writer writer = writerIn(info);
     pingWrite(writer);
+    return writerOut(info, writer);
+  });
+  probeExport(exports, "pathWrite", [](const Info& info) -> Value {
+    Writer writer = writerIn(info);
+    pathWrite(writer, static_cast<uint8_t>(probeU32(info, 2)), probeBytes(info, 3));
     return writerOut(info, writer);
   });
   probeExport(exports, "helloWrite", helloOut);

@@ -163,7 +163,8 @@ bool ackNumber(Sent& sent, Received& received, int64_t number, uint64_t received
 }
 
 bool sampleRtt(Rtt& rtt, const SentPacket& packet, uint32_t delay, uint64_t receivedUs) {
-  if (!packet.eliciting || delay == ACK_DELAY_UNKNOWN) return false;
+  const bool here = packet.number >= rtt.fromNumber;
+  if (!packet.eliciting || !here || delay == ACK_DELAY_UNKNOWN) return false;
   const int64_t raw = static_cast<int64_t>(receivedUs) - static_cast<int64_t>(packet.sentUs);
   const int64_t sample = raw - static_cast<int64_t>(delay) * ACK_DELAY_UNIT_US;
   // A peer that claims to have held the packet for longer than it was away is not believed.

@@ -33,7 +33,7 @@ void packetReport(const Connection& connection, Shared& shared, const SentPacket
   words[RECORD_WORDS + 1] = static_cast<uint32_t>(number >> 32);
 }
 
-// Whether a channel waits for an ack of its last messages.
+// Whether a channel waits for an ack of its last messages.
 bool isTailed(const Connection& connection) {
   for (uint64_t left = connection.busy; left != 0;) {
     if (channelTailed(connectionNextBusy(connection, left))) return true;
@@ -69,6 +69,7 @@ void packetSettled(Connection& connection, Shared& shared, SentPacket& packet, u
 void packetDecided(Connection& connection, Shared& shared, SentPacket& packet, uint64_t nowUs) {
   Outlet& outlet = *shared.outlet;
   const bool acked = packet.state == SENT_ACKED;
+  if (!acked && packet.number < connection.rtt.fromNumber) connection.path.strayed += 1;
   const uint64_t arrivalUs = nowUs + connection.rtt.smoothedUs / 2;
   if (packet.hello) {
     connection.helloInFlight -= 1;
@@ -128,7 +129,7 @@ void connectionCongestion(Connection& connection, bool sampled, uint64_t nowUs) 
   const Sent& sent = connection.sent;
   if (sampled) congestionSample(congestion, connection.rtt);
   congestionAcked(congestion, connection.rtt, sent.ackedLatest, sent.nextNumber, sent.acked,
-                  sent.lost, nowUs);
+                  sent.lost - connection.path.strayed, nowUs);
   congestionJudge(congestion, connection.rtt, nowUs);
   connectionRates(connection, nowUs);
 }

@@ -174,7 +174,7 @@ bool channelInWindow(const Channel& channel, int64_t id);
 // Whether what is unsent waits for an ack of the oldest id: the receiver's window is full.
 bool channelBlocked(const Channel& channel);
 
-// Whether an ack of the oldest message is waited for, and nothing else sends it again.
+// Whether an ack of the oldest message is waited for, and nothing else sends it again.
 bool channelTailed(const Channel& channel);
 
 // Whether ids were given up that the receiver may not know of.

@@ -35,6 +35,7 @@ void connectionAssign(Connection& connection, Shared& shared, const uint8_t* sen
   sealKeySet(connection.sendKey, sendKey, sendKeyOffset);
   sealKeySet(connection.receiveKey, receiveKey, receiveKeyOffset);
   if (!shared.config->raw) sessionReset(connection.session, shared);
+  pathReset(connection.path);
   replayReset(connection.replay);
   receivedReset(connection.received);
   sentReset(connection.sent, firstNumber);
@@ -159,7 +160,8 @@ uint64_t connectionDueUs(const Connection& connection) {
   }
   if (!connection.helloAcked && connection.helloInFlight == 0) return 0;
   const uint64_t ackUs = receivedDueUs(connection.received);
-  uint64_t dueUs = std::min(ackUs, connectionSpeakUs(connection));
+  const uint64_t soonUs = std::min(ackUs, connectionSpeakUs(connection));
+  uint64_t dueUs = std::min(soonUs, connection.path.dueUs);
   const uint64_t wantsUs = connectionWants(connection) ? connection.stalledUntilUs : NO_DEADLINE;
   const uint64_t askUs = std::min(std::min(wantsUs, connection.copyDueUs), connection.probeDueUs);
   dueUs = std::min(dueUs, std::max(askUs, connectionOpenUs(connection)));

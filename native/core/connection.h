@@ -20,6 +20,7 @@
 #include "core/layout.h"
 #include "core/limits.h"
 #include "core/pacing.h"
+#include "core/path.h"
 #include "core/plan.h"
 #include "core/replay.h"
 #include "core/rtt.h"
@@ -99,7 +100,7 @@ struct Connection {
   uint64_t streamUs = 0;
   uint64_t streamIntervalUs = NO_DEADLINE;
   uint64_t copyDueUs = NO_DEADLINE;
-  // When the end of a burst is probed (µs), and the number of the last probe.
+  // When the end of a burst is probed (µs), and the number of the last probe.
   uint64_t probeDueUs = NO_DEADLINE;
   int64_t probeNumber = NO_NUMBER;
   // What wants to ride found no place in the last packet, and is tried again then (µs).
@@ -110,6 +111,7 @@ struct Connection {
   uint32_t omits = 0;
 
   Address address;
+  Path path;
   uint64_t clientId = 0;
   Pacing pacing;
   Congestion congestion;

@@ -7,10 +7,13 @@
 #include "core/ending.h"
 #include "core/fetch.h"
 #include "core/handshake.h"
+#include "core/move.h"
 #include "core/packet.h"
+#include "core/path.h"
 #include "core/receive.h"
 #include "core/replay.h"
 #include "core/stats.h"
+#include "core/transmit.h"
 
 namespace netrt {
 
@@ -23,6 +26,8 @@ int receiveRequest(Host& host, uint64_t nowUs, uint64_t unixSeconds, const Addre
                    const uint8_t* bytes, size_t offset, size_t length);
 int receiveSealed(Host& host, uint64_t nowUs, uint64_t receivedUs, const Address& address,
                   uint8_t* bytes, size_t offset, size_t length);
+void receiveElsewhere(Host& host, uint64_t nowUs, const Address& address, Connection& connection,
+                      size_t length);
 int receiveResponse(Host& host, uint64_t nowUs, const Address& address,
                     const Connection* connection, uint8_t* bytes, size_t offset, size_t length);
 int admit(Host& host, uint64_t nowUs, const Address& address, Pending& pending);
@@ -75,16 +80,22 @@ size_t deniedReply(Host& host, const uint8_t* key, uint8_t* out) {
   return deniedWrite(host.handshake, key, 0, out, 0);
 }
 
-// Queues an answer to somebody without a slot; when too many wait, it is dropped and counted.
-void reply(Host& host, const Address& address, ReplyWrite write, const uint8_t* key) {
+// The next answer in line, to this address; null when too many wait: it is dropped and counted.
+Host::Reply* replyTake(Host& host, const Address& address) {
   if (host.replyCount == REPLIES_MAX) {
     hostCount(host, HOST_REPLIES_DROPPED, 1);
-    return;
+    return nullptr;
   }
-  Host::Reply& entry = host.replies[(host.replyFirst + host.replyCount) % REPLIES_MAX];
+  Host::Reply* entry = &host.replies[(host.replyFirst + host.replyCount) % REPLIES_MAX];
   host.replyCount += 1;
-  addressCopy(entry.address, address);
-  entry.length = static_cast<uint32_t>(write(host, key, entry.bytes));
+  addressCopy(entry->address, address);
+  return entry;
+}
+
+// Queues an answer to somebody without a slot; when too many wait, it is dropped and counted.
+void reply(Host& host, const Address& address, ReplyWrite write, const uint8_t* key) {
+  Host::Reply* entry = replyTake(host, address);
+  if (entry != nullptr) entry->length = static_cast<uint32_t>(write(host, key, entry->bytes));
 }
 
 // The rules of the standard for a request, in its order.
@@ -112,7 +123,9 @@ int receiveRequest(Host& host, uint64_t nowUs, uint64_t unixSeconds, const Addre
 // Opens the sealed part of the packet in host.header; the body's bytes, or -1.
 int openWith(Host& host, SealKey& key, uint8_t* bytes, size_t offset, size_t length) {
   const PacketHeader& header = host.header;
-  packetAssociatedData(host.config.protocolId, bytes[offset], host.associated);
+  const bool moving = header.type == PACKET_MOVING;
+  const uint64_t id = moving ? header.path : host.config.protocolId;
+  packetAssociatedData(id, bytes[offset], host.associated);
   return openPacket(key, header.sequence, host.associated, PACKET_ASSOCIATED_BYTES, bytes,
                     offset + header.bytes, length - header.bytes);
 }
@@ -125,9 +138,11 @@ int receiveSealed(Host& host, uint64_t nowUs, uint64_t receivedUs, const Address
   if (malformed != REJECT_NONE) return malformed;
   const bool forServer = header.type != PACKET_DENIED && header.type != PACKET_CHALLENGE;
   const bool isServer = host.config.role != ROLE_CLIENT;
-  if (isServer ? !forServer : header.type == PACKET_RESPONSE) return REJECT_TYPE;
-  if (header.type == PACKET_SESSION && host.config.raw) return REJECT_TYPE;
-  Connection* connection = slotAtAddress(host, address);
+  const bool moving = header.type == PACKET_MOVING;
+  if (isServer ? !forServer : header.type == PACKET_RESPONSE || moving) return REJECT_TYPE;
+  if (header.type >= PACKET_SESSION && host.config.raw) return REJECT_TYPE;
+  Connection* there = slotAtAddress(host, address);
+  Connection* connection = moving ? slotOfPath(host, header.path) : there;
   if (header.type < PACKET_KEEP_ALIVE || connection == nullptr) {
     return isServer ? receiveResponse(host, nowUs, address, connection, bytes, offset, length)
                     : receiveClient(host, nowUs, receivedUs, address, bytes, offset, length);
@@ -138,17 +153,46 @@ int receiveSealed(Host& host, uint64_t nowUs, uint64_t receivedUs, const Address
   if (!replayTest(connection->replay, header.sequence)) return REJECT_REPLAY;
   const int bodyBytes = openWith(host, *key, bytes, offset, length);
   if (bodyBytes < 0) return REJECT_SEAL;
+  const bool newer = replayNewer(connection->replay, header.sequence);
   replayAdvance(connection->replay, header.sequence);
   sessionOpened(*connection, *key, header);
   const size_t body = static_cast<size_t>(bodyBytes);
   if (!packetBodyValid(header.type, body)) return REJECT_BODY;
   // A session packet is a payload, and without one a disconnect.
-  const bool ours = header.type == PACKET_SESSION;
+  const bool ours = header.type >= PACKET_SESSION;
   const uint8_t type = !ours ? header.type : body > 0 ? PACKET_PAYLOAD : PACKET_DISCONNECT;
+  if (moving) connection->path.answered = false;
   const int reason = connectionReceive(*connection, host.shared, type, header.sequence, bytes,
                                        offset + header.bytes, body, receivedUs, nowUs);
+  if (isServer && connection->session.derived && !connection->session.listed) {
+    slotList(host, *connection);
+  }
+  if (moving && newer && there != connection) {
+    receiveElsewhere(host, nowUs, address, *connection, length);
+  }
   slotSettle(host, *connection, nowUs);
   return reason;
+}
+
+// The newest packet of a client came from elsewhere: it proves that it reads there, or is asked to.
+void receiveElsewhere(Host& host, uint64_t nowUs, const Address& address, Connection& connection,
+                      size_t length) {
+  if (connection.state != CONNECTION_OPEN && connection.state != CONNECTION_DRAINING) return;
+  if (pathProven(connection.path, address, nowUs)) {
+    slotMove(host, connection, address);
+    connectionMoved(connection, host.shared, nowUs);
+    return;
+  }
+  // Never more bytes than came from there.
+  if (length < PATH_PACKET_BYTES || !pathSuspect(connection.path, address, host.shared.keysSeed,
+                                                 connection.handle, host.header.sequence, nowUs)) {
+    return;
+  }
+  Host::Reply* entry = replyTake(host, address);
+  if (entry != nullptr) {
+    const size_t bytes = challengeTransmit(connection, host.shared, nowUs, entry->bytes, 0);
+    entry->length = static_cast<uint32_t>(bytes);
+  }
 }
 
 // The rules of the standard for a response, in its order.

@@ -160,6 +160,18 @@ void ackHeaderWrite(Writer& writer, const AckHeader& header) {
   writeU16(writer, header.delay);
 }
 
+namespace {
+
+// What proves who reads at an address, asked for or told.
+uint8_t pathNext(Reader& reader, Frame& frame, uint8_t kind) {
+  frame.bytes = PATH_PROOF_BYTES;
+  frame.offset = reader.offset;
+  readSkip(reader, frame.bytes);
+  return reader.failed ? FRAME_INVALID : kind;
+}
+
+}  // namespace
+
 uint8_t frameNext(Reader& reader, Frame& frame) {
   if (reader.offset == reader.end) return FRAME_END;
   const uint8_t first = readU8(reader);
@@ -183,38 +195,11 @@ uint8_t frameNext(Reader& reader, Frame& frame) {
       return ageNext(reader, frame);
     case FRAME_LAYOUT:
       return layoutNext(reader, frame);
+    case FRAME_CHALLENGE:
+    case FRAME_RESPONSE:
+      return pathNext(reader, frame, first);
     default:
       return FRAME_INVALID;
-  }
-}
-
-bool payloadCheck(Reader& reader, AckHeader& header, Frame& frame, const uint8_t* bytes,
-                  size_t offset, size_t end, uint32_t channelCount) {
-  readerSet(reader, bytes, offset, end);
-  if (!ackHeaderRead(reader, header)) return false;
-  uint32_t messages = 0;
-  // Of the kinds below FRAME_MESSAGE: 1 + the last channel, or 1 for those of the whole connection.
-  uint8_t last[FRAME_LAYOUT + 1] = {};
-  bool aged = false;
-  for (;;) {
-    const uint8_t kind = frameNext(reader, frame);
-    // An age is that of the message or fragment behind it.
-    if (aged && kind != FRAME_MESSAGE && kind != FRAME_FRAGMENT) return false;
-    aged = kind == FRAME_AGE;
-    if (kind == FRAME_END) return true;
-    if (kind == FRAME_INVALID) return false;
-    if (kind == FRAME_MESSAGE || kind == FRAME_FRAGMENT || kind == FRAME_BLOCK) {
-      messages += 1;
-      if (messages > MESSAGES_PER_PACKET_MAX) return false;
-    }
-    const bool named = kind != FRAME_HELLO && kind != FRAME_CLOSE && kind != FRAME_PING &&
-                       kind != FRAME_AGE && kind != FRAME_LAYOUT;
-    if (named && frame.channel >= channelCount) return false;
-    if (kind < FRAME_FRAGMENT || kind == FRAME_WINDOW || kind == FRAME_LAYOUT) {
-      const uint8_t place = static_cast<uint8_t>(named ? frame.channel + 1 : 1);
-      if (place <= last[kind]) return false;
-      last[kind] = place;
-    }
   }
 }
 
@@ -285,6 +270,11 @@ void ageWrite(Writer& writer, uint32_t ageMs) {
 }
 
 void pingWrite(Writer& writer) { writeU8(writer, FRAME_PING); }
+
+void pathWrite(Writer& writer, uint8_t kind, const uint8_t* proof) {
+  writeU8(writer, kind);
+  writeBytes(writer, proof, 0, PATH_PROOF_BYTES);
+}
 
 void helloWrite(Writer& writer, uint8_t version, uint32_t nameHash, uint32_t channelCount,
                 uint32_t payloadBytesMax, uint32_t packetRateMax, uint32_t byteRateMax,

@@ -2,8 +2,8 @@
 // and their encoding, which is canonical: one meaning has one byte string and everything else is
 // refused.
 // Never acts on what it reads, never keeps a byte of it.
-// frameNext is the only reader of frames; payloadCheck walks a whole payload with it before
-// anything in it takes effect, so a refused payload changed nothing.
+// frameNext is the only reader of frames; payload's check walks a whole payload with it before
+// anything in it takes effect.
 #ifndef NETRT_CORE_FRAME_H_
 #define NETRT_CORE_FRAME_H_
 
@@ -46,6 +46,8 @@ constexpr uint8_t FRAME_BLOCK = 7;
 constexpr uint8_t FRAME_WINDOW = 8;
 constexpr uint8_t FRAME_AGE = 9;
 constexpr uint8_t FRAME_LAYOUT = 10;
+constexpr uint8_t FRAME_CHALLENGE = 11;
+constexpr uint8_t FRAME_RESPONSE = 12;
 constexpr uint8_t FRAME_MESSAGE = 128;
 constexpr uint8_t FRAME_INVALID = 255;
 
@@ -63,7 +65,8 @@ struct Frame {
   uint32_t total = 0;
   // FRAGMENT and BLOCK: which fragment of the whole.
   uint32_t index = 0;
-  // Where the body, the text, the channel hashes or what another version's hello says start.
+  // Where the body, the text, the channel hashes, a path's proof or what another version's hello
+  // says start.
   size_t offset = 0;
   uint32_t bytes = 0;
   // AGE: how old the message behind it is (ms); whoever takes that message makes it 0 again.
@@ -88,11 +91,6 @@ struct Frame {
 
 // Reads the next frame. FRAME_END at the end, FRAME_INVALID for anything that isn't canonical.
 uint8_t frameNext(Reader& reader, Frame& frame);
-
-// Whether a whole payload is canonical, names only channels below `channelCount` and has at most
-// MESSAGES_PER_PACKET_MAX messages.
-bool payloadCheck(Reader& reader, AckHeader& header, Frame& frame, const uint8_t* bytes,
-                  size_t offset, size_t end, uint32_t channelCount);
 
 // ---- Writing: the caller has made sure that it fits ----
 
@@ -128,6 +126,9 @@ void nackWrite(Writer& writer, uint32_t channel, int64_t id, uint32_t bitsBytes)
 void ageWrite(Writer& writer, uint32_t ageMs);
 
 void pingWrite(Writer& writer);
+
+// Writes a challenge (`kind` FRAME_CHALLENGE) or the response to one.
+void pathWrite(Writer& writer, uint8_t kind, const uint8_t* proof);
 
 // Writes a hello up to the channel hashes, which the caller writes next, four bytes each.
 void helloWrite(Writer& writer, uint8_t version, uint32_t nameHash, uint32_t channelCount,

@@ -253,6 +253,29 @@ static_assert(NUMBER_BITS > EPOCH_BITS && (uint64_t{1} << NUMBER_BITS) < SEQUENC
               "as many numbers again are left to count up");
 static_assert(DIGEST_BYTES == KEY_BYTES, "one digest makes one key");
 
+// ---- Moving to another address (docs/PROTOCOL.md, R-68 to R-72) ----
+
+// Bytes by which a server finds a connection whose packets come from elsewhere: nobody meets one by
+// chance.
+constexpr size_t PATH_ID_BYTES = 8;
+// Bytes before the body of a moving packet: those of a session packet, and the path's id.
+constexpr size_t MOVING_HEADER_BYTES = SESSION_HEADER_BYTES + PATH_ID_BYTES;
+// Bytes that prove who reads at an address: as many as in QUIC (RFC 9000 section 19.17).
+constexpr size_t PATH_PROOF_BYTES = 8;
+// Bytes of a packet with a challenge: header, no acks, the frame, tag. No shorter packet gets one.
+constexpr size_t PATH_PACKET_BYTES = SESSION_HEADER_BYTES + 1 + 1 + PATH_PROOF_BYTES + TAG_BYTES;
+// A client that was not answered for so long (µs) may have another address, at least: a tick or two
+// are none.
+constexpr uint64_t PATH_SILENCE_MIN_US = 250000;
+// … and at most; moving packets follow each other as rarely in the end.
+constexpr uint64_t PATH_SILENCE_MAX_US = 1000000;
+// A challenge may be answered for so long (µs): what is known later proves little.
+constexpr uint64_t PATH_PROOF_US = 5000000;
+
+static_assert(MOVING_HEADER_BYTES + PAYLOAD_BYTES_MAX - PATH_ID_BYTES + TAG_BYTES <=
+                  PACKET_BYTES_MAX,
+              "the longest moving packet is a packet");
+
 // ---- Frames ----
 
 // Version of the protocol inside the payloads; both ends must have the same.

@@ -7,6 +7,21 @@
 
 namespace netrt {
 
+namespace {
+
+// The id of the path, behind the number of a moving packet.
+int pathIdRead(const uint8_t* bytes, size_t offset, size_t length, PacketHeader& header) {
+  if (length < MOVING_HEADER_BYTES + TAG_BYTES) return REJECT_TOO_SHORT;
+  header.bytes = MOVING_HEADER_BYTES;
+  header.path = 0;
+  for (size_t index = 0; index < PATH_ID_BYTES; index++) {
+    header.path |= uint64_t{bytes[offset + SESSION_HEADER_BYTES + index]} << (8 * index);
+  }
+  return 0;
+}
+
+}  // namespace
+
 int packetHeaderRead(const uint8_t* bytes, size_t offset, size_t length, PacketHeader& header) {
   header.type = PACKET_REQUEST;
   header.sequence = 0;
@@ -16,9 +31,8 @@ int packetHeaderRead(const uint8_t* bytes, size_t offset, size_t length, PacketH
   if (prefix == 0) return 0;
   const uint8_t type = prefix & 0x0f;
   // Type 0 with sequence bytes is a request that claims to be sealed: there is no such packet.
-  if (type == PACKET_REQUEST || (type >= PACKET_TYPES && prefix != SESSION_PREFIX)) {
-    return REJECT_TYPE;
-  }
+  const bool ours = prefix == SESSION_PREFIX || prefix == MOVING_PREFIX;
+  if (type == PACKET_REQUEST || (type >= PACKET_TYPES && !ours)) return REJECT_TYPE;
   const size_t count = prefix >> 4;
   if (count == 0 || count > SEQUENCE_BYTES_MAX) return REJECT_SEQUENCE_BYTES;
   if (length < 1 + count + TAG_BYTES) return REJECT_TOO_SHORT;
@@ -29,7 +43,7 @@ int packetHeaderRead(const uint8_t* bytes, size_t offset, size_t length, PacketH
   header.type = type;
   header.sequence = sequence;
   header.bytes = 1 + count;
-  return 0;
+  return type == PACKET_MOVING ? pathIdRead(bytes, offset, length, header) : 0;
 }
 
 size_t sequenceBytes(uint64_t sequence) {
@@ -56,14 +70,23 @@ size_t sessionHeaderWrite(uint64_t number, uint8_t* bytes, size_t offset) {
   return SESSION_HEADER_BYTES;
 }
 
-void packetAssociatedData(uint64_t protocolId, uint8_t prefixByte, uint8_t* out) {
+size_t movingHeaderWrite(uint64_t number, uint64_t path, uint8_t* bytes, size_t offset) {
+  sessionHeaderWrite(number, bytes, offset);
+  bytes[offset] = MOVING_PREFIX;
+  for (size_t index = 0; index < PATH_ID_BYTES; index++) {
+    bytes[offset + SESSION_HEADER_BYTES + index] = static_cast<uint8_t>(path >> (8 * index));
+  }
+  return MOVING_HEADER_BYTES;
+}
+
+void packetAssociatedData(uint64_t protocolOrPath, uint8_t prefixByte, uint8_t* out) {
   // Written for each packet, so without loops: these are four stores.
   std::memcpy(out, VERSION_INFO, VERSION_BYTES);
   const uint8_t id[8] = {
-      static_cast<uint8_t>(protocolId),       static_cast<uint8_t>(protocolId >> 8),
-      static_cast<uint8_t>(protocolId >> 16), static_cast<uint8_t>(protocolId >> 24),
-      static_cast<uint8_t>(protocolId >> 32), static_cast<uint8_t>(protocolId >> 40),
-      static_cast<uint8_t>(protocolId >> 48), static_cast<uint8_t>(protocolId >> 56),
+      static_cast<uint8_t>(protocolOrPath),       static_cast<uint8_t>(protocolOrPath >> 8),
+      static_cast<uint8_t>(protocolOrPath >> 16), static_cast<uint8_t>(protocolOrPath >> 24),
+      static_cast<uint8_t>(protocolOrPath >> 32), static_cast<uint8_t>(protocolOrPath >> 40),
+      static_cast<uint8_t>(protocolOrPath >> 48), static_cast<uint8_t>(protocolOrPath >> 56),
   };
   std::memcpy(out + VERSION_BYTES, id, sizeof id);
   out[VERSION_BYTES + sizeof id] = prefixByte;
@@ -83,6 +106,8 @@ bool packetBodyValid(uint8_t type, size_t bodyBytes) {
       return bodyBytes >= 1 && bodyBytes <= PAYLOAD_BYTES_MAX;
     case PACKET_SESSION:
       return bodyBytes <= PAYLOAD_BYTES_MAX;
+    case PACKET_MOVING:
+      return bodyBytes >= 1 && bodyBytes <= PAYLOAD_BYTES_MAX - PATH_ID_BYTES;
     default:
       return false;
   }

@@ -24,6 +24,10 @@ constexpr uint8_t PACKET_DISCONNECT = 6;
 constexpr uint8_t PACKET_SESSION = 7;
 // The one prefix byte that a session packet has: its type, and three bytes of its number.
 constexpr uint8_t SESSION_PREFIX = 0x37;
+// Ours as well: a client's payload under session keys, which finds its connection by a path's id
+//
+constexpr uint8_t PACKET_MOVING = 8;
+constexpr uint8_t MOVING_PREFIX = 0x38;
 
 // Shorter than its type can be.
 constexpr int REJECT_TOO_SHORT = 1;
@@ -34,10 +38,12 @@ constexpr int REJECT_SEQUENCE_BYTES = 3;
 
 struct PacketHeader {
   uint8_t type = PACKET_REQUEST;
-  // Of a session packet the low EPOCH_BITS, until its connection knows the rest.
+  // Of a session or moving packet the low EPOCH_BITS, until its connection knows the rest.
   uint64_t sequence = 0;
   // Bytes of prefix and sequence: where the body starts.
   size_t bytes = 0;
+  // MOVING: the path's id.
+  uint64_t path = 0;
 };
 
 // Reads the header of the packet at bytes[offset, offset + length): 0, or the reason to ignore it
@@ -53,8 +59,13 @@ size_t packetHeaderWrite(uint8_t type, uint64_t sequence, uint8_t* bytes, size_t
 // Writes a session packet's prefix and the low part of its number: SESSION_HEADER_BYTES.
 size_t sessionHeaderWrite(uint64_t number, uint8_t* bytes, size_t offset);
 
-// Writes what the tag covers besides the body: PACKET_ASSOCIATED_BYTES at the start of `out`.
-void packetAssociatedData(uint64_t protocolId, uint8_t prefixByte, uint8_t* out);
+// Writes what a moving packet has before its body: MOVING_HEADER_BYTES.
+size_t movingHeaderWrite(uint64_t number, uint64_t path, uint8_t* bytes, size_t offset);
+
+// Writes what the tag covers besides the body: PACKET_ASSOCIATED_BYTES at the start of `out`. The
+// id is the protocol's; of a moving packet the path's, whose keys are bound to the protocol's
+// already.
+void packetAssociatedData(uint64_t protocolOrPath, uint8_t prefixByte, uint8_t* out);
 
 // Whether a body, once opened, has a size that its type allows.
 bool packetBodyValid(uint8_t type, size_t bodyBytes);

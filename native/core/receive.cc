@@ -8,8 +8,10 @@
 #include "core/delivery.h"
 #include "core/ending.h"
 #include "core/gap.h"
+#include "core/move.h"
 #include "core/omit.h"
 #include "core/packet.h"
+#include "core/payload.h"
 #include "core/repair.h"
 #include "core/sequence.h"
 #include "core/stats.h"
@@ -24,6 +26,7 @@ constexpr char TEXT_NUMBER[] = "packet number out of range";
 constexpr char TEXT_ACK[] = "ack of a packet never sent";
 constexpr char TEXT_MESSAGE[] = "message id out of range";
 constexpr char TEXT_HELLO[] = "message before hello";
+constexpr char TEXT_PATH[] = "path frame of the other side";
 constexpr uint8_t NO_TEXT[1] = {};
 constexpr char TEXT_KEY[] = "public key of low order";
 
@@ -154,6 +157,7 @@ int payloadReceive(Connection& connection, Shared& shared, int64_t number, const
     const bool sampled =
         acksReceive(sent, connection.received, connection.rtt, latest, ackHeader.delay, bytes,
                     ackHeader.bitsOffset, ackHeader.bitBytes, receivedUs);
+    pathAcked(connection.path, sent.ackedLatest);
     connectionVerdicts(connection, shared, nowUs);
     connectionCongestion(connection, sampled, nowUs);
   }
@@ -206,6 +210,11 @@ bool framesReceive(Connection& connection, Shared& shared, Reader& reader, Frame
     } else if (kind == FRAME_CLOSE) {
       connectionPeerClosed(connection, shared, frame.code, reader.bytes, frame.offset, frame.bytes,
                            nowUs);
+    } else if (kind == FRAME_CHALLENGE || kind == FRAME_RESPONSE) {
+      const bool asked = kind == FRAME_CHALLENGE;
+      if (!connectionProof(connection, shared, asked, reader.bytes, frame.offset, nowUs)) {
+        violate(connection, shared, TEXT_PATH, REJECT_PAYLOAD, nowUs);
+      }
     } else if (kind != FRAME_PING && kind != FRAME_AGE && kind != FRAME_LAYOUT) {
       held = channelFrame(connection, shared, reader, kind, frame, holds, nowUs) && held;
       frame.ageMs = 0;

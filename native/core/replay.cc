@@ -13,15 +13,17 @@ uint32_t bitOf(uint64_t sequence) { return static_cast<uint32_t>(sequence) & MAS
 
 void replayReset(ReplayWindow& window) { window = ReplayWindow(); }
 
+bool replayNewer(const ReplayWindow& window, uint64_t sequence) { return sequence > window.newest; }
+
 bool replayTest(const ReplayWindow& window, uint64_t sequence) {
-  if (sequence > window.newest) return true;
+  if (replayNewer(window, sequence)) return true;
   if (window.newest - sequence >= REPLAY_WINDOW_PACKETS) return false;
   const uint32_t bit = bitOf(sequence);
   return ((window.seen[bit >> 5] >> (bit & 31)) & 1) == 0;
 }
 
 void replayAdvance(ReplayWindow& window, uint64_t sequence) {
-  if (sequence > window.newest) {
+  if (replayNewer(window, sequence)) {
     const uint64_t ahead = sequence - window.newest;
     if (ahead >= REPLAY_WINDOW_PACKETS) {
       for (uint32_t& word : window.seen) word = 0;

@@ -21,6 +21,9 @@ struct ReplayWindow {
 
 void replayReset(ReplayWindow& window);
 
+// Whether a sequence is above all that were received.
+bool replayNewer(const ReplayWindow& window, uint64_t sequence);
+
 // Whether a packet of this sequence may be opened: not seen, and not too old to know.
 bool replayTest(const ReplayWindow& window, uint64_t sequence);
 

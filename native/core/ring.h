@@ -53,6 +53,8 @@ constexpr uint32_t RECORD_PACKET = 8;
 // bytes of the text, word 5 1 if we found it; payload: as RECORD_CONNECT, the text, the layout);
 // its RECORD_DISCONNECT follows where there was a RECORD_CONNECT.
 constexpr uint32_t RECORD_MISMATCH = 9;
+// Completion: a peer is at another address now (payload as RECORD_CONNECT).
+constexpr uint32_t RECORD_MOVE = 10;
 // Submission: a message to one peer (word 4 time to live in ms or TTL_DEFAULT, word 5 tag).
 constexpr uint32_t RECORD_SEND = 16;
 // Submission: the same message to every connected peer (fields as RECORD_SEND).

@@ -31,6 +31,8 @@ struct Rtt {
   uint64_t windowEndsUs = 0;
   // For how long the peer lately held acks (µs).
   uint64_t heldUs = ACK_HOLD_US;
+  // Packets below this number went another way: they say nothing.
+  int64_t fromNumber = 0;
   // The lowest sample of the running window, which becomes minimumUs when the window ends.
   uint32_t windowMinimumUs = 0;
 };
@@ -59,7 +61,7 @@ uint64_t rttTimeoutUs(const Rtt& rtt, uint64_t sentUs);
 // lately did.
 uint64_t rttExpiryUs(const Rtt& rtt, uint64_t sentUs);
 
-// How long after its sending the end of a burst is probed: after RFC 8985 section 7.2, two
+// How long after its sending the end of a burst is probed: after RFC 8985 section 7.2, two
 // round trips, but no longer than the time-out.
 uint64_t rttProbeUs(const Rtt& rtt);
 

@@ -19,6 +19,8 @@ constexpr char LABEL_UPDATE[] = "netrt 3 update";
 // The label, the protocol id, both public keys, both suites and the one that was chosen.
 constexpr size_t LABEL_BYTES = sizeof(LABEL_SESSION) - 1;
 constexpr size_t INFO_BYTES = LABEL_BYTES + 8 + 2 * KEY_BYTES + 3;
+// What is made of it: two keys, and the path's id at the start of a digest.
+constexpr size_t MADE_BYTES = 2 * KEY_BYTES + DIGEST_BYTES;
 
 static_assert(INFO_BYTES <= INFO_BYTES_MAX, "what the keys are bound to fits");
 
@@ -61,7 +63,8 @@ void infoWrite(const Connection& connection, const Shared& shared, uint8_t suite
   next[2] = connection.session.suite;
 }
 
-// Both directions' keys, the client's first; false where the secret is known to everybody.
+// Both directions' keys, the client's first, and the path's id; false where the secret is known to
+// everybody.
 bool keysMake(const Connection& connection, const Shared& shared, uint8_t suites,
               const uint8_t* publicKey, uint8_t* keys) {
   const bool isServer = shared.config->role == ROLE_SERVER;
@@ -76,7 +79,7 @@ bool keysMake(const Connection& connection, const Shared& shared, uint8_t suites
   infoWrite(connection, shared, suites, publicKey, info);
   const bool made = x25519Agree(connection.session.secret, publicKey, secret) &&
                     hkdfExtract(salt, sizeof(salt), secret, KEY_BYTES, digest) &&
-                    hkdfExpand(digest, info, INFO_BYTES, keys, 2 * KEY_BYTES);
+                    hkdfExpand(digest, info, INFO_BYTES, keys, MADE_BYTES);
   sealWipe(salt, sizeof(salt));
   sealWipe(secret, KEY_BYTES);
   sealWipe(digest, DIGEST_BYTES);
@@ -97,13 +100,17 @@ uint32_t sessionDerive(Connection& connection, const Shared& shared, uint8_t sui
   const bool isServer = shared.config->role == ROLE_SERVER;
   const bool aes = (shared.config->suites & suites & SUITES_AES) != 0;
   session.suite = aes ? SUITE_AES : SUITE_CHACHA;
-  uint8_t keys[2 * KEY_BYTES] = {};
+  uint8_t keys[MADE_BYTES] = {};
   const bool made = keysMake(connection, shared, suites, bytes + keyOffset, keys);
   sealWipe(session.secret, KEY_BYTES);
   if (!made) return REASON_VIOLATION;
   if (!sealKeyOpen(session.otherKey)) return REASON_RESOURCES;
   std::memcpy(session.secret, keys + (isServer ? KEY_BYTES : 0), KEY_BYTES);
   sealSuiteSet(session.otherKey, session.suite, keys, isServer ? 0 : KEY_BYTES);
+  session.path = 0;
+  for (size_t index = 0; index < PATH_ID_BYTES; index++) {
+    session.path |= uint64_t{keys[2 * KEY_BYTES + index]} << (8 * index);
+  }
   sealWipe(keys, sizeof(keys));
   // Both are the epochs of first numbers, which lie in the lower half of theirs.
   session.sendEpoch = epochOf(static_cast<uint64_t>(connection.sent.firstNumber));
@@ -116,7 +123,7 @@ uint32_t sessionDerive(Connection& connection, const Shared& shared, uint8_t sui
 
 SealKey* sessionKeyOf(Connection& connection, SealKey& scratch, PacketHeader& header) {
   Session& session = connection.session;
-  if (header.type != PACKET_SESSION) {
+  if (header.type < PACKET_SESSION) {
     if (!session.confirmed) return &connection.receiveKey;
     return session.token && header.sequence < session.lowest ? &session.otherKey : nullptr;
   }
@@ -154,7 +161,7 @@ void keyChange(Connection& connection, uint64_t lowest, bool token) {
 
 void sessionOpened(Connection& connection, const SealKey& key, const PacketHeader& header) {
   Session& session = connection.session;
-  if (header.type == PACKET_SESSION) {
+  if (header.type >= PACKET_SESSION) {
     const uint32_t epoch = epochOf(header.sequence);
     if (!session.confirmed) {
       keyChange(connection, header.sequence, true);
@@ -208,6 +215,7 @@ void sessionClear(Session& session) {
   session.confirmed = false;
   session.sending = false;
   session.token = false;
+  session.listed = false;
 }
 
 }  // namespace netrt

@@ -1,6 +1,6 @@
 // Owns a connection's session keys, from the key pair that it tells in its hello to the last key:
 // what they are made from, when packets go out under them, which key a packet that
-// comes in may be sealed under.
+// comes in may be sealed under, and the path's id that comes of the same.
 // Never opens or seals a packet, never reads a frame.
 // Invariants: nothing here moves but on a packet that opened; a key is wiped when no packet can
 // come under it any more, a private key when the peer's public one is there.
@@ -33,6 +33,8 @@ struct Session {
   uint32_t receiveEpoch = 0;
   uint32_t sendEpoch = 0;
   uint8_t suite = SUITE_CHACHA;
+  // By which a server finds the connection when its client's packets come from elsewhere.
+  uint64_t path = 0;
   // The keys are there.
   bool derived = false;
   // A packet of the peer under them opened.
@@ -41,6 +43,8 @@ struct Session {
   bool sending = false;
   // otherKey is the token's, kept for what was sent before the change.
   bool token = false;
+  // A server finds it by the path's id.
+  bool listed = false;
 };
 
 // Draws the key pair of a connection that begins.
@@ -54,7 +58,7 @@ uint32_t sessionDerive(Connection& connection, const Shared& shared, uint8_t sui
 // ---- The way in ----
 
 // The key that a packet with this header may be sealed under, or null for none; completes the
-// number of a session packet. `scratch` takes the next epoch's key where that may be it.
+// number of a session or moving packet. `scratch` takes the next epoch's key where that may be it.
 SealKey* sessionKeyOf(Connection& connection, SealKey& scratch, PacketHeader& header);
 
 // A packet with this header opened under the key that sessionKeyOf named.

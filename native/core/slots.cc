@@ -56,8 +56,9 @@ bool slotsOpen(Host& host, const uint32_t* words, uint32_t* page, const uint8_t*
       poolOpen(host.outlet.pool, config.chunkCount, config.messageCount, config.carriedCount) &&
       handshakeOpen(host.handshake, config, privateKey, entropy) &&
       tableOpen(host.addressTable, config.peersMax) &&
-      tableOpen(host.clientTable, config.peersMax) && timersOpen(host.timers, config.peersMax) &&
-      take(host.connections, peers) && take(host.channels, peers * config.channelCount) &&
+      tableOpen(host.clientTable, config.peersMax) && tableOpen(host.pathTable, config.peersMax) &&
+      timersOpen(host.timers, config.peersMax) && take(host.connections, peers) &&
+      take(host.channels, peers * config.channelCount) &&
       take(host.packetsFew, peers * SENT_PACKETS_FEW) && take(host.packets, peers * SENT_PACKETS) &&
       take(host.free, peers) && take(host.open, peers) && take(host.work, peers) &&
       take(host.dirty, peers) && take(host.replies, REPLIES_MAX) && sealKeyOpen(host.clientKey) &&
@@ -92,6 +93,7 @@ void slotsClose(Host& host) {
   poolClose(host.outlet.pool);
   tableClose(host.addressTable);
   tableClose(host.clientTable);
+  tableClose(host.pathTable);
   timersClose(host.timers);
   giveBack(host.connections);
   giveBack(host.channels);
@@ -151,8 +153,8 @@ Connection* slotConnection(Host& host, uint32_t slot) {
   return connection;
 }
 
-uint32_t clientHash(const Host& host, uint64_t clientId) {
-  const uint32_t words[] = {static_cast<uint32_t>(clientId), static_cast<uint32_t>(clientId >> 32)};
+uint32_t idHash(const Host& host, uint64_t id) {
+  const uint32_t words[] = {static_cast<uint32_t>(id), static_cast<uint32_t>(id >> 32)};
   return sipHash(host.handshake.hashKey, words, 2);
 }
 
@@ -168,10 +170,19 @@ Connection* slotAtAddress(const Host& host, const Address& address) {
 }
 
 Connection* slotOfClient(const Host& host, uint64_t clientId) {
-  uint32_t slot = tableFirst(host.clientTable, clientHash(host, clientId));
+  uint32_t slot = tableFirst(host.clientTable, idHash(host, clientId));
   while (slot != NO_INDEX) {
     if (host.connections[slot].clientId == clientId) return &host.connections[slot];
     slot = tableNext(host.clientTable, slot);
+  }
+  return nullptr;
+}
+
+Connection* slotOfPath(const Host& host, uint64_t path) {
+  uint32_t slot = tableFirst(host.pathTable, idHash(host, path));
+  while (slot != NO_INDEX) {
+    if (host.connections[slot].session.path == path) return &host.connections[slot];
+    slot = tableNext(host.pathTable, slot);
   }
   return nullptr;
 }
@@ -194,13 +205,36 @@ Connection* slotOccupy(Host& host, const Address& address, uint64_t clientId) {
   connection->clientId = clientId;
   const uint32_t hash = addressHash(address, host.handshake.hashKey);
   tableInsert(host.addressTable, hash, connection->slot);
-  tableInsert(host.clientTable, clientHash(host, clientId), connection->slot);
+  tableInsert(host.clientTable, idHash(host, clientId), connection->slot);
   connection->openIndex = host.openCount;
   host.open[host.openCount] = connection->slot;
   host.openCount += 1;
   hostCount(host, HOST_CONNECTED, 1);
   host.page[statsHostWord(HOST_PEERS)] = host.openCount;
   return connection;
+}
+
+void slotList(Host& host, Connection& connection) {
+  connection.session.listed = true;
+  tableInsert(host.pathTable, idHash(host, connection.session.path), connection.slot);
+}
+
+void slotMove(Host& host, Connection& connection, const Address& address) {
+  const Connection* other = slotAtAddress(host, address);
+  if (other != nullptr) tableRemove(host.addressTable, other->slot);
+  tableRemove(host.addressTable, connection.slot);
+  addressCopy(connection.address, address);
+  tableInsert(host.addressTable, addressHash(address, host.handshake.hashKey), connection.slot);
+  connection.path.asked = false;
+  Ring& completion = host.outlet.completion;
+  const int32_t word = ringPush(completion, RECORD_MOVE, PEER_RECORD_BYTES);
+  if (word == NO_ROOM) return;
+  uint32_t* words = completion.words + word;
+  words[1] = connection.handle;
+  words[2] = 0;
+  words[4] = 0;
+  words[5] = 0;
+  connectionRecord(connection, completion, word);
 }
 
 namespace {
@@ -219,6 +253,7 @@ void clientEnded(Host& host, const Connection& connection) {
 void vacate(Host& host, Connection& connection) {
   tableRemove(host.addressTable, connection.slot);
   tableRemove(host.clientTable, connection.slot);
+  tableRemove(host.pathTable, connection.slot);
   timersSet(host.timers, connection.slot, NO_DEADLINE);
   host.openCount -= 1;
   const uint32_t last = host.open[host.openCount];

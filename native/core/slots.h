@@ -1,10 +1,10 @@
 // Owns the state of a host: its connections, the tables that find them, who has work, and every
 // list that a slot can be in. Never receives or sends anything: the verbs of demux, submit and host
 // do, and come here to find, take and settle connections. Invariants: a slot in use is in the
-// address table and the client table; a connection with something due is in the work list or has a
-// deadline. All memory is taken by slotsOpen; only the cipher contexts of a slot are opened at its
-// first use, and then kept, because OpenSSL's cost half a kilobyte each, which thousands of idle
-// slots should not.
+// client table, and in the address table until another's peer proved to be at its address; a
+// connection with something due is in the work list or has a deadline. All memory is taken by
+// slotsOpen; only the cipher contexts of a slot are opened at its first use, and then kept, because
+// OpenSSL's cost half a kilobyte each, which thousands of idle slots should not.
 #ifndef NETRT_CORE_SLOTS_H_
 #define NETRT_CORE_SLOTS_H_
 
@@ -54,6 +54,7 @@ struct Host {
   uint32_t* open = nullptr;
   Table addressTable;
   Table clientTable;
+  Table pathTable;
   Timers timers;
   Handshake handshake;
   Client client;
@@ -97,11 +98,21 @@ Connection* slotAtAddress(const Host& host, const Address& address);
 // The connection of a client id, or null.
 Connection* slotOfClient(const Host& host, uint64_t clientId);
 
+// The connection with a path's id, or null.
+Connection* slotOfPath(const Host& host, uint64_t path);
+
 // The connection that a handle means, or null when that connection is over.
 Connection* hostFind(const Host& host, uint32_t handle);
 
 // Takes a free slot, of which there is one; null when its cipher contexts could not be opened.
 Connection* slotOccupy(Host& host, const Address& address, uint64_t clientId);
+
+// From now on the connection is found by its path's id, too.
+void slotList(Host& host, Connection& connection);
+
+// The peer proved to be at this address. Whoever else was there is not any more: found by its
+// path's id alone, until it proves where it is.
+void slotMove(Host& host, Connection& connection, const Address& address);
 
 // After anything happened to a connection: is it over, is something due, when is the next deadline?
 void slotSettle(Host& host, Connection& connection, uint64_t nowUs);

@@ -123,6 +123,8 @@ constexpr uint32_t PEER_PAYLOAD_BYTES = 27;
 constexpr uint32_t PEER_PACKET_RATE = 28;
 // What packets to the peer are sealed under: CIPHER_TOKEN, or CIPHER_SESSION and the suite.
 constexpr uint32_t PEER_CIPHER = 29;
+// How often the way to the peer became another.
+constexpr uint32_t PEER_MOVES = 30;
 constexpr uint32_t PEER_WORDS = 32;
 
 constexpr uint32_t CIPHER_TOKEN = 0;

@@ -20,6 +20,11 @@ namespace netrt {
 size_t connectionTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8_t* out,
                           size_t offset);
 
+// A server's packet to the address from which a client's came: it asks for proof that the client
+// reads there, PATH_PACKET_BYTES long; 0 where there is no number for it now.
+size_t challengeTransmit(Connection& connection, Shared& shared, uint64_t nowUs, uint8_t* out,
+                         size_t offset);
+
 }  // namespace netrt
 
 #endif  // NETRT_CORE_TRANSMIT_H_

@@ -3,7 +3,7 @@
  * are over the C++ core. What is accepted is encoded again; the digest tells what came out.
  */
 import { CHANNELS_MAX, KEY_BYTES, NETRT_VERSION } from "../../lib/engine/limits.js";
-import { PACKET_SESSION } from "../../lib/engine/packet.js";
+import { PACKET_MOVING, PACKET_SESSION } from "../../lib/engine/packet.js";
 import { ACK_WORDS, FRAME_WORDS } from "../engine-probe.js";
 import {
   CHALLENGE_BLOB,
@@ -132,11 +132,12 @@ export function packetTarget(twin: Twin, bytes: Uint8Array): string {
   const [type, low, high, headerBytes] = header;
   if (reason === 0 && type !== 0) {
     const out = new Uint8Array(16);
-    const session = type === PACKET_SESSION;
+    const session = type === PACKET_SESSION || type === PACKET_MOVING;
     const written = session
       ? core.sessionHeaderWrite(low, out, 0)
       : core.packetHeaderWrite(type, low, high, out, 0);
-    digest.emit(out.subarray(0, written));
+    // A moving packet's head has one form; what was read is all of it but the path's id.
+    digest.emit(type === PACKET_MOVING ? bytes.subarray(0, headerBytes) : out.subarray(0, written));
     const associated = new Uint8Array(22);
     core.packetAssociatedData(PROTOCOL_LOW, PROTOCOL_HIGH, bytes[0], associated);
     digest.emit(associated);
@@ -179,6 +180,8 @@ const KIND = {
   WINDOW: 8,
   AGE: 9,
   LAYOUT: 10,
+  CHALLENGE: 11,
+  RESPONSE: 12,
   MESSAGE: 128,
 } as const;
 
@@ -255,6 +258,9 @@ function frameWrite(
       return engine.ageWrite(out, at, total);
     case KIND.PING:
       return engine.pingWrite(out, at);
+    case KIND.CHALLENGE:
+    case KIND.RESPONSE:
+      return engine.pathWrite(out, at, kind, body);
     case KIND.NACK:
       return engine.nackWrite(out, at, channel, id, body);
     case KIND.MESSAGE:

@@ -8,6 +8,7 @@
 
 #include "core/bytes.h"
 #include "core/limits.h"
+#include "core/payload.h"
 #include "targets.h"
 
 namespace netrt::fuzz {
@@ -65,6 +66,10 @@ void frameWrite(Writer& writer, uint8_t kind, const Frame& frame, const uint8_t*
     case FRAME_PING:
       pingWrite(writer);
       break;
+    case FRAME_CHALLENGE:
+    case FRAME_RESPONSE:
+      pathWrite(writer, kind, payload + frame.offset);
+      break;
     case FRAME_NACK:
       nackWrite(writer, frame.channel, frame.id, frame.bytes);
       copy(writer, payload, frame.offset, frame.bytes);
@@ -106,7 +111,8 @@ void frameTarget(const uint8_t* data, size_t size) {
        kind = frameNext(reader, frame)) {
     FUZZ_CHECK(kind != FRAME_INVALID);
     const bool pointing = kind == FRAME_CLOSE || kind == FRAME_NACK || kind == FRAME_FRAGMENT ||
-                          kind == FRAME_BLOCK || kind == FRAME_MESSAGE;
+                          kind == FRAME_BLOCK || kind == FRAME_CHALLENGE ||
+                          kind == FRAME_RESPONSE || kind == FRAME_MESSAGE;
     FUZZ_CHECK(!pointing || frame.offset + frame.bytes <= bytes);
     emit8(kind);
     frameWrite(writer, kind, frame, payload, reader.offset == reader.end);

@@ -19,15 +19,21 @@ namespace {
 constexpr size_t NUMBERS_MAX = 64;
 constexpr uint64_t PROTOCOL_ID = 0x1122334455667788;
 
-void headerWrite(const uint8_t* data, const PacketHeader& header) {
+// Our own packets have one form of header.
+void oursWrite(const uint8_t* data, const PacketHeader& header) {
+  uint8_t out[MOVING_HEADER_BYTES];
+  const bool moving = header.type == PACKET_MOVING;
+  const size_t bytes = moving ? movingHeaderWrite(header.sequence, header.path, out, 0)
+                              : sessionHeaderWrite(header.sequence, out, 0);
+  FUZZ_CHECK(header.sequence >> EPOCH_BITS == 0);
+  FUZZ_CHECK(bytes == header.bytes && std::memcmp(out, data, bytes) == 0);
+  emit(out, bytes);
+}
+
+void standardWrite(const uint8_t* data, const PacketHeader& header) {
   uint8_t out[PACKET_HEADER_BYTES_MAX];
-  const bool session = header.type == PACKET_SESSION;
-  const size_t bytes = session ? sessionHeaderWrite(header.sequence, out, 0)
-                               : packetHeaderWrite(header.type, header.sequence, out, 0);
-  FUZZ_CHECK(bytes <= header.bytes);
-  // A session packet's header has one form, the standard's the shortest for its number.
-  FUZZ_CHECK(session ? header.sequence >> EPOCH_BITS == 0 && bytes == header.bytes
-                     : bytes == 1 + sequenceBytes(header.sequence));
+  const size_t bytes = packetHeaderWrite(header.type, header.sequence, out, 0);
+  FUZZ_CHECK(bytes == 1 + sequenceBytes(header.sequence) && bytes <= header.bytes);
   if (bytes == header.bytes) {
     FUZZ_CHECK(std::memcmp(out, data, bytes) == 0);
   } else {
@@ -36,6 +42,14 @@ void headerWrite(const uint8_t* data, const PacketHeader& header) {
     for (size_t index = bytes; index < header.bytes; index++) FUZZ_CHECK(data[index] == 0);
   }
   emit(out, bytes);
+}
+
+void headerWrite(const uint8_t* data, const PacketHeader& header) {
+  if (header.type < PACKET_TYPES) {
+    standardWrite(data, header);
+  } else {
+    oursWrite(data, header);
+  }
   uint8_t associated[PACKET_ASSOCIATED_BYTES];
   packetAssociatedData(PROTOCOL_ID, data[0], associated);
   emit(associated, sizeof(associated));
@@ -67,7 +81,7 @@ void packetTarget(const uint8_t* data, size_t size) {
   const int reason = size == 0 ? REJECT_TOO_SHORT : packetHeaderRead(data, 0, size, header);
   emit8(static_cast<uint8_t>(reason));
   if (reason == 0) {
-    FUZZ_CHECK(header.type <= PACKET_SESSION && header.bytes >= 1);
+    FUZZ_CHECK(header.type <= PACKET_MOVING && header.bytes >= 1);
     if (header.type == PACKET_REQUEST) {
       FUZZ_CHECK(header.bytes == 1 && header.sequence == 0);
     } else {

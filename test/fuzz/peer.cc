@@ -7,6 +7,7 @@
 #include "core/bytes.h"
 #include "core/frame.h"
 #include "core/hkdf.h"
+#include "core/payload.h"
 #include "core/seal.h"
 #include "core/sequence.h"
 
@@ -226,7 +227,7 @@ void peerHear(Peer& peer, const Machine& machine, const uint8_t* bytes, size_t l
   PacketHeader header;
   if (packetHeaderRead(bytes, 0, length, header) != 0 || header.type == PACKET_REQUEST) return;
   const bool server = speaksToServer(machine);
-  const bool session = header.type == PACKET_SESSION;
+  const bool session = header.type >= PACKET_SESSION;
   if (session && !peer.derived) return;
   if (session) {
     // A host under test never sends so much that there is another epoch.
@@ -237,7 +238,8 @@ void peerHear(Peer& peer, const Machine& machine, const uint8_t* bytes, size_t l
   SealKey& token = server ? peer.identity->serverToClient : peer.identity->clientToServer;
   SealKey& key = session ? peer.receiveKey : token;
   uint8_t associated[PACKET_ASSOCIATED_BYTES];
-  packetAssociatedData(PROTOCOL_ID, bytes[0], associated);
+  packetAssociatedData(header.type == PACKET_MOVING ? header.path : PROTOCOL_ID, bytes[0],
+                       associated);
   uint8_t body[PACKET_BYTES_MAX];
   std::memcpy(body, bytes, length);
   const int opened = openPacket(key, header.sequence, associated, PACKET_ASSOCIATED_BYTES, body,

@@ -26,6 +26,7 @@ import {
 import {
   PACKET_CHALLENGE,
   PACKET_KEEP_ALIVE,
+  PACKET_MOVING,
   PACKET_PAYLOAD,
   PACKET_REQUEST,
   PACKET_RESPONSE,
@@ -203,7 +204,8 @@ export class Peer {
     const header = new PacketHeader();
     const reason = packetHeaderRead(bytes, 0, bytes.length, header);
     if (reason !== 0 || header.type === PACKET_REQUEST) return;
-    const session = header.type === PACKET_SESSION;
+    const session = header.type >= PACKET_SESSION;
+    const moving = header.type === PACKET_MOVING;
     if (session && this.session === null) return;
     if (session) {
       // A host under test never sends so much that there is another epoch.
@@ -215,7 +217,9 @@ export class Peer {
     const token = machine.isClient ? clientToServer : serverToClient;
     const key = session ? (this.session as SessionHalf).receive : token;
     const associated = new Uint8Array(PACKET_ASSOCIATED_BYTES);
-    packetAssociatedData(PROTOCOL_LOW, PROTOCOL_HIGH, bytes[0], associated);
+    const idLo = moving ? header.pathLo : PROTOCOL_LOW;
+    const idHi = moving ? header.pathHi : PROTOCOL_HIGH;
+    packetAssociatedData(idLo, idHi, bytes[0], associated);
     const body = bytes.slice();
     const length = bytes.length - header.bytes;
     const { sequenceLo, sequenceHi } = header;

@@ -100,6 +100,9 @@ function frameBytes(frame: FrameValue, isLast: boolean): number {
       return 3 + frame.text.length;
     case "ping":
       return 1;
+    case "challenge":
+    case "response":
+      return 1 + frame.proof.length;
     case "age":
       return 1 + varintBytes(frame.ms);
     case "nack":

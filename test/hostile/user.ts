@@ -16,6 +16,7 @@ import {
   RECORD_FATE,
   RECORD_FRAGMENT,
   RECORD_MESSAGE,
+  RECORD_MOVE,
   RECORD_SEND,
   ringNext,
   ringPeek,
@@ -41,6 +42,8 @@ export interface End {
 export class Told {
   readonly messages: Message[] = [];
   readonly fates: { channel: number; tag: number; fate: number }[] = [];
+  /** The addresses to which it moved, as words. */
+  readonly moves: string[] = [];
   end: End | undefined;
 
   /** First bytes of what came on a channel. */
@@ -115,6 +118,9 @@ export class User {
       this.peers.push(peer);
     } else if (kind === RECORD_DISCONNECT) {
       this.#live(peer).end = { reason: word4, text: decoder.decode(body), local: word5 === 1 };
+    } else if (kind === RECORD_MOVE) {
+      const address = new Uint32Array(body.buffer, body.byteOffset + 8, 6);
+      this.#live(peer).moves.push(address.join());
     } else if (kind === RECORD_MESSAGE) {
       const message = { channel, id: word4, body };
       const told = this.#live(peer);

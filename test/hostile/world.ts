@@ -76,7 +76,7 @@ export function wordsOf(address: string): Uint32Array {
 }
 
 /** What a host is made of here; its packets are numbered from 0 on, so that attacks can say numbers. */
-function entropyOf(byte: number): Uint8Array {
+export function entropyOf(byte: number): Uint8Array {
   return new Uint8Array(ENTROPY_BYTES).fill(byte).fill(0, ENTROPY_NUMBER, ENTROPY_KEYS);
 }
 
@@ -101,10 +101,10 @@ export interface Recipient {
 
 /** A client of netrt that keeps the rules. */
 export class Honest implements Recipient {
-  readonly address: string;
+  address: string;
   readonly user: User;
   readonly #world: World;
-  readonly #from: Uint32Array;
+  #from: Uint32Array;
   readonly #server = wordsOf(SERVER);
   /** Percent of its datagrams that the way loses, each way. */
   loss = 0;
@@ -124,6 +124,14 @@ export class Honest implements Recipient {
       }),
     );
     this.user.host.connect(token, world.nowUs);
+  }
+
+  /** Its NAT changes its mind: it is at another address, and what goes to the old one gets lost. */
+  rebind(address: string): void {
+    this.#world.leave(this);
+    this.address = address;
+    this.#from = wordsOf(address);
+    this.#world.join(this);
   }
 
   get connected(): boolean {
@@ -258,6 +266,11 @@ export class World {
 
   join(recipient: Recipient): void {
     this.recipients.set(wordsOf(recipient.address).join(), recipient);
+  }
+
+  leave(recipient: Recipient): void {
+    const key = wordsOf(recipient.address).join();
+    if (this.recipients.get(key) === recipient) this.recipients.delete(key);
   }
 
   /** A client that keeps the rules and is on its way in. */

@@ -53,6 +53,21 @@ export const trust: readonly Mutant[] = [
     ),
   },
   {
+    name: "move-unproven",
+    bug: "a connection goes to whatever address its client's newest packet came from (DTLS connection ids, before RFC 9853)",
+    gate: unit("move"),
+    js: swap(
+      "lib/engine/demux.ts",
+      "  if (pathProven(path, address, nowUs)) {",
+      "  if (pathProven(path, address, nowUs) || length > 0) {",
+    ),
+    native: swap(
+      "native/core/demux.cc",
+      "  if (pathProven(connection.path, address, nowUs)) {",
+      "  if (pathProven(connection.path, address, nowUs) || length > 0) {",
+    ),
+  },
+  {
     name: "short-tag",
     bug: "a tag is believed by its first four bytes (Node's AEADs once took any length)",
     gate: unit("seal", { NETRT_SEAL: "evp" }),

@@ -125,12 +125,12 @@ export const parsing: readonly Mutant[] = [
     bug: "a message names a channel one above the last, and is taken (ENet: a fragment of another channel)",
     gate: unit("frame"),
     js: swap(
-      "lib/engine/frame.ts",
+      "lib/engine/payload.ts",
       "named && frame.channel >= channelCount",
       "named && frame.channel > channelCount",
     ),
     native: swap(
-      "native/core/frame.cc",
+      "native/core/payload.cc",
       "named && frame.channel >= channelCount",
       "named && frame.channel > channelCount",
     ),
@@ -155,12 +155,12 @@ export const parsing: readonly Mutant[] = [
     bug: "bytes are limited and pieces are not: hundreds of empty messages in one packet",
     gate: unit("frame"),
     js: swap(
-      "lib/engine/frame.ts",
+      "lib/engine/payload.ts",
       "if (messages > MESSAGES_PER_PACKET_MAX) {",
       "if (messages > MESSAGES_PER_PACKET_MAX * 8) {",
     ),
     native: swap(
-      "native/core/frame.cc",
+      "native/core/payload.cc",
       "if (messages > MESSAGES_PER_PACKET_MAX) return false;",
       "if (messages > MESSAGES_PER_PACKET_MAX * 8) return false;",
     ),
@@ -207,12 +207,12 @@ export const parsing: readonly Mutant[] = [
     bug: "fragments are not counted: one packet holds hundreds of a byte",
     gate: { suite: "test/oracle/agreement.test.ts" },
     js: swap(
-      "lib/engine/frame.ts",
+      "lib/engine/payload.ts",
       "if (kind === FRAME_MESSAGE || kind === FRAME_FRAGMENT || kind === FRAME_BLOCK) {",
       "if (kind === FRAME_MESSAGE) {",
     ),
     native: swap(
-      "native/core/frame.cc",
+      "native/core/payload.cc",
       "if (kind == FRAME_MESSAGE || kind == FRAME_FRAGMENT || kind == FRAME_BLOCK) {",
       "if (kind == FRAME_MESSAGE) {",
     ),

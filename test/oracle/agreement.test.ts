@@ -148,6 +148,14 @@ const FRAME: { [Kind in FrameDescription["kind"]]: fc.Arbitrary<FrameDescription
     text: fc.uint8Array({ maxLength: LIMITS["close text"] }),
   }),
   ping: fc.record({ kind: fc.constant("ping" as const) }),
+  challenge: fc.record({
+    kind: fc.constant("challenge" as const),
+    proof: fc.uint8Array({ minLength: 8, maxLength: 8 }),
+  }),
+  response: fc.record({
+    kind: fc.constant("response" as const),
+    proof: fc.uint8Array({ minLength: 8, maxLength: 8 }),
+  }),
   age: fc.record({
     kind: fc.constant("age" as const),
     ms: fc.integer({ min: 1, max: 2 ** 28 - 1 }),

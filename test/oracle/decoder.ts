@@ -29,6 +29,8 @@ const FRAGMENT_LESS = 72;
 const FRAGMENT_STEP = 64;
 /** R-49 leaves the longest bitmap to the table of frames. */
 const NACK_BITMAP_BYTES_MAX = 32;
+/** */
+const PROOF_BYTES = 8;
 /** */
 const BLOCK_BYTES_MAX = 16 * 1024 * 1024;
 
@@ -67,6 +69,8 @@ export type FrameDescription =
   | { readonly kind: "layout"; channel: number; body: Uint8Array }
   | { readonly kind: "close"; reason: number; text: Uint8Array }
   | { readonly kind: "ping" }
+  | { readonly kind: "challenge"; proof: Uint8Array }
+  | { readonly kind: "response"; proof: Uint8Array }
   | { readonly kind: "nack"; channel: number; id: number; bits: Uint8Array }
   | { readonly kind: "message"; channel: number; id: number; body: Uint8Array };
 
@@ -311,6 +315,22 @@ export const FRAMES: readonly Row[] = [
     },
   }),
   row({
+    kind: "challenge",
+    row: ["0x0b", "challenge"],
+    first: 0x0b,
+    more: 0,
+    read: (reader) => ({ kind: "challenge", proof: reader.take(PROOF_BYTES) }),
+    write: (writer, { proof }) => writer.raw(proof),
+  }),
+  row({
+    kind: "response",
+    row: ["0x0c", "response"],
+    first: 0x0c,
+    more: 0,
+    read: (reader) => ({ kind: "response", proof: reader.take(PROOF_BYTES) }),
+    write: (writer, { proof }) => writer.raw(proof),
+  }),
+  row({
     kind: "message",
     row: ["0x80 + channel", "message, last"],
     first: 0x80,
@@ -373,7 +393,7 @@ function readFrame(reader: Reader): FrameDescription {
   return frame;
 }
 
-/** one hello, ping, layout and close; skips, windows and nacks each in the order of channels. */
+/** one hello, ping, layout, close, challenge and response; skips, windows and nacks each in the order of channels. */
 function checkPlaces(frames: readonly FrameDescription[]): void {
   const last = new Map<Kind, number>();
   for (const frame of frames) {

@@ -22,6 +22,9 @@ export interface Recorded {
   readonly longest: number;
 }
 
+/** Time for peers to find each other in good weather (µs). */
+const REST_US = 3_000_000;
+
 /** One step; false where the world itself found something wrong, which is for test/sim to tell. */
 function lives(world: World): boolean {
   try {
@@ -60,6 +63,10 @@ export function recordWorld(seed: number, steps: number, most: number): Recorded
     for (let step = 0; step < steps && sent.length < most; step++) {
       if (!lives(world)) break;
     }
+    // Whoever is connected then proves where it is.
+    world.settle(REST_US, () => false);
+    world.wander();
+    world.settle(REST_US, () => false);
     const payloads = new Map<string, Recorded>();
     const limitOf = (node: number) => world.nodes[node].config[CONFIG_PAYLOAD_BYTES_MAX];
     for (const { body, session } of sent) {

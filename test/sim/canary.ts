@@ -26,6 +26,8 @@ export const CANARIES = [
   "leak",
   /** A state follows another that it must not follow. */
   "state",
+  /** A connection moves to an address without proof. */
+  "move",
   /** A packet has no verdict. */
   "verdict",
   /** A fragment of a block comes to nobody. */
@@ -36,9 +38,9 @@ export const CANARIES = [
 
 export type Canary = (typeof CANARIES)[number];
 
-/** How often the moment comes before the canary sings; for a leak, which shows at the end only, once. */
+/** How often the moment comes before the canary sings; once for a leak and a move, which come late and seldom. */
 const MOMENTS = 12;
-const MOMENTS_LEAK = 1;
+const SELDOM: ReadonlySet<Canary> = new Set(["leak", "move"]);
 
 export class CanaryBird {
   #moments = 0;
@@ -49,7 +51,7 @@ export class CanaryBird {
   sings(name: Canary): boolean {
     if (name !== this.name) return false;
     this.#moments += 1;
-    return this.#moments === (name === "leak" ? MOMENTS_LEAK : MOMENTS);
+    return this.#moments === (SELDOM.has(name) ? 1 : MOMENTS);
   }
 
   /** Whether it strikes now and from then on. */

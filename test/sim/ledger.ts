@@ -87,6 +87,8 @@ export class Session {
   tap: Tap | null = null;
   /** The address at which the server has its client. */
   seenAs: Uint32Array | null = null;
+  /** Silence after which it is over; -1 for never. */
+  timeoutSeconds = 0;
   /** Somebody else has sent under its keys: what arrives and what is acked is anybody's. */
   tampered = false;
 

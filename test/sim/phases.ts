@@ -1,8 +1,8 @@
 // phases: the two parts of a world's life. First anything may go wrong and nothing that was promised may break
 // (safety); then all faults are off, and everything must come to its end in time (liveness).
 //
-// Owns the second part: what is queued is delivered or reported, then silence but for keep-alives, then a clean
-// close, and all memory is free again (R-15, R-16, R-47, R-48).
+// Owns the second part: what is queued is delivered or reported, then silence but for keep-alives, then other addresses
+// for all clients, then a clean close, and all memory is free again (R-15, R-16, R-47, R-48).
 import { CONFIG_CARRIEDS, CONFIG_CHUNKS, CONFIG_MESSAGES } from "../../lib/engine/config.js";
 import { CONGESTION_BINARY } from "../../lib/engine/congestion.js";
 import { BINARY_BAD_HZ, RTO_MAX_US } from "../../lib/engine/limits.js";
@@ -31,6 +31,10 @@ const SKIP_US = 2 * RTO_MAX_US;
 const SILENCE_US = 4_000_000;
 /** A ping a quarter of the shortest time-out, and an ack of the peer's; one more of each at the edges. */
 const SILENCE_DATAGRAMS = 2 * (4 + 2) + 2 * (16 + 2);
+/** Time within which a client is found at another address: a ping, 1 s of silence, two more tries. */
+const WANDER_US = 4_000_000;
+/** Shorter time-outs may be over before. */
+const WANDER_TIMEOUT_SECONDS = 5;
 /** Time that closing may take, in µs: the longest time-out, and the goodbyes. */
 const CLOSE_US = 20_000_000;
 
@@ -41,6 +45,7 @@ export function worldFinish(world: World): void {
   world.settle(SKIP_US, () => false);
   for (const session of world.ledger.sessions) world.ledger.settled(session);
   silence(world);
+  wander(world);
   close(world);
 }
 
@@ -120,6 +125,29 @@ function silence(world: World): void {
 
 /** Requests and responses of a client in that time (R-15), and the answers. */
 const ASKING_DATAGRAMS = 2 * (SILENCE_US / 100_000 + 1);
+
+/** Clients are behind other addresses, and their old ones lead nowhere: who is well goes on from there (R-71). */
+function wander(world: World): void {
+  const { ledger, nodes } = world;
+  const stays = world.wander().flatMap(({ session }) => {
+    const lasts = session !== null && well(session.client);
+    return lasts && (session.timeoutSeconds < 0 || session.timeoutSeconds >= WANDER_TIMEOUT_SECONDS)
+      ? [session]
+      : [];
+  });
+  world.settle(WANDER_US, () => false);
+  for (const session of stays) {
+    const { client, server, node, id } = session;
+    if (client.ended || server.ended) {
+      const { reason } = client.ended ? client : server;
+      throw new SimError(`session ${id} ended (${reason}) when its client's address changed`);
+    }
+    if (session.seenAs?.join() !== nodes[node].seenAs.join()) {
+      throw new SimError(`session ${id} did not follow its client to another address`);
+    }
+  }
+  for (const session of ledger.sessions) ledger.settled(session);
+}
 
 function close(world: World): void {
   const { ledger, nodes } = world;

@@ -15,6 +15,7 @@ import {
   RECORD_FRAGMENT,
   RECORD_MESSAGE,
   RECORD_MISMATCH,
+  RECORD_MOVE,
   RECORD_PAUSE,
   RECORD_SEND,
   RECORD_STATE,
@@ -231,6 +232,9 @@ function reads(world: World, node: Node, ring: Ring, word: number): void {
         ledger.fate(endOf(node, handle), channel, words[word + 4], words[word + 5]);
       }
       break;
+    case RECORD_MOVE:
+      moved(world, endOf(node, handle), payload);
+      break;
     case RECORD_MISMATCH:
       // Who was refused; where a peer was announced its end is told as well.
       break;
@@ -337,6 +341,17 @@ function connected(world: World, node: Node, handle: number, payload: Uint8Array
   if (!node.isServer) return;
   const words = Array.from({ length: ADDRESS_WORDS }, (_, at) => view.getUint32(8 + at * 4, true));
   session.seenAs = Uint32Array.from(words);
+}
+
+/** A client proves where it is, so it is there, or was. */
+function moved(world: World, end: End, payload: Uint8Array): void {
+  const { session } = end;
+  const words = new Uint32Array(payload.slice(8, 8 + 4 * ADDRESS_WORDS).buffer);
+  if (world.bird.sings("move")) words[1] += 1000;
+  if (!world.nat.mayBe(session.node, words)) {
+    throw new SimError(`the connection of client ${session.node} moved to another's ${words}`);
+  }
+  session.seenAs = words;
 }
 
 function ended(world: World, node: Node, handle: number, reason: number, local: boolean): void {

@@ -14,7 +14,7 @@ import {
   CONGESTION_WINDOW_MIN,
   PACKET_BYTES_MAX,
 } from "../../lib/engine/limits.js";
-import { SESSION_PREFIX } from "../../lib/engine/packet.js";
+import { MOVING_PREFIX, SESSION_PREFIX } from "../../lib/engine/packet.js";
 import { sequenceExpand24 } from "../../lib/engine/sequence.js";
 import { CLIENT_TABLE } from "../../lib/engine/state.js";
 import {
@@ -31,11 +31,14 @@ import {
 import type { SimHost } from "../hosts.js";
 import type { CanaryBird } from "./canary.js";
 import { SimError } from "./pair.js";
+import type { Owned } from "./whose.js";
 
 /** Numbers of packets without a slot begin here (R-12), in their high half. */
 const UNSLOTTED_HIGH = 2 ** 31;
 const SEQUENCE_BYTES_SHIFT = 4;
 const REQUEST_TYPE = 0;
+/** Lanes from here on are sessions'; the others targets'. */
+const SESSION_LANES = 1_000_000;
 /** The packet that fills the window; a state, a copy, a nack and the floor's beside it. */
 const FLIGHT_ABOVE = 5 * PACKET_BYTES_MAX;
 
@@ -133,9 +136,15 @@ export class Watch {
    * A datagram to a node; `sessionOf` says under whose keys it is sealed, -1 for nobody's. Answers whether it is
    * one of a connection: its peer has answered a challenge from there, and is no stranger.
    */
-  sent(to: number, bytes: Uint8Array, sessionOf: (low: number, high: number) => number): boolean {
+  sent(
+    to: number,
+    bytes: Uint8Array,
+    sessionOf: (low: number, high: number) => number,
+    owned: Owned | null,
+  ): boolean {
     const type = bytes[0] & 15;
     if (type === REQUEST_TYPE) return false;
+    if (owned !== null) return this.#sentOwned(owned);
     const count = bytes[0] >>> SEQUENCE_BYTES_SHIFT;
     let low = 0;
     let high = 0;
@@ -152,7 +161,8 @@ export class Watch {
     }
     let number = high * 2 ** 32 + low;
     // A session packet tells the low part only, and never begins a connection.
-    if (bytes[0] === SESSION_PREFIX) number = sequenceExpand24(low, Math.max(lane.last, 0));
+    const ours = bytes[0] === SESSION_PREFIX || bytes[0] === MOVING_PREFIX;
+    if (ours) number = sequenceExpand24(low, Math.max(lane.last, 0));
     if (this.#bird.sings("nonce")) number = lane.last;
     // A number that is not above the last begins another connection, under keys that nothing was sealed with.
     if (number <= lane.last || lane.last < 0) {
@@ -164,6 +174,17 @@ export class Watch {
     }
     lane.last = number;
     return true;
+  }
+
+  /** A server's packet under a session's keys, wherever it goes. */
+  #sentOwned({ session, number, asks }: Owned): boolean {
+    const lane = this.#lane(SESSION_LANES + session.id);
+    const told = this.#bird.sings("nonce") ? lane.last : number;
+    if (told <= lane.last) {
+      throw new SimError(`${told} after ${lane.last}, of the session ${session.id}`);
+    }
+    lane.last = told;
+    return !asks;
   }
 
   #lane(to: number): Lane {

@@ -12,8 +12,10 @@ import {
   CHANNEL_FRAGMENTS_SENT,
   CHANNEL_RESENT,
   CHANNEL_SENT,
+  CIPHER_TOKEN,
   HOST_MESSAGES_REFUSED,
   HOST_PEERS,
+  PEER_CIPHER,
   PEER_HANDLE,
   PEER_IN_FLIGHT,
   PEER_PACKETS_ACKED,
@@ -30,6 +32,7 @@ import { type Canary, CanaryBird } from "./canary.js";
 import { type Fault, FaultSet } from "./faults.js";
 import { insiderPacket } from "./insider.js";
 import { Ledger } from "./ledger.js";
+import { Nat, REBOUND_EACH } from "./nat.js";
 import { type Datagram, Network } from "./network.js";
 import { Node, SERVER } from "./node.js";
 import { type EngineName, Pair, SimError } from "./pair.js";
@@ -38,6 +41,7 @@ import { fillRandom, packetOpens, tokenMint } from "./tokens.js";
 import type { Trace } from "./trace.js";
 import { userActs, userReads } from "./user.js";
 import { ringHead } from "./watch.js";
+import { type Owned, Whose } from "./whose.js";
 
 /** Bytes of a packet with a challenge: prefix, 8 bytes of sequence, body, tag. */
 const CHALLENGE_BYTES = 9 + CHALLENGE_BODY_BYTES + 16;
@@ -45,9 +49,6 @@ const CHALLENGE_BYTES = 9 + CHALLENGE_BODY_BYTES + 16;
 const EMPTY_MAX = 6;
 /** Addresses from here on belong to nobody. */
 const NOBODY = 90;
-/** Addresses behind which a client may be after its NAT changed its mind. */
-const REBOUND = 70;
-
 const LATE = 0x6c617465;
 const COMPLETION_PROMPT = 1_048_576;
 
@@ -91,8 +92,8 @@ export class World {
   readonly #privateKey: Uint8Array;
   /** The key pairs of all hosts. */
   readonly pairs = new KeyPairs();
-  /** Nodes by the addresses that they were seen behind. */
-  readonly #behind = new Map<number, number>();
+  readonly nat: Nat;
+  readonly #whose = new Whose();
   readonly startUs: number;
   nowUs: number;
   /** Nobody begins anything new any more. */
@@ -116,6 +117,7 @@ export class World {
     this.late = new Random(seed ^ LATE);
     this.faults = new FaultSet(this.random, this.late, options.without ?? new Set());
     this.profile = profileDraw(this.random, this.late, this.faults, clients);
+    this.nat = new Nat(this.profile);
     this.startUs = this.profile.startUs + shiftUs;
     this.nowUs = this.startUs;
     this.network = new Network(new Random(this.random.next32()), this.faults);
@@ -205,6 +207,7 @@ export class World {
     });
     if (random.chance(1)) token.bytes.fill(0, 0, 4);
     session.keys = token;
+    session.timeoutSeconds = timeoutSeconds;
     const pairs = profile.raw ? null : this.pairs;
     session.tap = new Tap({ protocolId: this.protocolId, ...token }, pairs);
     node.session = session;
@@ -245,7 +248,7 @@ export class World {
 
   /** What befalls a node. */
   #afflict(node: Node): void {
-    const { random, faults, profile } = this;
+    const { random, faults } = this;
     if (random.below(600) === 0) {
       const asleepUs = random.below(8_000_000);
       if (faults.has("stall")) node.asleepUntilUs = this.nowUs + asleepUs;
@@ -255,17 +258,27 @@ export class World {
       if (faults.has("jump")) node.clockUs += jumpUs;
     }
     if (random.below(1500) === 0) {
-      const seenAs = nodeAddress(profile, REBOUND + random.below(4));
       const back = random.chance(50);
-      if (faults.has("rebind") && !node.isServer) this.#rebind(node, back ? node.address : seenAs);
+      const which = random.below(REBOUND_EACH);
+      const seenAs = back ? node.address : this.nat.address(node, which);
+      const forgets = random.chance(50);
+      if (faults.has("rebind") && !node.isServer) this.nat.rebind(node, seenAs, forgets);
     }
     if (random.below(5000) === 0 && faults.has("restart")) this.reopen(node);
   }
 
-  /** From now on the others see a node behind this address, and what they send there reaches it. */
-  #rebind(node: Node, seenAs: Uint32Array): void {
-    node.seenAs = seenAs;
-    this.#behind.set(seenAs[1] - nodeAddress(this.profile, 0)[1], node.index);
+  /** Whether a client's connection can go on from another address: both sides are there and have the keys. */
+  moves(node: Node): boolean {
+    const end = node.session?.client;
+    if (end === undefined || !end.live || !end.other.live || this.profile.raw) return false;
+    return node.pair.first.page[statsPeerWord(end.handle & 0xffff) + PEER_CIPHER] !== CIPHER_TOKEN;
+  }
+
+  /** All clients that can are behind other addresses from now on, and their old ones lead nowhere. */
+  wander(): Node[] {
+    const wanderers = this.nodes.filter((node) => !node.isServer && this.moves(node));
+    for (const node of wanderers) this.nat.leave(node);
+    return wanderers;
   }
 
   /** Somebody with a session's keys sends what no peer may; little can be promised to it after that. */
@@ -384,16 +397,15 @@ export class World {
         const port = addresses[index * ADDRESS_WORDS + 1];
         const target = port - nodeAddress(this.profile, 0)[1];
         // Replies to requests are as many as the requests.
-        const challenge = node.isServer && length === CHALLENGE_BYTES;
+        const to = this.nat.behind(target);
+        const owned = node.isServer ? this.#ownedBy(to, target, bytes) : null;
+        if (!node.isServer) node.session?.tap?.follow(bytes, true);
+        const challenge = node.isServer && (length === CHALLENGE_BYTES || owned?.asks === true);
         if (!challenge && (!node.isServer || peers.has(target))) datagrams += 1;
         this.trace?.datagram(this.nowUs - this.startUs, node.index, target, bytes);
-        const session = node.isServer ? this.nodes[target]?.session : node.session;
-        session?.tap?.follow(bytes, !node.isServer);
-        const slotted = node.watch.sent(target, bytes, (low, high) =>
-          this.#sessionOf(node, bytes, low, high),
-        );
+        const sessionOf = (low: number, high: number) => this.#sessionOf(node, bytes, low, high);
+        const slotted = node.watch.sent(target, bytes, sessionOf, owned);
         if (node.isServer && !slotted) node.watch.answered(port, length);
-        const to = this.#behind.get(target) ?? target;
         if (to < this.nodes.length) {
           this.network.send(node.index, node.seenAs, to, bytes, this.nowUs);
         }
@@ -405,6 +417,10 @@ export class World {
     if (empty > EMPTY_MAX * peers.size + EMPTY_MAX && !this.profile.raw) {
       throw new SimError(`${empty} of ${datagrams} datagrams of one turn carried no message`);
     }
+  }
+
+  #ownedBy(to: number, target: number, bytes: Uint8Array): Owned | null {
+    return this.#whose.of(this.ledger.sessions, this.nodes[to]?.session, target, bytes);
   }
 
   /** The session under whose keys a node sealed a packet, the newest first; -1 for none. */
@@ -461,8 +477,8 @@ export class World {
     this.network.calm();
     for (const node of this.nodes) {
       node.asleepUntilUs = 0;
-      // What was connected behind another address can't go on from its own.
-      node.seenAs = node.session?.seenAs ?? node.address;
+      // What is not connected yet can't go on from another address than it began from.
+      if (!this.moves(node)) this.nat.rebind(node, node.session?.seenAs ?? node.address, false);
     }
     const endUs = this.nowUs + limitUs;
     // A host with nothing to do takes no turn, and its user has not read all that there is.

@@ -179,18 +179,19 @@ describe.each(engines)("silence on the %s engine (R-15)", (engine) => {
 
   test("one way, for longer than 256 acks last, is survived: acks alone ask for an ack at times", () => {
     const duo = connected(engine, { timeoutSeconds: 30 });
-    const { server, client } = duo;
+    // A server's: a client that is not acked asks sooner, whether its address changed.
+    const { client: speaker, server: acker } = duo;
     let heard = 0;
     let unasked = 0;
     let unaskedMost = 0;
     const stream = (forMs: number, arrives: boolean) => {
       for (const endUs = duo.nowUs + forMs * MS; duo.nowUs < endUs; duo.nowUs += 10 * MS) {
-        server.send(STATE, 1);
-        for (const packet of server.turn()) client.receive(packet);
-        for (const packet of client.turn()) {
+        speaker.send(STATE, 1);
+        for (const packet of speaker.turn()) acker.receive(packet);
+        for (const packet of acker.turn()) {
           unasked = packet.payload?.frames.length === 0 ? unasked + 1 : 0;
           unaskedMost = Math.max(unaskedMost, unasked);
-          if (arrives) server.receive(packet);
+          if (arrives) speaker.receive(packet);
           if (arrives) heard += 1;
         }
       }
@@ -201,7 +202,7 @@ describe.each(engines)("silence on the %s engine (R-15)", (engine) => {
     stream(3000, true);
     expect(heard).toBeGreaterThan(0);
     stream(15_000, true);
-    expect([server.end, client.end]).toEqual([undefined, undefined]);
+    expect([speaker.end, acker.end]).toEqual([undefined, undefined]);
     expect(heard).toBeGreaterThan(500);
   });
 });
@@ -295,7 +296,7 @@ describe.each(engines)("time-outs of the %s engine (R-28)", (engine) => {
       kinds(packet)?.includes("message"),
     );
     const waits = rides.slice(1).map(({ atMs }, index) => atMs - rides[index].atMs);
-    // The first is a probe. What else goes out meanwhile, such as pings, is of the same flights: it doubles nothing.
+    // The first is a probe. What else goes out meanwhile, such as pings, is of the same flights: it doubles nothing.
     const timeouts = waits.slice(1).map((wait) => wait - ACK_HOLD_US / MS);
     expect(timeouts.slice(1)).toEqual(
       timeouts.slice(0, -1).map((timeout) => Math.min(2 * timeout, RTO_MAX_US / MS)),

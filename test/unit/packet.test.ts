@@ -82,8 +82,8 @@ describe.each(twins)("packet header of $name", ({ core }) => {
       bytes[0] = prefix;
       const type = prefix & 15;
       const count = prefix >> 4;
-      // A session packet has one prefix byte.
-      const badType = type === 0 || (type >= 7 && prefix !== 0x37);
+      // A session packet has one prefix byte, and a moving one another.
+      const badType = type === 0 || (type >= 7 && prefix !== 0x37 && prefix !== 0x38);
       const expected = badType ? TYPE : count < 1 || count > 8 ? SEQUENCE_BYTES : 0;
       expect(read(core, bytes).reason).toBe(expected);
     }
@@ -98,6 +98,16 @@ describe.each(twins)("packet header of $name", ({ core }) => {
         expect(read(core, bytes, 0, length).reason).toBe(TOO_SHORT);
       }
     }
+  });
+
+  test("a moving packet has eight bytes more before its body (R-68)", () => {
+    const bytes = new Uint8Array(64);
+    bytes.set([0x38, 1, 2, 3]);
+    expect(read(core, bytes)).toEqual({ reason: 0, type: 8, sequence: 0x030201n, bytes: 12 });
+    for (let length = 0; length < 12 + TAG_BYTES; length++) {
+      expect(read(core, bytes, 0, length).reason).toBe(TOO_SHORT);
+    }
+    expect(read(core, bytes, 0, 12 + TAG_BYTES).reason).toBe(0);
   });
 
   test("any sequence comes back, at any offset", () => {
@@ -129,6 +139,7 @@ describe.each(twins)("packet header of $name", ({ core }) => {
       5: (bytes) => bytes >= 1 && bytes <= 1200,
       6: (bytes) => bytes === 0,
       7: (bytes) => bytes <= 1200,
+      8: (bytes) => bytes >= 1 && bytes <= 1192,
     };
     for (let type = 0; type < 16; type++) {
       for (let bytes = 0; bytes <= 1300; bytes++) {

@@ -1,5 +1,5 @@
 /*
- * The end of a burst (R-68): where nothing follows that would show its loss, it is probed after two round trips, once, and what
+ * The end of a burst (R-73): where nothing follows that would show its loss, it is probed after two round trips, once, and what
  * the probe's ack tells of it rides again.
  */
 import { describe, expect, test } from "vitest";

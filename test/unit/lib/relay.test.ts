@@ -47,6 +47,24 @@ async function until(done: () => boolean): Promise<void> {
 }
 
 describe("createRelay", () => {
+  it("gives its clients other ports when asked, and loses what comes to the old ones", async () => {
+    const server = await echo();
+    const relay = await relayTo(server.socket);
+    const client = await socket();
+    const answers: string[] = [];
+    client.on("message", (bytes) => answers.push(bytes.toString()));
+    client.send("one", relay.port, "127.0.0.1");
+    await until(() => answers.length === 1);
+    const [old] = server.ports;
+    relay.rebind();
+    server.socket.send("lost", old, "127.0.0.1");
+    client.send("two", relay.port, "127.0.0.1");
+    await until(() => answers.length === 2);
+    expect(answers).toEqual(["one", "two"]);
+    expect(server.ports.size).toBe(2);
+    expect(relay.counters.clients).toBe(1);
+  });
+
   it("carries datagrams both ways, with an address per client", async () => {
     const server = await echo();
     const relay = await relayTo(server.socket);
