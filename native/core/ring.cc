@@ -66,7 +66,9 @@ int32_t ringPeek(Ring& ring) {
 int32_t ringBehind(const Ring& ring, int32_t word) {
   const uint32_t position = ring.tail + (ring.words[word] & 0xffffff);
   if (load(ring, HEAD_WORD) == position) return NO_ROOM;
-  return static_cast<int32_t>((position & (ring.capacity - 1)) >> 2);
+  const uint32_t next = (position & (ring.capacity - 1)) >> 2;
+  // Padding may be shorter than a record's header, and the ring ends behind it.
+  return ring.words[next] >> 24 == RECORD_PAD ? NO_ROOM : static_cast<int32_t>(next);
 }
 
 void ringNext(Ring& ring, int32_t word) { ring.tail += ring.words[word] & 0xffffff; }

@@ -18,7 +18,7 @@ const PATIENCE_MS = 20_000;
 
 /** Handlers that take this long, for each of so many messages on each of four channels… */
 const HANDLER_MS = 2;
-const HANDLED = 600;
+const HANDLED = 900;
 /** …are busy for longer than this, the time-out of their connection. */
 const TIMEOUT_SECONDS = 2;
 /** What a process may grow by meanwhile: rings and buffers are there from the start. */

@@ -1,6 +1,7 @@
 // Edges of the core that traffic hardly ever comes to: numbers that carry, hashes that are shared,
 // submissions that mean nothing, memory that is used up.
 #include <cstring>
+#include <vector>
 
 #include "check.h"
 #include "core/bytes.h"
@@ -26,6 +27,25 @@ bool submitPiece(Bare& side, uint32_t channel, uint32_t index, uint32_t total, u
 }
 
 }  // namespace
+
+// The last record before padding that is shorter than a record's header, and ends the ring.
+TEST(whatStandsBehindIsNoPadding) {
+  std::vector<uint64_t> memory(ringBytes(256) / 8);
+  Ring ring;
+  ringSet(ring, reinterpret_cast<uint8_t*>(memory.data()), memory.size() * 8);
+  for (uint32_t record = 0; record < 9; record++) NEED(ringPush(ring, RECORD_SEND, 0) != NO_ROOM);
+  const int32_t last = ringPush(ring, RECORD_SEND, 8);
+  NEED(last == 9 * static_cast<int32_t>(RECORD_WORDS));
+  ringPublish(ring);
+  CHECK_EQUAL(ringBehind(ring, ringPeek(ring)), static_cast<int32_t>(RECORD_WORDS));
+  for (int32_t word = ringPeek(ring); word != last; word = ringPeek(ring)) ringNext(ring, word);
+  CHECK_EQUAL(ringBehind(ring, last), NO_ROOM);
+  ringRelease(ring);
+  CHECK_EQUAL(ringPush(ring, RECORD_SEND, 0), 0);
+  ringPublish(ring);
+  CHECK_EQUAL(ringPeek(ring), last);
+  CHECK_EQUAL(ringBehind(ring, last), NO_ROOM);
+}
 
 TEST(integersStopWhereTheBytesEnd) {
   const uint8_t bytes[8] = {1, 2, 3, 4, 5, 6, 7, 8};
